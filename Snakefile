@@ -1,0 +1,38 @@
+"""psfalign: align coronagraphic PSF reference images to JWST science exposures."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib"))
+
+
+# The demo must not leak into somebody's campaign: it is read only where no other
+# configuration is given, because `configfile:` merges.
+if not workflow.configfiles and not config:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/psfmask.smk"
+include: "workflow/rules/stack.smk"
+include: "workflow/rules/clean.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/align.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        expand(PRODUCT, exposure=EXPOSURES),
+        expand(PICTURE, exposure=EXPOSURES),

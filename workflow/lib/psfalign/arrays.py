@@ -1,0 +1,27 @@
+"""Names for the arrays that the library passes around."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float64]
+"""One plane, (rows, columns)."""
+
+Cube = NDArray[np.float64]
+"""A stack of planes, (planes, rows, columns)."""
+
+Spectrum = NDArray[np.complex128]
+"""Half of the Fourier transform of a plane, as ``numpy.fft.rfft2`` orders it."""
+
+Flags = NDArray[np.uint32]
+"""Data quality flags of a plane or a cube."""
+
+Bools = NDArray[np.bool_]
+"""True where something holds, in the shape of a plane or a cube."""
+
+Method = Literal["spectral", "leastsq"]
+Weighting = Literal["mask", "mask+dq", "inverse_variance"]
+AlignTo = Literal["each", "first", "mean"]
+Errors = Literal["variance", "fourier"]
+Convention = Literal["weight", "exclude"]

@@ -1,0 +1,185 @@
+"""Work out which exposures, psf stacks and results a configuration means."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .associations import read_association
+from .errors import ConfigError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
+CALINTS, PSFSTACK = "_calints.fits", "_psfstack.fits"
+RESERVED = ("psfstacks", "report", "simulated", "logs")  # folders of the output directory
+
+
+@dataclass(frozen=True)
+class Stack:
+    """
+    Psf images that are used together.
+
+    Attributes
+    ----------
+    name
+        What its files are called.
+    members
+        The exposures to stack, or the one file that is a psfstack already.
+    is_stacked
+        Whether the one member is a psfstack.
+    """
+
+    name: str
+    members: tuple[Path, ...]
+    is_stacked: bool
+
+
+@dataclass(frozen=True)
+class ScienceExposure:
+    """
+    A science exposure to align psf images to.
+
+    Attributes
+    ----------
+    name
+        What its results are called: the root of its file and the association candidate.
+    science
+        Its file.
+    asn_id
+        The association candidate.
+    stack
+        The psf images.
+    psfmask
+        The mask that was named for it: a path, ``N/A``, or None to choose one.
+    origin
+        Where in the configuration it stands.
+    """
+
+    name: str
+    science: Path
+    asn_id: str
+    stack: Stack
+    psfmask: str | None
+    origin: str
+
+
+def plan_exposures(config: dict[str, Any]) -> list[ScienceExposure]:
+    """
+    List the exposures of a complete configuration, those of associations first.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If two of them would write the same results, or a name cannot be that of a file.
+    """
+    exposures = [*_from_associations(config["associations"]), *_explicit(config["exposures"])]
+    exposures = _share_stacks(exposures)
+    _check_names(exposures)
+    return exposures
+
+
+def list_warnings(config: dict[str, Any]) -> list[str]:
+    """Say what was left out of associations although nobody knows what it is."""
+    associations = [read_association(Path(path)) for path in config["associations"]]
+    return [
+        f"{asn.path}: members of unknown exptype {', '.join(asn.unknown_types)} are left out"
+        for asn in associations
+        if asn.unknown_types
+    ]
+
+
+def _from_associations(paths: Iterable[str]) -> Iterator[ScienceExposure]:
+    for index, path in enumerate(paths):
+        association = read_association(Path(path))
+        stack = Stack(association.name, association.psfs, is_stacked=False)
+        for science in association.science:
+            yield _exposure(
+                science, association.asn_id, stack, None, f"associations[{index}] {path}"
+            )
+
+
+def _explicit(entries: Iterable[dict[str, Any]]) -> Iterator[ScienceExposure]:
+    for index, entry in enumerate(entries):
+        stack = _stack_of(entry["psfs"])
+        yield _exposure(
+            Path(entry["science"]),
+            entry["asn_id"],
+            stack,
+            entry.get("psfmask"),
+            f"exposures[{index}]",
+        )
+
+
+def _stack_of(psfs: str | list[str]) -> Stack:
+    if isinstance(psfs, str) and not psfs.endswith(CALINTS):
+        path = Path(psfs)
+        return Stack(path.name.removesuffix(".fits").removesuffix("_psfstack"), (path,), True)
+    members = tuple(map(Path, [psfs] if isinstance(psfs, str) else psfs))
+    names = "\n".join(member.name for member in members)
+    digest = hashlib.sha256(names.encode()).hexdigest()[:8]
+    return Stack(f"{_root(members[0])}_{len(members)}psfs_{digest}", members, is_stacked=False)
+
+
+def _exposure(
+    science: Path, asn_id: str, stack: Stack, psfmask: str | None, origin: str
+) -> ScienceExposure:
+    if not ASN_ID.fullmatch(asn_id):
+        remedy = "write o, c or a and digits, for example a3001"
+        raise ConfigError(
+            "is no association candidate",
+            file=origin,
+            keyword="asn_id",
+            value=repr(asn_id),
+            remedy=remedy,
+        )
+    if science in stack.members:
+        problem = "is both science and psf"
+        raise ConfigError(
+            problem, file=origin, keyword="science", value=science, remedy="remove one"
+        )
+    return ScienceExposure(f"{_root(science)}_{asn_id}", science, asn_id, stack, psfmask, origin)
+
+
+def _root(path: Path) -> str:
+    return path.name.removesuffix(".fits").removesuffix("_calints")
+
+
+def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
+    """Let exposures whose psf images are the same use one stack."""
+    first: dict[tuple[Path, ...], Stack] = {}
+    return [
+        ScienceExposure(**{**vars(e), "stack": first.setdefault(e.stack.members, e.stack)})
+        for e in exposures
+    ]
+
+
+def _check_names(exposures: list[ScienceExposure]) -> None:
+    seen: dict[str, ScienceExposure] = {}
+    stacks: dict[str, ScienceExposure] = {}
+    for exposure in exposures:
+        for name in (exposure.name, exposure.stack.name):
+            _check_name(name, exposure)
+        other = seen.setdefault(exposure.name.casefold(), exposure)
+        if other is not exposure:
+            raise ConfigError(
+                f"{other.origin} and {exposure.origin} would both write {exposure.name}",
+                remedy="remove one, or give it another asn_id",
+            )
+        other = stacks.setdefault(exposure.stack.name.casefold(), exposure)
+        if other.stack != exposure.stack:
+            raise ConfigError(
+                f"{other.origin} and {exposure.origin} have different psf stacks called "
+                f"{exposure.stack.name}",
+                remedy="rename one of the files",
+            )
+
+
+def _check_name(name: str, exposure: ScienceExposure) -> None:
+    if not NAME.fullmatch(name) or name in RESERVED or ".." in name:
+        raise ConfigError(
+            f"{name!r} cannot be the name of results",
+            file=exposure.origin,
+            remedy="name files with letters, digits, _ . and -, not beginning with a dash",
+        )

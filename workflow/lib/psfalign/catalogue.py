@@ -1,0 +1,255 @@
+"""Choose the PSFMASK file that serves an exposure, as CRDS chooses reference files."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from astropy.io.fits import Header
+
+from .errors import ConfigError, InputError, MaskError
+from .files.exposure import SELECTORS
+from .files.psfmask import REQUIRED, check_reference_type, read_mask_header
+
+ANY = ("*", "ANY", "N/A")  # values that match everything, and say nothing
+# CORONMSK of NIRCam masks before 2020 lacks the module's letter.
+OBSOLETE = {
+    "MASK210R": "MASKA210R",
+    "MASK335R": "MASKA335R",
+    "MASK430R": "MASKA430R",
+    "MASKSWB": "MASKASWB",
+    "MASKLWB": "MASKALWB",
+}
+
+
+@dataclass(frozen=True)
+class MaskEntry:
+    """
+    A file of the catalogue.
+
+    Attributes
+    ----------
+    path
+    selectors
+        INSTRUME, FILTER, CORONMSK and SUBARRAY: a value, several joined by ``|``, or ``*``,
+        ``ANY`` or ``N/A`` for all.
+    useafter
+        The file serves exposures that start then or later.
+    shape
+        Rows and columns.
+    """
+
+    path: Path
+    selectors: Mapping[str, str]
+    useafter: datetime
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The entry that serves an exposure, and why, in words."""
+
+    entry: MaskEntry
+    reason: str
+
+
+def list_references(references: Iterable[str]) -> list[Path]:
+    """
+    List the FITS files that ``psfmask.references`` names: files, folders, globs.
+
+    Raises
+    ------
+    ConfigError
+        If one of them names nothing.
+    """
+    found: dict[Path, None] = {}
+    for reference in references:
+        paths = _expand(reference)
+        if not paths:
+            raise ConfigError(
+                "names no FITS file",
+                keyword="psfmask.references",
+                value=reference,
+                remedy="name a file, a folder with .fits files or a glob",
+            )
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def _expand(reference: str) -> list[Path]:
+    path = Path(reference)
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.name.lower().endswith((".fits", ".fit")))
+    if path.exists() or not re.search(r"[*?\[]", reference):
+        return [path]
+    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+
+
+def read_entry(path: Path) -> MaskEntry:
+    """Read the header of a mask file of the catalogue, which must have all its keywords."""
+    header, shape = read_mask_header(path)
+    check_reference_type(header, path)
+    for keyword in REQUIRED:
+        if not str(header.get(keyword, "")).strip():
+            raise InputError(
+                "missing or blank", file=path, keyword=keyword, remedy="complete the mask's header"
+            )
+    useafter = parse_useafter(header["USEAFTER"], path)
+    return MaskEntry(path, read_selectors(header), useafter, shape)
+
+
+def read_selectors(header: Header) -> dict[str, str]:
+    """Give the selectors that a header has, in capitals, without blanks, in today's spelling."""
+    return {
+        keyword: "|".join(_modern(part) for part in str(header[keyword]).split("|"))
+        for keyword in SELECTORS
+        if str(header.get(keyword, "")).strip()
+    }
+
+
+def _modern(value: str) -> str:
+    value = value.strip().upper()
+    return OBSOLETE.get(value, value)
+
+
+def parse_useafter(value: object, path: Path) -> datetime:
+    """Read a USEAFTER date, with or without a time."""
+    text = str(value).strip().replace(" ", "T")
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise InputError(
+            "is no date",
+            file=path,
+            keyword="USEAFTER",
+            value=value,
+            remedy="write YYYY-MM-DDTHH:MM:SS",
+        ) from error
+
+
+def start_of(header: Header, path: Path) -> datetime:
+    """Give the moment at which an exposure started, from DATE-OBS and TIME-OBS."""
+    date, time = (str(header.get(key, "")).strip() for key in ("DATE-OBS", "TIME-OBS"))
+    if not date:
+        raise InputError(
+            "missing or blank", file=path, keyword="DATE-OBS", remedy="calibrate the exposure again"
+        )
+    try:
+        return datetime.fromisoformat(f"{date}T{time or '00:00:00'}")
+    except ValueError as error:
+        raise InputError(
+            "are no date and time",
+            file=path,
+            keyword="DATE-OBS, TIME-OBS",
+            value=f"{date}, {time}",
+            remedy="write YYYY-MM-DD and HH:MM:SS.sss",
+        ) from error
+
+
+def select(
+    entries: Iterable[MaskEntry], wanted: Mapping[str, str], start: datetime, path: Path
+) -> Selection:
+    """
+    Choose the mask of an exposure.
+
+    Of the entries that match its selectors and are not meant for later exposures, those that
+    match most of them by value win, and among these the one with the latest USEAFTER.
+
+    Parameters
+    ----------
+    entries
+        The catalogue.
+    wanted
+        The selectors of the exposure.
+    start
+        When it started.
+    path
+        Its file.
+
+    Raises
+    ------
+    MaskError
+        If no entry matches, or two do equally.
+    """
+    check_selectors(wanted, path)
+    entries = list(entries)
+    matching = [e for e in entries if matches(e.selectors, wanted)]
+    usable = [e for e in matching if e.useafter <= start]
+    if not usable:
+        raise _no_match(path, wanted, start, entries, matching)
+
+    def rank(entry: MaskEntry) -> tuple[int, datetime]:
+        return specificity(entry.selectors, wanted), entry.useafter
+
+    best = max(map(rank, usable))
+    winners = [entry for entry in usable if rank(entry) == best]
+    if len(winners) > 1:
+        names = " and ".join(str(entry.path) for entry in winners)
+        raise MaskError(
+            f"{names} match it equally, with USEAFTER {winners[0].useafter.isoformat()}",
+            file=path,
+            remedy="remove one from psfmask.references, or name a psfmask for the exposure",
+        )
+    words = " ".join(f"{key}={value}" for key, value in winners[0].selectors.items())
+    reason = f"{words}, latest USEAFTER up to {start.isoformat(timespec='milliseconds')}"
+    return Selection(winners[0], reason)
+
+
+def check_selectors(selectors: Mapping[str, str], path: Path) -> None:
+    """Refuse an exposure whose header lacks a keyword that selects its mask."""
+    for keyword in SELECTORS:
+        if keyword not in selectors:
+            raise InputError(
+                "missing or blank",
+                file=path,
+                keyword=keyword,
+                remedy="calibrate the exposure again, or name a psfmask for it",
+            )
+
+
+def matches(row: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Tell whether all selectors of a mask agree with those of an exposure."""
+    return all(
+        _score(row[keyword], wanted[keyword]) >= 0
+        for keyword in SELECTORS
+        if keyword in row and keyword in wanted
+    )
+
+
+def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> int:
+    """Count the selectors that agree by value, not by a wildcard."""
+    return sum(_score(row.get(key, "N/A"), wanted.get(key, "N/A")) for key in SELECTORS)
+
+
+def _score(pattern: str, value: str) -> int:
+    """1 where a pattern names the value, 0 where one of the two means any, -1 otherwise."""
+    if value in ANY or pattern in ANY:
+        return 0
+    alternatives = pattern.split("|")
+    return 1 if any(fnmatch.fnmatchcase(value, part) for part in alternatives) else -1
+
+
+def _no_match(
+    path: Path,
+    wanted: Mapping[str, str],
+    start: datetime,
+    entries: list[MaskEntry],
+    matching: list[MaskEntry],
+) -> MaskError:
+    words = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    if matching:
+        earliest = min(matching, key=lambda entry: entry.useafter)
+        problem = (
+            f"no mask for {words} serves {start.isoformat()}; the first, {earliest.path}, "
+            f"only from USEAFTER {earliest.useafter.isoformat()}"
+        )
+    else:
+        tried = "; ".join(f"{e.path} ({', '.join(e.selectors.values())})" for e in entries)
+        problem = f"no mask matches {words}; tried {tried or 'no file at all'}"
+    return MaskError(
+        problem,
+        file=path,
+        remedy="add one to psfmask.references, or name a psfmask for the exposure",
+    )

@@ -1,0 +1,235 @@
+"""The command line: each step of the workflow on its own, and all of them on one exposure."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from . import __version__
+from .errors import PsfalignError
+
+CHOICES = {
+    "convention": ("auto", "weight", "exclude"),
+    "method": ("spectral", "leastsq"),
+    "weighting": ("mask", "mask+dq", "inverse_variance"),
+    "align_to": ("each", "first", "mean"),
+    "errors": ("variance", "fourier"),
+    "on_failed_fit": ("flag", "stop"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    Returns
+    -------
+    0, or 1 after a mistake that was said in one line on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PsfalignError as error:
+        print(f"psfalign: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"psfalign: error: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="psfalign", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"psfalign {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_align, _add_resolve, _add_stack, _add_clean, _add_fit, _add_shift, _add_check):
+        add(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+
+
+def _add_align(commands: Commands) -> None:
+    command = commands.add_parser("align", help="all steps: from exposures to the product")
+    _paths(command, "science", "output")
+    command.add_argument(
+        "--psfs", type=Path, nargs="+", required=True, help="a psfstack, or calints to stack"
+    )
+    command.add_argument("--psfmask", required=True, help="mask file, or N/A")
+    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
+    _cleaning(command)
+    _fitting(command)
+    _choice(command, "convention", "errors")
+    command.set_defaults(run=_align)
+
+
+def _add_resolve(commands: Commands) -> None:
+    command = commands.add_parser("resolve-psfmask", help="choose the mask of an exposure")
+    _paths(command, "science", "output")
+    command.add_argument("--references", nargs="+", default=[], help="files, folders, globs")
+    command.add_argument("--psfmask", help="mask file to use instead, or N/A")
+    _choice(command, "convention")
+    command.set_defaults(run=_resolve)
+
+
+def _add_stack(commands: Commands) -> None:
+    command = commands.add_parser("stack-psfs", help="concatenate psf exposures")
+    command.add_argument("--psfs", type=Path, nargs="+", required=True, help="calints files")
+    _paths(command, "output")
+    command.set_defaults(run=_stack)
+
+
+def _add_clean(commands: Commands) -> None:
+    command = commands.add_parser("clean", help="replace the bad pixels of an exposure")
+    _paths(command, "input", "output")
+    _cleaning(command)
+    command.set_defaults(run=_clean)
+
+
+def _add_fit(commands: Commands) -> None:
+    command = commands.add_parser("fit-shifts", help="fit cleaned psfs to a cleaned exposure")
+    _paths(command, "science", "psfs", "psfmask", "output")
+    _fitting(command)
+    command.set_defaults(run=_fit)
+
+
+def _add_shift(commands: Commands) -> None:
+    command = commands.add_parser("align-psfs", help="shift cleaned psfs by a table of shifts")
+    _paths(command, "psfs", "shifts", "psfmask", "output")
+    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
+    command.add_argument("--threads", type=int, default=1)
+    _choice(command, "errors")
+    command.set_defaults(run=_shift)
+
+
+def _add_check(commands: Commands) -> None:
+    command = commands.add_parser("check", help="check a configuration without running anything")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.set_defaults(run=_check)
+
+
+def _paths(command: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        command.add_argument(f"--{name}", type=Path, required=True, metavar="FILE")
+
+
+def _choice(command: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        flag, words = f"--{name.replace('_', '-')}", CHOICES[name]
+        command.add_argument(flag, choices=words, default=words[0], help=f"default {words[0]}")
+
+
+def _cleaning(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--median-box-length", type=int, default=3, help="pixels, default 3")
+    command.add_argument("--bad-bits", default="DO_NOT_USE", help="names or numbers of DQ flags")
+
+
+def _fitting(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--max-shift", type=int, default=10, help="pixels, default 10")
+    command.add_argument("--threads", type=int, default=1)
+    _choice(command, "method", "weighting", "align_to", "on_failed_fit")
+
+
+def _align(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="psfalign-") as name:
+        folder = Path(name)
+        paths = argparse.Namespace(**vars(options))
+        given = options.psfmask
+        paths.references, paths.output = [], folder / "psfmask.json"
+        _resolve(paths)
+        psfs = options.psfs[0]
+        if len(options.psfs) > 1:
+            psfs = paths.output = folder / "psfstack.fits"
+            _stack(paths)
+        for paths.input, paths.output in (
+            (options.science, folder / "science.fits"),
+            (psfs, folder / "psfs.fits"),
+        ):
+            _clean(paths)
+        paths.science, paths.psfs = folder / "science.fits", folder / "psfs.fits"
+        paths.psfmask, paths.output = folder / "psfmask.json", folder / "shifts.ecsv"
+        _fit(paths)
+        paths.shifts, paths.output = folder / "shifts.ecsv", options.output
+        _shift(paths)
+    print(f"{options.output}: aligned with {given}")
+
+
+def _resolve(options: argparse.Namespace) -> None:
+    from .catalogue import list_references
+    from .steps.resolve import resolve_psfmask
+
+    resolved = resolve_psfmask(
+        options.science,
+        options.output,
+        candidates=list_references(options.references),
+        psfmask=options.psfmask,
+        convention=options.convention,
+    )
+    for note in (resolved.reason, *resolved.notes):
+        print(f"{options.science.name}: {resolved.file_name}: {note}", file=sys.stderr)
+
+
+def _stack(options: argparse.Namespace) -> None:
+    from .steps.stack import stack_psfs
+
+    stack_psfs(options.psfs, options.output)
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from .dq import parse_bad_bits
+    from .steps.clean import clean_exposure
+
+    counts = clean_exposure(
+        options.input,
+        options.output,
+        median_box_length=options.median_box_length,
+        bad_bits=parse_bad_bits(options.bad_bits),
+    )
+    print(f"{options.input.name}: {counts.n_replaced} bad pixels replaced", file=sys.stderr)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from .fit import FitOptions
+    from .steps.fit import fit_exposure
+
+    table = fit_exposure(
+        options.science,
+        options.psfs,
+        options.psfmask,
+        options.output,
+        options=FitOptions(options.method, options.max_shift, options.weighting),
+        align_to=options.align_to,
+        on_failed_fit=options.on_failed_fit,
+        threads=options.threads,
+    )
+    print(f"{len(table)} pairs fitted, {table.n_failed} failed", file=sys.stderr)
+
+
+def _shift(options: argparse.Namespace) -> None:
+    from .steps.align import align_exposure
+
+    align_exposure(
+        options.psfs,
+        options.shifts,
+        options.psfmask,
+        options.output,
+        candidate=options.candidate,
+        errors=options.errors,
+        threads=options.threads,
+    )
+
+
+def _check(options: argparse.Namespace) -> None:
+    from .campaign import list_warnings, plan_exposures
+    from .config import complete_config
+    from .strict_yaml import read_yaml
+
+    config = complete_config(read_yaml(options.config), options.config)
+    exposures = plan_exposures(config)
+    for warning in list_warnings(config):
+        print(f"psfalign: warning: {warning}", file=sys.stderr)
+    for exposure in exposures:
+        print(f"{exposure.name}: psfs {exposure.stack.name}")

@@ -1,0 +1,60 @@
+"""What psfalign refuses, and in which words."""
+
+
+class PsfalignError(Exception):
+    """
+    A mistake that the user can mend; its text is one line.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, without a full stop.
+    file
+        The file that it is about, with ``[EXT]`` where one extension is meant.
+    keyword, value
+        The header keyword or configuration key and what was found there.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: object = None,
+        keyword: str | None = None,
+        value: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(problem, file, keyword, value, remedy)
+        self.problem = problem
+        self.file = file
+        self.keyword = keyword
+        self.value = value
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        subject = "" if self.file is None else str(self.file)
+        if self.keyword is not None:
+            entry = self.keyword if self.value is None else f"{self.keyword}={self.value}"
+            subject = f"{subject} {entry}" if subject else entry
+        line = f"{subject}: {self.problem}" if subject else self.problem
+        if self.remedy is not None:
+            line = f"{line}; {self.remedy}"
+        return " ".join(line.split())
+
+
+class ConfigError(PsfalignError):
+    """The configuration cannot be used."""
+
+
+class InputError(PsfalignError):
+    """An input file cannot be used."""
+
+
+class MaskError(InputError):
+    """No mask, more than one, or one that cannot weight a fit."""
+
+
+class FitError(PsfalignError):
+    """A fit failed and the configuration asks to stop there."""

@@ -1,0 +1,115 @@
+"""What the workflow has to know of its input files before it plans, remembered between runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .catalogue import MaskEntry, parse_useafter, read_entry, read_selectors, start_of
+from .files.digest import sha256
+from .files.exposure import Exposure
+from .files.psfmask import read_mask_header
+from .files.structure import check_regular_file
+from .publish import publish_bytes
+
+VERSION = 1  # of what is remembered
+
+Facts = dict[str, Any]
+
+
+class FactsStore:
+    """
+    Facts about files, read again only where size, times or inode of a file have changed.
+
+    All methods raise `InputError` where a file cannot be used.
+
+    Parameters
+    ----------
+    path
+        Where they are remembered. It is a cache: without it, everything is read again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = self._load()
+        self._changed = False
+
+    def digest(self, path: Path) -> str:
+        """Give the SHA-256 of a file."""
+        return str(self._get(path, "sha256", sha256))
+
+    def exposure(self, path: Path) -> Facts:
+        """Give the image size (rows, columns), selectors and start of an exposure."""
+        facts: Facts = self._get(path, "exposure", describe_exposure)
+        return facts
+
+    def mask(self, path: Path) -> Facts:
+        """Give size, selectors and USEAFTER of a mask of the catalogue, which it must have."""
+        facts: Facts = self._get(path, "mask", describe_mask)
+        return facts
+
+    def named_mask(self, path: Path) -> Facts:
+        """Give size and selectors of a mask that was named outright."""
+        facts: Facts = self._get(path, "named_mask", describe_named_mask)
+        return facts
+
+    def save(self) -> None:
+        """Remember what was read; where that cannot be written, the next run reads it again."""
+        if self._changed:
+            content = {"version": VERSION, "files": self._known}
+            try:
+                publish_bytes(self._path, json.dumps(content).encode())
+            except OSError:
+                return
+
+    def _get(self, path: Path, kind: str, describe: Callable[[Path], Any]) -> Any:
+        check_regular_file(path)
+        status = path.stat()
+        signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        known = self._known.get(str(path.absolute()), {})
+        if known.get("signature") != signature:
+            known = self._known[str(path.absolute())] = {"signature": signature}
+        if kind not in known:
+            known[kind] = describe(path)
+            self._changed = True
+        return known[kind]
+
+    def _load(self) -> dict[str, Facts]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            return dict(content["files"]) if content["version"] == VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+
+def describe_exposure(path: Path) -> Facts:
+    """Read what `FactsStore.exposure` gives; the start is empty where the header has no date."""
+    exposure = Exposure(path)
+    dated = str(exposure.primary.get("DATE-OBS", "")).strip()
+    return {
+        "shape": exposure.shape[1:],
+        "selectors": read_selectors(exposure.primary),
+        "start": start_of(exposure.primary, path).isoformat() if dated else "",
+    }
+
+
+def describe_mask(path: Path) -> Facts:
+    """Read what `FactsStore.mask` gives."""
+    entry = read_entry(path)
+    return {
+        "selectors": dict(entry.selectors),
+        "useafter": entry.useafter.isoformat(),
+        "shape": entry.shape,
+    }
+
+
+def describe_named_mask(path: Path) -> Facts:
+    """Read what `FactsStore.named_mask` gives."""
+    header, shape = read_mask_header(path)
+    return {"selectors": read_selectors(header), "shape": shape}
+
+
+def entry_of(path: Path, facts: Facts) -> MaskEntry:
+    """Rebuild the entry of the catalogue that facts about a mask describe."""
+    useafter = parse_useafter(facts["useafter"], path)
+    return MaskEntry(path, facts["selectors"], useafter, tuple(facts["shape"]))

@@ -1,0 +1,57 @@
+"""Read PSFMASK reference files."""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io.fits import Header
+
+from ..arrays import Image
+from ..errors import InputError
+from .exposure import check_image, read_plane, scale
+from .structure import Hdu, scan
+
+REQUIRED = ("TELESCOP", "INSTRUME", "FILTER", "CORONMSK", "SUBARRAY", "REFTYPE", "USEAFTER")
+DIMENSIONS = 2
+
+
+def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
+    """Give the primary header of a mask file and the size of its image, (rows, columns)."""
+    header, hdu = _find_mask(path)
+    return header, hdu.shape
+
+
+def read_mask(path: Path) -> Image:
+    """Give the pixels of a mask, (rows, columns) float64."""
+    _, hdu = _find_mask(path)
+    with open(path, "rb") as stream:
+        return scale(read_plane(stream, path, hdu, 0), hdu.header)
+
+
+def check_reference_type(header: Header, path: Path) -> None:
+    """Refuse a reference file of another type."""
+    kind = str(header.get("REFTYPE", "PSFMASK")).strip().upper()
+    if kind != "PSFMASK":
+        raise InputError(
+            "is not a PSFMASK file", file=path, keyword="REFTYPE", value=kind, remedy="name one"
+        )
+
+
+def _find_mask(path: Path) -> tuple[Header, Hdu]:
+    """Give the primary header and the one image of a mask file."""
+    hdus = scan(path)
+    found = [hdu for hdu in hdus if hdu.name == "SCI"]
+    subject = f"{path}[SCI]"
+    remedy = "write the mask as one 2D image extension SCI of floats"
+    if len(found) != 1:
+        problem = f"has {len(found)} extensions of this name, expected one"
+        raise InputError(problem, file=subject, remedy=remedy)
+    check_image(found[0], path)
+    shape, bitpix = found[0].shape, found[0].header["BITPIX"]
+    if len(shape) != DIMENSIONS or 0 in shape:
+        axes = " × ".join(map(str, shape[::-1])) or "no"
+        raise InputError(f"has {axes} pixels, expected columns × rows", file=subject, remedy=remedy)
+    if bitpix > 0 and not np.isin(("BSCALE", "BZERO"), list(found[0].header)).any():
+        raise InputError(
+            "holds integers", file=subject, keyword="BITPIX", value=bitpix, remedy=remedy
+        )
+    return hdus[0].header, found[0]

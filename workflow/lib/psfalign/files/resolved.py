@@ -1,0 +1,86 @@
+"""The psfmask.json of an exposure: which mask, why, and how it is read."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..arrays import Image
+from ..errors import InputError
+from ..mask import weigh
+from ..publish import publish_bytes
+from .digest import sha256
+from .psfmask import read_mask
+
+NOT_APPLICABLE = "N/A"
+
+
+@dataclass(frozen=True)
+class ResolvedMask:
+    """
+    The mask that serves an exposure.
+
+    Attributes
+    ----------
+    psfmask
+        Path of the file, or ``N/A`` where the exposure is not to be aligned.
+    sha256
+        Its checksum.
+    convention
+        ``weight`` (1 = use) or ``exclude`` (1 = masked out).
+    decided_by
+        ``auto`` or ``configuration``.
+    share_above_half
+        Share of its pixels above 0.5, by which ``auto`` decides.
+    selectors, useafter
+        What its header says.
+    reason
+        Why it was chosen.
+    notes
+        What deserves a look.
+    """
+
+    psfmask: str
+    reason: str
+    sha256: str = ""
+    convention: str = ""
+    decided_by: str = ""
+    share_above_half: float | None = None
+    selectors: dict[str, str] = field(default_factory=dict)
+    useafter: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def applies(self) -> bool:
+        """Whether the exposure is to be aligned at all."""
+        return self.psfmask != NOT_APPLICABLE
+
+    @property
+    def file_name(self) -> str:
+        """Name of the mask file without its folder."""
+        return Path(self.psfmask).name if self.applies else NOT_APPLICABLE
+
+    def write(self, path: Path) -> None:
+        """Publish it as JSON."""
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        publish_bytes(path, text.encode())
+
+    @classmethod
+    def read(cls, path: Path) -> "ResolvedMask":
+        """Read what `write` wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def read_weight(self) -> Image:
+        """
+        Read the mask as a weight, (rows, columns) float64.
+
+        Raises
+        ------
+        InputError
+            If the file is not the one that was chosen any more.
+        """
+        path = Path(self.psfmask)
+        image = read_mask(path)
+        if sha256(path) != self.sha256:
+            problem = "has changed since it was chosen"
+            raise InputError(problem, file=path, remedy="run resolve_psfmask again")
+        return weigh(image, convention=self.convention).image

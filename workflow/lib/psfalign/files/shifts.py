@@ -1,0 +1,139 @@
+"""The table of shifts: one row for each integration and psf, as ECSV and as a FITS table."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from ..closure import closure
+from ..errors import InputError
+from ..fit.result import PairFit, Status
+from ..publish import publish_bytes
+
+# Name: (dtype, unit, description); the order is that of the columns.
+COLUMNS: dict[str, tuple[str, str, str]] = {
+    "integration": ("int64", "", "science integration, counted from 0"),
+    "psf": ("int64", "", "psf image, counted from 0"),
+    "dx": ("float64", "pix", "psf position minus science position, along columns"),
+    "dy": ("float64", "pix", "psf position minus science position, along rows"),
+    "beta": ("float64", "", "psf flux over science flux"),
+    "sigma_dx": ("float64", "pix", "standard uncertainty of dx"),
+    "sigma_dy": ("float64", "pix", "standard uncertainty of dy"),
+    "sigma_beta": ("float64", "", "standard uncertainty of beta"),
+    "cost": ("float64", "", "weighted sum of squared residuals at the minimum"),
+    "n_pixels": ("int64", "", "pixels with weight"),
+    "n_iterations": ("int64", "", "evaluations of the fit"),
+    "closure": ("float64", "pix", "distance from the shift that all pairs imply"),
+    "status": ("string", "", "ok, or why the fit may not be used"),
+}
+TEXT_WIDTH = 16  # characters of the status column in FITS
+
+
+@dataclass(frozen=True)
+class ShiftTable:
+    """
+    The fits of all pairs.
+
+    Attributes
+    ----------
+    columns
+        The columns of `COLUMNS`, each (integrations * psfs,), ordered by integration, then psf.
+    meta
+        Where they came from: files, checksums, options.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    meta: dict[str, Any]
+
+    @classmethod
+    def of(cls, fits_: list[list[PairFit]], meta: dict[str, Any]) -> "ShiftTable":
+        """Collect the fits of all integrations, and add their closure."""
+        n_integrations, n_psfs = len(fits_), len(fits_[0]) if fits_ else 0
+        flat = [fit for row in fits_ for fit in row]
+        fields = [name for name in COLUMNS if name not in ("integration", "psf", "closure")]
+        columns = {name: np.array([getattr(fit, name) for fit in flat]) for name in fields}
+        shape = n_integrations, n_psfs
+        usable = columns["status"].reshape(shape) == Status.OK
+        residual = closure(columns["dx"].reshape(shape), columns["dy"].reshape(shape), usable)
+        columns["integration"] = np.repeat(np.arange(n_integrations), n_psfs)
+        columns["psf"] = np.tile(np.arange(n_psfs), n_integrations)
+        columns["closure"] = residual.ravel()
+        return cls({name: columns[name] for name in COLUMNS}, meta)
+
+    def __len__(self) -> int:
+        return len(self.columns["psf"])
+
+    @property
+    def n_failed(self) -> int:
+        """How many fits may not be used."""
+        return int(np.count_nonzero(self.columns["status"] != Status.OK))
+
+    def count_failures(self) -> dict[str, int]:
+        """Count the fits that may not be used by status."""
+        failures = self.columns["status"][self.columns["status"] != Status.OK]
+        names, counts = np.unique(failures, return_counts=True)
+        return dict(zip(map(str, names), counts.tolist(), strict=True))
+
+    def write(self, path: Path) -> None:
+        """Publish the table as ECSV, with all digits."""
+        text = io.StringIO()
+        text.write("".join(f"# {line}\n" for line in _ecsv_header(self.meta)))
+        writer = csv.writer(text, delimiter=" ", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(zip(*(self.columns[name].tolist() for name in COLUMNS), strict=True))
+        publish_bytes(path, text.getvalue().encode())
+
+    @classmethod
+    def read(cls, path: Path) -> "ShiftTable":
+        """Read what `write` wrote."""
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            meta_line = next(line for line in lines if line.startswith(META))
+            rows = list(csv.DictReader((x for x in lines if x[0] != "#"), delimiter=" "))
+            columns = {
+                name: np.array([row[name] for row in rows], dtype=_numpy_type(dtype))
+                for name, (dtype, _, _) in COLUMNS.items()
+            }
+        except (OSError, StopIteration, KeyError, ValueError) as error:
+            problem = "is not a table of shifts"
+            raise InputError(problem, file=path, remedy="run fit_shifts again") from error
+        return cls(columns, json.loads(meta_line.removeprefix(META)))
+
+    def to_fits(self) -> tuple[fits.Header, bytes]:
+        """Give the header and the bytes of a binary table extension SHIFTS."""
+        dtype = [(name, _fits_type(kind)) for name, (kind, _, _) in COLUMNS.items()]
+        rows = np.zeros(len(self), dtype=dtype)
+        for name in COLUMNS:
+            rows[name] = self.columns[name]
+        header = fits.BinTableHDU(rows, name="SHIFTS").header
+        for index, (_, unit, description) in enumerate(COLUMNS.values(), start=1):
+            header.comments[f"TTYPE{index}"] = description
+            if unit:
+                header.set(f"TUNIT{index}", unit, after=f"TFORM{index}")
+        return header, rows.tobytes()
+
+
+META = "# meta: "
+
+
+def _ecsv_header(meta: dict[str, Any]) -> list[str]:
+    """Give the lines of an ECSV header; its YAML is written as JSON, which is YAML too."""
+    lines = ["%ECSV 1.0", "---", "datatype:"]
+    for name, (dtype, unit, description) in COLUMNS.items():
+        entry = {"name": name} | ({"unit": unit} if unit else {}) | {"datatype": dtype}
+        lines.append(f"- {json.dumps(entry | {'description': description})}")
+    return [*lines, META.removeprefix("# ") + json.dumps(meta), "schema: astropy-2.0"]
+
+
+def _numpy_type(dtype: str) -> str:
+    return "str" if dtype == "string" else dtype
+
+
+def _fits_type(dtype: str) -> str:
+    return f"S{TEXT_WIDTH}" if dtype == "string" else f">{np.dtype(dtype).str[1:]}"

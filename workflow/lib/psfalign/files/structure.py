@@ -1,0 +1,192 @@
+"""
+The structure of a FITS file, checked byte by byte before anything is read from it.
+
+A reader that trusts a header can hang on an absurd axis, and one that stops at the last complete
+HDU does not notice a file that was cut there. Here a file is a row of HDUs that fill it to its
+last byte, or it is refused.
+"""
+
+import math
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from astropy.io.fits import Header
+from astropy.io.fits.verify import VerifyError
+
+from ..errors import InputError
+
+BLOCK = 2880  # bytes, the unit of a FITS file
+CARD = 80  # bytes, one header line
+MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
+MAX_AXES = 999  # of the FITS standard
+PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
+BITPIX = (8, 16, 32, 64, -32, -64)
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK": "zip", b"\xfd7zXZ": "xz"}
+
+
+@dataclass(frozen=True)
+class Hdu:
+    """
+    One header and data unit.
+
+    Attributes
+    ----------
+    header
+        Its header.
+    start, data_start, end
+        Offsets in the file, in bytes: of the header, of the data, and behind the padding.
+    data_size
+        Bytes of data without padding.
+    """
+
+    header: Header
+    start: int
+    data_start: int
+    data_size: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """EXTNAME in capitals, PRIMARY for the first where it has none."""
+        default = "PRIMARY" if self.start == 0 else ""
+        return str(self.header.get("EXTNAME", default)).strip().upper()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes in NumPy's order."""
+        n_axes = int(self.header["NAXIS"])
+        return tuple(int(self.header[f"NAXIS{axis}"]) for axis in range(n_axes, 0, -1))
+
+
+def scan(path: Path) -> list[Hdu]:
+    """
+    List the HDUs of a FITS file.
+
+    Raises
+    ------
+    InputError
+        If the file is not there, not readable, not FITS, compressed, cut short, followed by
+        other bytes, or has a header that the FITS standard does not allow.
+    """
+    check_regular_file(path)
+    size = path.stat().st_size
+    try:
+        with open(path, "rb") as stream:
+            return _scan_stream(stream, path, size)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def check_regular_file(path: Path) -> None:
+    """Refuse a path that is not a readable, regular file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError("no such file", file=path, remedy="check the path") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be opened: {reason}", file=path) from error
+    if stat.S_ISDIR(mode):
+        raise InputError("is a folder", file=path, remedy="name a file")
+    if not stat.S_ISREG(mode):
+        raise InputError("is not a regular file", file=path, remedy="name a FITS file")
+    if not os.access(path, os.R_OK):
+        raise InputError("no permission to read it", file=path, remedy="change its mode")
+
+
+def _scan_stream(stream: BinaryIO, path: Path, size: int) -> list[Hdu]:
+    _check_start(stream.read(BLOCK), path, size)
+    hdus: list[Hdu] = []
+    while not hdus or hdus[-1].end < size:
+        hdus.append(_read_hdu(stream, path, hdus[-1].end if hdus else 0, size))
+    return hdus
+
+
+def _check_start(first: bytes, path: Path, size: int) -> None:
+    if size == 0:
+        raise InputError("is empty", file=path, remedy="fetch it again")
+    for magic, name in COMPRESSED.items():
+        if first.startswith(magic):
+            raise InputError(f"is compressed with {name}", file=path, remedy="decompress it first")
+    if not first.startswith(b"SIMPLE  ="):
+        raise InputError("is not a FITS file", file=path, remedy="name a FITS file")
+
+
+def _read_hdu(stream: BinaryIO, path: Path, start: int, size: int) -> Hdu:
+    stream.seek(start)
+    raw = bytearray()
+    while not _has_end(raw):
+        block = stream.read(BLOCK)
+        if start > 0 and not raw and not block.startswith(b"XTENSION="):
+            problem = f"{size - start} bytes after the last HDU are no extension"
+            raise InputError(problem, file=path, remedy="fetch the file again")
+        if len(block) < BLOCK or len(raw) >= MAX_HEADER_BLOCKS * BLOCK:
+            problem = f"the header at byte {start} has no END; the file is cut short or damaged"
+            raise InputError(problem, file=path, remedy="fetch it again")
+        raw += block
+    header = _parse(bytes(raw), path, start)
+    data_start = start + len(raw)
+    data_size = _data_size(header, path)
+    end = data_start + math.ceil(data_size / BLOCK) * BLOCK
+    if end > size:
+        problem = f"needs {end} bytes but has {size}; it is cut short"
+        raise InputError(problem, file=path, remedy="fetch it again")
+    return Hdu(header, start, data_start, data_size, end)
+
+
+def _has_end(raw: bytearray) -> bool:
+    return any(
+        raw[i : i + CARD].rstrip() == b"END"
+        for i in range(max(0, len(raw) - BLOCK), len(raw), CARD)
+    )
+
+
+def _parse(raw: bytes, path: Path, start: int) -> Header:
+    if not PRINTABLE.issuperset(raw):
+        problem = f"the header at byte {start} has characters that are not printable ASCII"
+        raise InputError(problem, file=path, remedy="fetch the file again")
+    try:
+        header = Header.fromstring(raw)
+        for keyword in ("BITPIX", "NAXIS"):
+            header[keyword]
+    except (VerifyError, ValueError, KeyError) as error:
+        problem = f"the header at byte {start} is damaged: {error}"
+        raise InputError(problem, file=path, remedy="fetch the file again") from error
+    return header
+
+
+def _data_size(header: Header, path: Path) -> int:
+    bitpix = header["BITPIX"]
+    if bitpix not in BITPIX:
+        raise _bad_card(path, header, "BITPIX", "is not one of 8, 16, 32, 64, -32, -64")
+    n_axes = _count(header, "NAXIS", path)
+    if n_axes > MAX_AXES:
+        raise _bad_card(path, header, "NAXIS", "is more than the 999 axes of FITS")
+    axes = [_count(header, f"NAXIS{axis}", path) for axis in range(1, n_axes + 1)]
+    if not axes:
+        return 0
+    pcount, gcount = (_count(header, key, path, default=n) for key, n in _GROUP_DEFAULTS)
+    return abs(int(bitpix)) // 8 * gcount * (pcount + math.prod(axes))
+
+
+_GROUP_DEFAULTS = (("PCOUNT", 0), ("GCOUNT", 1))
+
+
+def _count(header: Header, keyword: str, path: Path, default: int | None = None) -> int:
+    try:
+        value = header.get(keyword, default)
+    except (VerifyError, ValueError) as error:
+        raise InputError("cannot be read", file=path, keyword=keyword) from error
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _bad_card(path, header, keyword, "is not a count")
+    return value
+
+
+def _bad_card(path: Path, header: Header, keyword: str, problem: str) -> InputError:
+    value = header.get(keyword, "(missing)")
+    return InputError(
+        problem, file=path, keyword=keyword, value=value, remedy="fetch the file again"
+    )

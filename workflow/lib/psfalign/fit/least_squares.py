@@ -1,0 +1,50 @@
+"""The fit as its documentation has it: `scipy.optimize.leastsq` on the weighted residuals."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft2
+from scipy.optimize import leastsq
+
+from ..arrays import Image
+from ..fourier import Shift, shift_spectrum
+from .spectral import Science, Weighted
+
+TOLERANCE = 1e-12  # relative; looser ones leave errors of 1e-5 pixels
+CONVERGED = (1, 2, 3, 4)  # values of leastsq's ier that mean success
+
+
+def fit_least_squares(
+    science: Science, psf_image: Image, weighted: Weighted, start: Shift, beta: float
+) -> tuple[Shift, int, bool]:
+    """
+    Minimise Σ w² (p - beta S(s, (dx, dy)))² with numerical derivatives.
+
+    Parameters
+    ----------
+    science
+        The science image s, prepared.
+    psf_image : (rows, columns) float64
+        The psf image p.
+    weighted
+        The weight w.
+    start, beta
+        Where to start.
+
+    Returns
+    -------
+    The shift, the number of evaluations, and whether it converged.
+    """
+    seen = weighted.weight != 0
+    psf, weight = psf_image[seen], weighted.weight[seen]
+
+    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        dx, dy, flux = parameters
+        shifted = shift_spectrum(science.spectrum, science.shape, Shift(dx, dy))
+        moved = np.asarray(irfft2(shifted, s=science.shape))
+        return np.asarray((psf - flux * moved[seen]) * weight)
+
+    solution, _, info, _, ier = leastsq(
+        residuals, (*start, beta), full_output=True, ftol=TOLERANCE, xtol=TOLERANCE
+    )
+    shift = Shift(float(solution[0]), float(solution[1]))
+    return shift, int(info["nfev"]), ier in CONVERGED

@@ -1,0 +1,97 @@
+"""Fit one psf image to one science image, and judge the result."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Image, Method
+from ..fourier import Shift
+from .polynomials import CrossTerm
+from .result import PairFit, Status, covariance
+from .spectral import Climb, Psf, Science, Weighted, maximise, search_grid
+
+HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A science and a psf image, prepared with one weight."""
+
+    science: Science
+    psf: Psf
+    psf_image: Image
+    weighted: Weighted
+
+    @property
+    def cross(self) -> CrossTerm:
+        """B(d) of the pair."""
+        return CrossTerm(self.psf.spectrum * self.science.spectrum.conj(), self.science.shape)
+
+
+def fit_pair(
+    pair: Pair, *, max_shift: int, method: Method = "spectral", start: Shift | None = None
+) -> PairFit:
+    """
+    Fit the shift and flux of a psf image relative to a science image.
+
+    Parameters
+    ----------
+    pair
+        The images and their weight.
+    max_shift
+        Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
+    method
+        ``spectral`` or ``leastsq``.
+    start
+        A shift to start from instead of a search.
+
+    Returns
+    -------
+    PairFit
+        The shift is psf position minus science position. A fit that did not converge to a
+        minimum within the range, with a positive flux, carries the status that says so.
+    """
+    cross = pair.cross
+    rival = 0.0
+    if start is None and max_shift:
+        start, rival = search_grid(cross.on_grid(), pair.science.grid_energy, max_shift)
+    climb = _climb(pair, cross, start or Shift(0.0, 0.0), method, searched=max_shift > 0)
+    return _judge(climb, pair, max_shift=max_shift, rival=rival)
+
+
+def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, searched: bool) -> Climb:
+    energy = pair.science.energy
+    if method == "spectral":
+        return maximise(cross, energy, start)
+    from .least_squares import fit_least_squares  # scipy.optimize is slow to import
+
+    beta = cross.at(start).value / energy.at(start).value if searched else 1.0
+    shift, n_calls, converged = fit_least_squares(
+        pair.science, pair.psf_image, pair.weighted, start, beta
+    )
+    return Climb(shift, cross.at(shift), energy.at(shift), n_calls, converged)
+
+
+def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit:
+    b, c = climb.cross, climb.energy
+    n_pixels = pair.weighted.n_pixels
+    if b.value <= 0 or not climb.converged:
+        status = Status.NEGATIVE_FLUX if b.value <= 0 else Status.NO_CONVERGENCE
+        return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=status)
+    cost, errors = covariance(pair.psf.energy, b, c, n_pixels)
+    sigma_dx, sigma_dy, sigma_beta = np.sqrt(np.diag(errors)).tolist()
+    dx, dy = climb.shift
+    beyond = max_shift > 0 and max(abs(dx), abs(dy)) > max_shift + HALF_PIXEL
+    outshone = rival > b.value**2 / c.value
+    return PairFit(
+        dx=float(dx),
+        dy=float(dy),
+        beta=b.value / c.value,
+        sigma_dx=sigma_dx,
+        sigma_dy=sigma_dy,
+        sigma_beta=sigma_beta,
+        cost=cost,
+        n_pixels=n_pixels,
+        n_iterations=climb.n_iterations,
+        status=Status.OUT_OF_RANGE if beyond or outshone else Status.OK,
+    )

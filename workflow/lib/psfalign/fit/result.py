@@ -1,0 +1,81 @@
+"""What a fit found: numbers, uncertainties, and whether they may be used."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .polynomials import Jet
+
+
+class Status(StrEnum):
+    """Why a fit may be used (`OK`) or not."""
+
+    OK = "ok"
+    NO_CONVERGENCE = "no_convergence"
+    OUT_OF_RANGE = "out_of_range"
+    NEGATIVE_FLUX = "negative_flux"
+    BAD_SCIENCE = "bad_science"
+    BAD_PSF = "bad_psf"
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """
+    The fit of one psf image to one science image.
+
+    Attributes
+    ----------
+    dx, dy
+        Position of the psf minus position of the science, pixels along columns and rows.
+    beta
+        Flux of the psf over flux of the science.
+    sigma_dx, sigma_dy, sigma_beta
+        Standard uncertainties, from the curvature of the cost and the scatter of the residual.
+    cost
+        Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
+    n_pixels
+        Number of pixels with weight.
+    n_iterations
+        Evaluations of the cost and its derivatives.
+    status
+        Whether the numbers may be used; where it is not `OK`, they are what was reached, or NaN.
+    """
+
+    dx: float = np.nan
+    dy: float = np.nan
+    beta: float = np.nan
+    sigma_dx: float = np.nan
+    sigma_dy: float = np.nan
+    sigma_beta: float = np.nan
+    cost: float = np.nan
+    n_pixels: int = 0
+    n_iterations: int = 0
+    status: Status = Status.OK
+
+
+def covariance(
+    psf_energy: float, cross: Jet, energy: Jet, n_pixels: int
+) -> tuple[float, NDArray[np.floating]]:
+    """
+    Give the cost and the covariance of (dx, dy, beta) at the minimum.
+
+    With E = A - 2 beta B(d) + beta² C(d), the covariance is (E / (n - 3)) · (½ ∂²E)⁻¹.
+
+    Parameters
+    ----------
+    psf_energy
+        A = Σ w² p².
+    cross, energy
+        B and C at the fitted shift.
+    n_pixels
+        Number n of pixels with weight.
+    """
+    beta = cross.value / energy.value
+    cost = max(0.0, psf_energy - beta * cross.value)
+    curvature = np.empty((3, 3))
+    curvature[:2, :2] = 0.5 * beta**2 * energy.hessian - beta * cross.hessian
+    curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient - cross.gradient
+    curvature[2, 2] = energy.value
+    return cost, cost / (n_pixels - 3) * np.linalg.inv(curvature)

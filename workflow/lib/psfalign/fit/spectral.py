@@ -1,0 +1,172 @@
+"""
+The fit by exact derivatives of trigonometric polynomials.
+
+The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
+A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft2, rfft2
+
+from ..arrays import Image, Spectrum
+from ..fourier import Shift
+from .polynomials import CrossTerm, EnergyTerm, Jet, energy_term, weight_harmonics
+
+STEP_TOLERANCE = 1e-8  # pixels; Newton's next step would be about its square
+LONGEST_STEP = 0.5  # pixels, half the grid of the search: farther is another basin
+MAX_ITERATIONS = 40
+MAX_HALVINGS = 20
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A weight and what the fit needs of it, shared by all images that it weights."""
+
+    weight: Image
+
+    @cached_property
+    def squared(self) -> Image:
+        """w²."""
+        return self.weight**2
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """``rfft2`` of w²."""
+        return np.asarray(rfft2(self.squared))
+
+    @cached_property
+    def harmonics(self) -> Spectrum:
+        """FFT(w²) at the frequencies of C."""
+        return weight_harmonics(self.weight)
+
+    @cached_property
+    def n_pixels(self) -> int:
+        """How many pixels have weight."""
+        return int(np.count_nonzero(self.weight))
+
+
+@dataclass(frozen=True)
+class Psf:
+    """The side of a psf image in the fit: A, and the spectrum of w² p."""
+
+    energy: float
+    spectrum: Spectrum
+
+    @classmethod
+    def of(cls, image: Image, weighted: Weighted) -> "Psf":
+        """Prepare a psf image; what stands under zero weight is never looked at."""
+        seen = np.where(weighted.weight != 0, image, 0.0)
+        product = weighted.squared * seen
+        return cls(float(np.vdot(product, seen)), np.asarray(rfft2(product)))
+
+
+@dataclass(frozen=True)
+class Science:
+    """The side of a science image in the fit: its spectrum, and C on the grid and between."""
+
+    shape: tuple[int, int]
+    spectrum: Spectrum
+    grid_energy: Image
+    energy: EnergyTerm
+
+    @classmethod
+    def of(cls, image: Image, weighted: Weighted) -> "Science":
+        """Prepare a science image, finite everywhere."""
+        rows, columns = image.shape
+        spectrum = np.asarray(rfft2(image))
+        squares = np.asarray(rfft2(image**2))
+        grid_energy = np.asarray(irfft2(weighted.spectrum * squares.conj(), s=image.shape))
+        energy = energy_term(spectrum, weighted.harmonics, (rows, columns))
+        return cls((rows, columns), spectrum, grid_energy, energy)
+
+
+def search_grid(cross: Image, energy: Image, max_shift: int) -> tuple[Shift, float]:
+    """
+    Find the best whole-pixel shift within a range, and how good the best outside it is.
+
+    Parameters
+    ----------
+    cross, energy : (rows, columns) float64
+        B and C at all whole-pixel shifts, [dy % rows, dx % columns].
+    max_shift
+        Largest shift along each axis.
+
+    Returns
+    -------
+    start
+        The shift with the largest B²/C for a positive B.
+    rival
+        The largest B²/C of the shifts outside the range, 0 where there are none.
+    """
+    merit = np.where((cross > 0) & (energy > 0), cross, 0.0) ** 2
+    merit /= np.where(energy > 0, energy, 1.0)
+    dy, dx = (_within(size, max_shift) for size in merit.shape)
+    window = merit[np.ix_(dy, dx)]
+    best = np.unravel_index(np.argmax(window), window.shape)
+    merit[np.ix_(dy, dx)] = 0.0
+    return Shift(float(dx[best[1]]), float(dy[best[0]])), float(merit.max())
+
+
+def _within(size: int, max_shift: int) -> NDArray[np.intp]:
+    reach = min(max_shift, (size - 1) // 2)
+    return np.arange(-reach, reach + 1)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Where Newton's method arrived."""
+
+    shift: Shift
+    cross: Jet
+    energy: Jet
+    n_iterations: int
+    converged: bool
+
+
+def maximise(cross: CrossTerm, energy: EnergyTerm, start: Shift) -> Climb:
+    """Climb to the maximum of log(B²/C) that is next to a start."""
+    shift = start
+    b, c = cross.at(shift), energy.at(shift)
+    for n_iterations in range(1, MAX_ITERATIONS + 1):
+        if b.value <= 0 or c.value <= 0:
+            return Climb(shift, b, c, n_iterations, converged=False)
+        step, concave = _newton_step(b, c)
+        length = float(np.hypot(*step))
+        step *= min(1.0, LONGEST_STEP / max(length, STEP_TOLERANCE))
+        moved = Shift(shift.dx + step[0], shift.dy + step[1])
+        moved, b_moved, c_moved = _backtrack(cross, energy, (shift, b, c), moved)
+        shift, b, c = moved, b_moved, c_moved
+        if length < STEP_TOLERANCE:
+            return Climb(shift, b, c, n_iterations, converged=concave)
+    return Climb(shift, b, c, MAX_ITERATIONS, converged=False)
+
+
+def _newton_step(b: Jet, c: Jet) -> tuple[NDArray[np.float64], bool]:
+    """Newton's step towards the maximum of 2 log B - log C, and whether the surface is concave."""
+    b_slope, c_slope = b.gradient / b.value, c.gradient / c.value
+    gradient = 2 * b_slope - c_slope
+    hessian = 2 * (b.hessian / b.value - np.outer(b_slope, b_slope))
+    hessian -= c.hessian / c.value - np.outer(c_slope, c_slope)
+    curvatures, axes = np.linalg.eigh(hessian)
+    concave = bool(curvatures.max() < 0)
+    steepness = np.maximum(np.abs(curvatures), np.finfo(float).tiny)
+    return axes @ ((axes.T @ gradient) / steepness), concave
+
+
+def _backtrack(
+    cross: CrossTerm, energy: EnergyTerm, here: tuple[Shift, Jet, Jet], there: Shift
+) -> tuple[Shift, Jet, Jet]:
+    """Halve a step until it does not lead downhill."""
+    shift, b, c = here
+    merit = b.value**2 / c.value
+    for _ in range(MAX_HALVINGS):
+        b_there, c_there = cross.at(there), energy.at(there)
+        uphill = b_there.value > 0 and b_there.value**2 >= merit * c_there.value * (1 - 1e-13)
+        if uphill:
+            return there, b_there, c_there
+        there = Shift(0.5 * (shift.dx + there.dx), 0.5 * (shift.dy + there.dy))
+    return shift, b, c

@@ -1,0 +1,24 @@
+"""One image with what is known of its pixels."""
+
+from dataclasses import dataclass
+
+from .arrays import Bools, Image
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    An image and, where a weighting asks for them, its replaced pixels and their variance.
+
+    Attributes
+    ----------
+    image : (rows, columns) float64
+    replaced : (rows, columns) bool, optional
+        Pixels whose value was filled in by cleaning.
+    variance : (rows, columns) float64, optional
+        Square of the standard error of each pixel, finite and positive.
+    """
+
+    image: Image
+    replaced: Bools | None = None
+    variance: Image | None = None

@@ -1,0 +1,143 @@
+"""Check all files of a campaign, and choose the masks, before any job runs."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .agreement import Party, check_agreement
+from .campaign import ScienceExposure
+from .catalogue import list_references, select
+from .clean import check_box
+from .errors import ConfigError, InputError, PsfalignError
+from .facts import FactsStore, entry_of
+from .files.resolved import NOT_APPLICABLE
+
+Masks = dict[str, list[Path]]
+
+
+def choose_masks(
+    config: dict[str, Any],
+    exposures: Iterable[ScienceExposure],
+    facts: FactsStore,
+    *,
+    simulated: Collection[str] = (),
+) -> tuple[Masks, list[PsfalignError]]:
+    """
+    Choose the mask of each exposure, so that only what it serves depends on it.
+
+    Parameters
+    ----------
+    config, exposures
+        The complete configuration and its exposures.
+    facts
+        What is known of the files.
+    simulated
+        Files that the demo makes. They are not looked at before they are there, so that any
+        mask among them stays a candidate for an exposure among them.
+
+    Returns
+    -------
+    The candidates of each exposure by name, and what is wrong.
+    """
+    masks: Masks = {}
+    errors: list[PsfalignError] = []
+    try:
+        references = _references(config, simulated)
+        entries = [entry_of(path, facts.mask(path)) for path in references if path]
+    except PsfalignError as error:
+        return {exposure.name: [] for exposure in exposures}, [error]
+    made = [Path(name) for name in simulated if Path(name).name.startswith("psfmask")]
+    for exposure in exposures:
+        masks[exposure.name] = []
+        if exposure.psfmask is not None:
+            named = exposure.psfmask != NOT_APPLICABLE
+            masks[exposure.name] = [Path(exposure.psfmask)] if named else []
+        elif str(exposure.science) in simulated:
+            masks[exposure.name] = made
+        else:
+            try:
+                known = facts.exposure(exposure.science)
+                start = _start(known, exposure.science)
+                selection = select(entries, known["selectors"], start, exposure.science)
+                masks[exposure.name] = [selection.entry.path]
+            except PsfalignError as error:
+                errors.append(error)
+    return masks, errors
+
+
+def check_campaign(
+    config: dict[str, Any],
+    exposures: Iterable[ScienceExposure],
+    masks: Masks,
+    facts: FactsStore,
+    *,
+    simulated: Collection[str] = (),
+) -> list[PsfalignError]:
+    """Say what is wrong with the files of a campaign, one error for each exposure."""
+    errors: list[PsfalignError] = []
+    try:
+        check_output(Path(config["output_dir"]), exposures)
+    except PsfalignError as error:
+        errors.append(error)
+    for exposure in exposures:
+        if str(exposure.science) not in simulated:
+            try:
+                check_exposure(config, exposure, masks[exposure.name], facts)
+            except PsfalignError as error:
+                errors.append(error)
+    return list({str(error): error for error in errors}.values())
+
+
+def check_exposure(
+    config: dict[str, Any], exposure: ScienceExposure, masks: list[Path], facts: FactsStore
+) -> None:
+    """Refuse an exposure whose files cannot be used, or not together."""
+    science = facts.exposure(exposure.science)
+    parties = [Party("science", exposure.science, science["shape"], science["selectors"])]
+    for member in exposure.stack.members:
+        psf = facts.exposure(member)
+        parties.append(Party("psf", member, psf["shape"], psf["selectors"]))
+    for path in masks:
+        mask = facts.named_mask(path)
+        parties.append(Party("psfmask", path, mask["shape"], mask["selectors"]))
+    check_agreement(parties)
+    check_box(config["align_refs"]["median_box_length"], science["shape"])
+
+
+def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
+    """Refuse an output directory that is a file, or that would write over an input."""
+    folders = [output, *output.parents]
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(
+                "is a file", keyword="output_dir", value=folder, remedy="name a folder"
+            )
+    for exposure in exposures:
+        written = {(output / exposure.name).resolve(), (output / "psfstacks").resolve()}
+        for path in (exposure.science, *exposure.stack.members):
+            if path.resolve().parent in written:
+                raise ConfigError(
+                    f"{path} lies where results are written",
+                    keyword="output_dir",
+                    value=output,
+                    remedy="name another folder",
+                )
+
+
+def _references(config: dict[str, Any], simulated: Collection[str]) -> list[Path]:
+    """List the catalogue without what the demo makes."""
+    made = {Path(name).parent for name in simulated}
+    wanted = [name for name in config["psfmask"]["references"] if Path(name) not in made]
+    return list_references(wanted)
+
+
+def _start(known: dict[str, Any], path: Path) -> datetime:
+    if not known["start"]:
+        raise InputError(
+            "missing or blank",
+            file=path,
+            keyword="DATE-OBS",
+            remedy="calibrate the exposure again, or name a psfmask for it",
+        )
+    return datetime.fromisoformat(known["start"])

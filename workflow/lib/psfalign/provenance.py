@@ -1,0 +1,68 @@
+"""Digest the code that a job runs: a script and all modules of psfalign that it imports."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+ROOT = PACKAGE.parent
+
+
+@cache
+def code_digest(script: Path) -> str:
+    """
+    Give the SHA-256 of a script and, in a fixed order, of every module that it imports.
+
+    Comments and blank lines count: bytes are simpler to trust than meanings.
+    """
+    digest = hashlib.sha256()
+    for path in (script, *sorted(_closure(script))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _closure(script: Path) -> set[Path]:
+    """Find the modules of the package that a file imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        for module in _imports(path):
+            if module not in found:
+                found.add(module)
+                waiting.append(module)
+    return found
+
+
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    names = _imported_names(ast.parse(path.read_text(encoding="utf-8")), path)
+    return frozenset(file for name in names for file in _files(name))
+
+
+def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
+    """Give the full names of what is imported; a name may be that of a function in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.parents[node.level - 1].relative_to(ROOT)
+                base = ".".join((*package.parts, *base.split("."))).rstrip(".")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _files(name: str) -> Iterator[Path]:
+    """Give the module of a dotted name and the packages around it, where they are psfalign's."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE.name:
+        return
+    for length in range(1, len(parts) + 1):
+        path = ROOT.joinpath(*parts[:length])
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            if file.is_file():
+                yield file

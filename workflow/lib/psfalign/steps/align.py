@@ -1,0 +1,155 @@
+"""align_psfs: the psfalign product, written plane by plane."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from astropy.io.fits import Header
+
+from .. import __version__
+from ..align import Movable, Plane, failed_plane
+from ..arrays import Errors
+from ..errors import InputError
+from ..files.clean import read_plane
+from ..files.exposure import Exposure
+from ..files.resolved import ResolvedMask
+from ..files.shifts import ShiftTable
+from ..files.writer import FitsWriter, set_text
+from ..fit.result import Status
+from ..fourier import Shift
+from ..parallel import ordered_map
+from ..publish import publishing
+
+# Keyword of the product: (entry of the table's meta, comment)
+PROVENANCE = {
+    "SCIFILE": ("science", "science exposure"),
+    "SCISHA": ("science_sha256", "its SHA-256"),
+    "PSFFILE": ("psfs", "psf images"),
+    "PSFSHA": ("psfs_sha256", "their SHA-256"),
+    "MASKSHA": ("psfmask_sha256", "SHA-256 of the mask"),
+    "MASKCONV": ("convention", "what 1 means in the mask: weight or exclude"),
+    "ALIGNTO": ("align_to", "each integration, the first, or their mean"),
+    "FITMETH": ("method", "how shifts were fitted"),
+    "WEIGHTNG": ("weighting", "what weighted the residuals"),
+}
+
+
+def align_exposure(
+    psfs: Path,
+    shifts: Path,
+    psfmask: Path,
+    output: Path,
+    *,
+    candidate: str = "",
+    errors: Errors = "variance",
+    threads: int = 1,
+) -> None:
+    """
+    Shift the psf images onto each science integration and write the product.
+
+    Parameters
+    ----------
+    psfs
+        The cleaned psf images.
+    shifts
+        Their table of shifts.
+    psfmask
+        The psfmask.json of the exposure. Where it says N/A, the psf images are passed on as they
+        are, in three dimensions, with S_PSFALI = SKIPPED.
+    output
+        The product. SCI, ERR and DQ have the axes (integrations, psfs, rows, columns), without
+        the first of them where the psfs were aligned to one image only.
+    candidate
+        Association candidate, for the header.
+    errors
+        ``variance`` or ``fourier``, see `psfalign.align`.
+    threads
+        How many planes to shift at a time; the bytes do not depend on it.
+    """
+    table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
+    with Exposure(psfs) as exposure, publishing(output) as stream:
+        _check_rows(table, mask, exposure, shifts)
+        writer = FitsWriter(stream)
+        shape = _product_shape(table, mask, exposure)
+        writer.add(_primary(exposure, table, mask, output, candidate, errors))
+        science = writer.add_image(_extension(exposure, "SCI"), shape, np.float32)
+        error = writer.add_image(_extension(exposure, "ERR"), shape, np.float32)
+        dq = writer.add_image(_extension(exposure, "DQ"), shape, np.uint32)
+        if mask.applies:
+            writer.add(*table.to_fits())
+            weight = mask.read_weight()
+            writer.add_image(
+                Header([("EXTNAME", "WEIGHT", "weight of the fit")]), weight.shape, np.float32
+            ).write(0, weight)
+        for index, plane in enumerate(_planes(exposure, table, mask, errors, threads)):
+            science.write(index, plane.image)
+            error.write(index, plane.error)
+            dq.write(index, plane.dq)
+        writer.finish()
+
+
+def _planes(
+    exposure: Exposure, table: ShiftTable, mask: ResolvedMask, errors: Errors, threads: int
+) -> Iterator[Plane]:
+    """Give the planes of the product in their order, each as it is needed."""
+    cleaned = (read_plane(exposure, i) for i in range(len(exposure)))
+    if not mask.applies:
+        yield from (plane for plane, _ in cleaned)
+        return
+    movable = [Movable.of(plane, replaced, errors=errors) for plane, replaced in cleaned]
+    columns = (table.columns[name].tolist() for name in ("psf", "dx", "dy", "status"))
+
+    def moved(row: tuple[int, float, float, str]) -> Plane:
+        psf, dx, dy, status = row
+        if status != Status.OK:
+            return failed_plane(exposure.shape[1:])
+        return movable[psf].moved(Shift(-dx, -dy))
+
+    yield from ordered_map(moved, zip(*columns, strict=True), threads=threads)
+
+
+def _check_rows(table: ShiftTable, mask: ResolvedMask, exposure: Exposure, path: Path) -> None:
+    complete = len(table) % len(exposure) == 0 and (len(table) > 0 or not mask.applies)
+    expected = np.arange(len(table)) % len(exposure)
+    if not complete or not np.array_equal(table.columns["psf"], expected):
+        problem = f"its rows are not those of {len(exposure)} psf images"
+        raise InputError(problem, file=path, remedy="run fit_shifts again")
+
+
+def _product_shape(table: ShiftTable, mask: ResolvedMask, exposure: Exposure) -> tuple[int, ...]:
+    if not mask.applies or table.meta["align_to"] != "each":
+        return exposure.shape
+    return len(table) // len(exposure), *exposure.shape
+
+
+def _primary(
+    exposure: Exposure,
+    table: ShiftTable,
+    mask: ResolvedMask,
+    output: Path,
+    candidate: str,
+    errors: Errors,
+) -> Header:
+    header = exposure.primary.copy()
+    four_dimensional = len(_product_shape(table, mask, exposure)) > len(exposure.shape)
+    texts = {
+        "DATAMODL": ("QuadModel" if four_dimensional else "CubeModel", "Type of data model"),
+        "FILENAME": (output.name, "Name of the file"),
+        "S_PSFALI": ("COMPLETE" if mask.applies else "SKIPPED", "Coronagraphic PSF Alignment"),
+        "R_PSFMAS": (mask.file_name, "PSF mask reference file name"),
+        "ALIGNVER": (f"psfalign {__version__}", "software that aligned it"),
+        "CANDIDAT": (candidate, "association candidate"),
+        "ERRMODE": (errors, "how errors were shifted"),
+    }
+    texts |= {key: (table.meta[entry], text) for key, (entry, text) in PROVENANCE.items()}
+    for keyword, (text, comment) in texts.items():
+        set_text(header, keyword, text, comment)
+    header["MAXSHIFT"] = (table.meta["max_shift"], "[pix] largest shift that was searched for")
+    header["NPAIRS"] = (len(table), "pairs of integration and psf")
+    header["NFAILED"] = (table.n_failed, "of them, those whose fit failed")
+    return header
+
+
+def _extension(exposure: Exposure, name: str) -> Header:
+    hdu = {"SCI": exposure.science, "ERR": exposure.error, "DQ": exposure.dq}[name]
+    return Header([("EXTNAME", name, "extension name")]) if hdu is None else hdu.header

@@ -1,0 +1,115 @@
+"""clean_science, clean_psfs: a copy of an exposure in which bad pixels are replaced."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io.fits import Header
+
+from .. import __version__
+from ..clean import CleanImage, check_box, clean_image
+from ..dq import FLUX_ESTIMATED
+from ..files.digest import sha256
+from ..files.exposure import Exposure
+from ..files.writer import FitsWriter, ImageWriter, set_text
+from ..publish import publishing
+
+COUNTS = {
+    "NREPLACE": "bad pixels whose value was replaced",
+    "NGROWN": "of them, those that needed a larger box",
+    "NZEROED": "of them, those set to 0 outside the science area",
+}
+DOUBLE = -64  # BITPIX
+
+
+@dataclass
+class CleaningCounts:
+    """How many pixels were replaced, of them from a larger box, and of them set to 0."""
+
+    n_replaced: int = 0
+    n_grown: int = 0
+    n_zeroed: int = 0
+
+    def add(self, cleaned: CleanImage) -> None:
+        """Count one integration."""
+        self.n_replaced += int(cleaned.replaced.sum())
+        self.n_grown += cleaned.n_grown
+        self.n_zeroed += cleaned.n_zeroed
+
+
+def clean_exposure(
+    source: Path, output: Path, *, median_box_length: int = 3, bad_bits: int = 1
+) -> CleaningCounts:
+    """
+    Replace the bad pixels of all integrations of an exposure or a psfstack.
+
+    The output has the HDUs of the source. SCI holds the cleaned images, and DQ marks each
+    replaced pixel as FLUX_ESTIMATED besides the flags that it had; everything else is copied.
+
+    Parameters
+    ----------
+    source, output
+        The file to clean and the one to write.
+    median_box_length
+        Side in pixels of the box whose median replaces a bad pixel.
+    bad_bits
+        DQ flags that make a pixel bad.
+    """
+    with Exposure(source) as exposure, publishing(output) as stream:
+        check_box(median_box_length, exposure.shape[1:])
+        writer = FitsWriter(stream)
+        science, dq = _copy_structure(exposure, writer)
+        counts = CleaningCounts()
+        instrument = str(exposure.primary.get("INSTRUME", "")).strip().upper()
+        for i in range(len(exposure)):
+            flags = exposure.read_dq(i)
+            cleaned = clean_image(
+                exposure.read_science(i),
+                flags,
+                bad_bits=bad_bits,
+                median_box_length=median_box_length,
+                zero_non_science=instrument == "MIRI",
+            )
+            counts.add(cleaned)
+            science.write(i, cleaned.image)
+            dq.write(i, np.where(cleaned.replaced, flags | np.uint32(FLUX_ESTIMATED), flags))
+        for keyword, count in zip(COUNTS, vars(counts).values(), strict=True):
+            science.set(keyword, count)
+        writer.finish()
+    return counts
+
+
+def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter, ImageWriter]:
+    """Copy all HDUs but SCI and DQ, whose space is reserved at their places; add DQ if missing."""
+    images: dict[str, ImageWriter] = {}
+    with open(exposure.path, "rb") as source:
+        for hdu in exposure.hdus:
+            if hdu.start == 0:
+                source.seek(hdu.data_start)
+                writer.add(_primary(hdu.header, exposure.path), source.read(hdu.data_size))
+            elif hdu is exposure.science:
+                kind = np.float64 if hdu.header["BITPIX"] == DOUBLE else np.float32
+                images["SCI"] = writer.add_image(_with_counts(hdu.header), exposure.shape, kind)
+            elif hdu is exposure.dq:
+                images["DQ"] = writer.add_image(hdu.header, exposure.shape, np.uint32)
+            else:
+                writer.copy(source, hdu)
+    if "DQ" not in images:
+        header = Header([("EXTNAME", "DQ", "extension name")])
+        images["DQ"] = writer.add_image(header, exposure.shape, np.uint32)
+    return images["SCI"], images["DQ"]
+
+
+def _primary(header: Header, source: Path) -> Header:
+    primary = header.copy()
+    set_text(primary, "RAWFILE", source.name, "file that was cleaned")
+    set_text(primary, "RAWSHA", sha256(source), "its SHA-256")
+    set_text(primary, "CLEANVER", f"psfalign {__version__}", "software that cleaned it")
+    return primary
+
+
+def _with_counts(header: Header) -> Header:
+    counted = header.copy()
+    for keyword, comment in COUNTS.items():
+        counted[keyword] = (0, comment)
+    return counted

@@ -1,0 +1,131 @@
+"""fit_shifts: the table of shifts between a science exposure and its psf images."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..arrays import AlignTo
+from ..errors import FitError
+from ..files.clean import read_frames
+from ..files.exposure import Exposure
+from ..files.resolved import ResolvedMask
+from ..files.shifts import ShiftTable
+from ..fit import FitOptions, fit_shifts
+from ..frames import Frame
+
+
+def fit_exposure(
+    science: Path,
+    psfs: Path,
+    psfmask: Path,
+    output: Path,
+    *,
+    options: FitOptions | None = None,
+    align_to: AlignTo = "each",
+    on_failed_fit: str = "flag",
+    threads: int = 1,
+) -> ShiftTable:
+    """
+    Fit all psf images to all integrations of a science exposure.
+
+    Parameters
+    ----------
+    science, psfs
+        Cleaned exposures.
+    psfmask
+        The psfmask.json of the exposure; where it says N/A, the table has no rows.
+    output
+        The table of shifts to write, ECSV.
+    options
+        How to fit.
+    align_to
+        ``each`` integration, the ``first``, or their ``mean``, which counts as integration 0.
+    on_failed_fit
+        ``flag`` it in the table, or ``stop``.
+    threads
+        How many integrations to fit at a time.
+
+    Raises
+    ------
+    FitError
+        If fits failed and `on_failed_fit` is ``stop``.
+    """
+    options = options or FitOptions()
+    mask = ResolvedMask.read(psfmask)
+    meta = _meta(science, psfs, mask, options, align_to)
+    table = ShiftTable.of([], meta)
+    if mask.applies:
+        frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
+        images = list(read_frames(psfs, weighting=options.weighting))
+        fits = fit_shifts(frames, images, mask.read_weight(), options=options, threads=threads)
+        table = ShiftTable.of(list(fits), meta)
+    if table.n_failed and on_failed_fit == "stop":
+        raise FitError(
+            f"{table.n_failed} of {len(table)} fits failed: {table.count_failures()}",
+            file=science,
+            keyword="align_refs.on_failed_fit",
+            value="stop",
+            remedy="look at the exposure, or set it to flag",
+        )
+    table.write(output)
+    return table
+
+
+def choose_frames(frames: Iterator[Frame], align_to: AlignTo) -> Iterator[Frame]:
+    """Give what psf images are aligned to: each frame, the first, or the mean of all."""
+    if align_to == "each":
+        yield from frames
+    elif align_to == "first":
+        yield next(frames)
+    else:
+        yield mean_frame(frames)
+
+
+def mean_frame(frames: Iterable[Frame]) -> Frame:
+    """
+    Average integrations; those without any good pixel are left out.
+
+    A pixel of the mean counts as replaced where it was in any of them.
+    """
+    total, n = None, 0
+    for frame in frames:
+        last = frame
+        if np.isfinite(frame.image).all():
+            total = frame if total is None else _add(total, frame)
+            n += 1
+    if total is None:
+        return last
+    variance = None if total.variance is None else total.variance / n**2
+    return Frame(total.image / n, total.replaced, variance)
+
+
+def _add(one: Frame, other: Frame) -> Frame:
+    replaced, variance = one.replaced, one.variance
+    if replaced is not None and other.replaced is not None:
+        replaced = replaced | other.replaced
+    if variance is not None and other.variance is not None:
+        variance = variance + other.variance
+    return Frame(one.image + other.image, replaced, variance)
+
+
+def _meta(
+    science: Path, psfs: Path, mask: ResolvedMask, options: FitOptions, align_to: AlignTo
+) -> dict[str, Any]:
+    """Say where the table comes from."""
+    science_header, psf_header = Exposure(science).primary, Exposure(psfs).primary
+    return {
+        "psfalign": __version__,
+        "science": str(science_header.get("RAWFILE", science.name)),
+        "science_sha256": str(science_header.get("RAWSHA", "")),
+        "psfs": str(psf_header.get("RAWFILE", psfs.name)),
+        "psfs_sha256": str(psf_header.get("RAWSHA", "")),
+        "psfmask": mask.file_name,
+        "psfmask_sha256": mask.sha256,
+        "convention": mask.convention,
+        "align_to": align_to,
+        **asdict(options),
+    }

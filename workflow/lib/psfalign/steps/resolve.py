@@ -1,0 +1,141 @@
+"""resolve_psfmask: which mask serves a science exposure, and how it is read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from astropy.io.fits import Header
+
+from ..agreement import Party, check_agreement
+from ..catalogue import (
+    parse_useafter,
+    read_entry,
+    read_selectors,
+    select,
+    start_of,
+)
+from ..errors import MaskError
+from ..files.digest import sha256
+from ..files.exposure import Exposure
+from ..files.psfmask import REQUIRED, check_reference_type, read_mask, read_mask_header
+from ..files.resolved import NOT_APPLICABLE, ResolvedMask
+from ..mask import Weight, weigh
+
+
+def resolve_psfmask(
+    science: Path,
+    output: Path,
+    *,
+    candidates: Sequence[Path] = (),
+    psfmask: str | None = None,
+    convention: str = "auto",
+) -> ResolvedMask:
+    """
+    Choose the mask of an exposure, decide how to read it, and write that down.
+
+    Parameters
+    ----------
+    science
+        The science exposure.
+    output
+        The psfmask.json to write.
+    candidates
+        The catalogue to choose from.
+    psfmask
+        A mask file to use instead, or ``N/A`` not to align the exposure.
+    convention
+        ``auto``, ``weight`` or ``exclude``.
+
+    Raises
+    ------
+    MaskError, InputError
+        If there is no mask, more than one, or one that does not fit the exposure.
+    """
+    if psfmask == NOT_APPLICABLE:
+        resolved = ResolvedMask(NOT_APPLICABLE, reason="the configuration says N/A")
+    else:
+        exposure = Exposure(science)
+        resolved = _resolve(exposure, candidates, psfmask, convention)
+    resolved.write(output)
+    return resolved
+
+
+def _resolve(
+    exposure: Exposure, candidates: Sequence[Path], psfmask: str | None, convention: str
+) -> ResolvedMask:
+    if psfmask is None:
+        path, reason, notes = _choose(exposure, candidates)
+    else:
+        path, reason = Path(psfmask), "named in the configuration"
+        notes = _missing(path)
+    header, _ = read_mask_header(path)
+    check_reference_type(header, path)
+    notes += _spellings(header, exposure.primary)
+    mask = read_mask(path)
+    check_agreement(
+        [
+            Party("science", exposure.path, exposure.shape[1:], read_selectors(exposure.primary)),
+            Party("psfmask", path, mask.shape, read_selectors(header)),
+        ]
+    )
+    try:
+        weight = weigh(mask, convention=convention, occulter=_occulter(exposure))
+    except MaskError as error:
+        raise _about(error, path) from error
+    return ResolvedMask(
+        psfmask=str(path),
+        reason=reason,
+        sha256=sha256(path),
+        convention=weight.convention,
+        decided_by="auto" if convention == "auto" else "configuration",
+        share_above_half=round(weight.share, 6),
+        selectors=read_selectors(header),
+        useafter=str(header.get("USEAFTER", "")).strip(),
+        notes=notes + _describe(weight, convention),
+    )
+
+
+def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str, list[str]]:
+    selection = select(
+        [read_entry(path) for path in candidates],
+        read_selectors(exposure.primary),
+        start_of(exposure.primary, exposure.path),
+        exposure.path,
+    )
+    return selection.entry.path, selection.reason, []
+
+
+def _missing(path: Path) -> list[str]:
+    header, _ = read_mask_header(path)
+    if "USEAFTER" in header:
+        parse_useafter(header["USEAFTER"], path)
+    missing = [keyword for keyword in REQUIRED if not str(header.get(keyword, "")).strip()]
+    return [f"the mask's header lacks {', '.join(missing)}"] if missing else []
+
+
+def _spellings(mask: Header, science: Header) -> list[str]:
+    own, other = (str(header.get("CORONMSK", "")).strip().upper() for header in (mask, science))
+    if own and other and own != other and read_selectors(mask) == read_selectors(science):
+        return [f"CORONMSK {own} of the mask is an older spelling of {other}"]
+    return []
+
+
+def _describe(weight: Weight, convention: str) -> list[str]:
+    if convention != "auto":
+        return []
+    meaning = "1 = use" if weight.convention == "weight" else "1 = masked out"
+    return [f"{weight.share:.0%} of the mask is above 0.5, so it is read as {meaning}"]
+
+
+def _occulter(exposure: Exposure) -> tuple[float, float] | None:
+    """Where the reference pixel of the science image is, which JWST puts on the occulter."""
+    header = exposure.science.header
+    values = header.get("CRPIX1"), header.get("CRPIX2")
+    if not all(isinstance(value, int | float) for value in values):
+        return None
+    return float(values[0]) - 1, float(values[1]) - 1
+
+
+def _about(error: MaskError, path: Path) -> MaskError:
+    return MaskError(
+        error.problem, file=path, keyword=error.keyword, value=error.value, remedy=error.remedy
+    )

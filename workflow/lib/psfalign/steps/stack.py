@@ -1,0 +1,84 @@
+"""stack_psfs: the integrations of several psf exposures in one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits import Header
+
+from .. import __version__
+from ..agreement import Party, check_agreement
+from ..catalogue import read_selectors
+from ..files.digest import sha256
+from ..files.exposure import Exposure
+from ..files.writer import FitsWriter, set_text
+from ..publish import publishing
+
+NAME_WIDTH = 80  # characters of a file name in PSFORIG
+
+
+def stack_psfs(members: Sequence[Path], output: Path) -> None:
+    """
+    Concatenate SCI, ERR and DQ of psf exposures along the integrations, in their order.
+
+    The header is that of the first, with NINTS corrected; the table PSFORIG tells which file
+    and integration each plane came from.
+
+    Parameters
+    ----------
+    members
+        The exposures; sizes and selectors must agree.
+    output
+        The psfstack to write.
+    """
+    exposures = [Exposure(member) for member in members]
+    check_agreement(
+        [Party("psf", e.path, e.shape[1:], read_selectors(e.primary)) for e in exposures]
+    )
+    first = exposures[0]
+    n_planes = sum(map(len, exposures))
+    shape = n_planes, *first.shape[1:]
+    with publishing(output) as stream:
+        writer = FitsWriter(stream)
+        writer.add(_primary(first.primary, output, n_planes))
+        science = writer.add_image(first.science.header, shape, np.float32)
+        error = writer.add_image(_header(first, "ERR"), shape, np.float32)
+        dq = writer.add_image(_header(first, "DQ"), shape, np.uint32)
+        writer.add(*_origins(exposures))
+        plane = 0
+        for exposure in exposures:
+            with exposure:
+                for i in range(len(exposure)):
+                    science.write(plane, exposure.read_science(i))
+                    error.write(plane, exposure.read_error(i))
+                    dq.write(plane, exposure.read_dq(i))
+                    plane += 1
+        writer.finish()
+
+
+def _primary(header: Header, output: Path, n_planes: int) -> Header:
+    primary = header.copy()
+    primary["NINTS"] = (n_planes, "Number of integrations")
+    set_text(primary, "FILENAME", output.name, "Name of the file")
+    set_text(primary, "S_PSFSTK", "COMPLETE", "Coronagraphic PSF Stacking")
+    set_text(primary, "STACKVER", f"psfalign {__version__}", "software that stacked it")
+    return primary
+
+
+def _header(exposure: Exposure, name: str) -> Header:
+    hdu = exposure.error if name == "ERR" else exposure.dq
+    return hdu.header if hdu is not None else Header([("EXTNAME", name, "extension name")])
+
+
+def _origins(exposures: Sequence[Exposure]) -> tuple[Header, bytes]:
+    """Give the header and bytes of the table PSFORIG."""
+    dtype = [
+        ("psf", ">i8"),
+        ("file", f"S{NAME_WIDTH}"),
+        ("integration", ">i8"),
+        ("sha256", "S64"),
+    ]
+    rows = [(e.path.name, i, sha256(e.path)) for e in exposures for i in range(len(e))]
+    table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=dtype)
+    return fits.BinTableHDU(table, name="PSFORIG").header, table.tobytes()

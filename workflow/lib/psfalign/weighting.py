@@ -1,0 +1,56 @@
+"""Weights that depend on the pair of images: bad pixels left out, or inverse variance."""
+
+import numpy as np
+from scipy.fft import rfft2
+
+from .arrays import Bools, Image, Weighting
+from .flags import find_wrapped, move_flags
+from .fourier import Shift, shift_variance
+from .frames import Frame
+
+
+def pair_weight(
+    weight: Image, science: Frame, psf: Frame, shift: Shift, beta: float, *, weighting: Weighting
+) -> Image:
+    """
+    Weight the residual psf - beta S(science, shift) of one pair.
+
+    Parameters
+    ----------
+    weight : (rows, columns) float64
+        The weight that the mask gives, the same for all pairs.
+    science, psf
+        The images, with `replaced`, and for ``inverse_variance`` with `variance`.
+    shift, beta
+        A first fit with ``weight`` alone.
+    weighting
+        ``mask+dq`` leaves out what was replaced in the psf, or comes from what was replaced in
+        the science image or from beyond its edges; ``inverse_variance`` divides by the standard
+        error of the residual as well.
+
+    Returns
+    -------
+    (rows, columns) float64
+    """
+    if weighting == "mask":
+        return weight
+    masked = np.where(_touched(science, psf, shift), 0.0, weight)
+    if weighting == "mask+dq":
+        return masked
+    return np.asarray(masked / np.sqrt(_residual_variance(science, psf, shift, beta)))
+
+
+def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
+    touched = find_wrapped(psf.image.shape, shift)
+    if psf.replaced is not None:
+        touched = touched | psf.replaced
+    if science.replaced is not None:
+        touched = touched | (move_flags(science.replaced.astype(np.uint32), shift) != 0)
+    return touched
+
+
+def _residual_variance(science: Frame, psf: Frame, shift: Shift, beta: float) -> Image:
+    if science.variance is None or psf.variance is None:
+        raise ValueError("inverse_variance needs the variance of both images")
+    moved = shift_variance(np.asarray(rfft2(science.variance)), psf.image.shape, shift)
+    return psf.variance + beta**2 * moved

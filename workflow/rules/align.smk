@@ -1,0 +1,27 @@
+"""The product: psf images aligned to the science integrations."""
+
+
+def align_psfs_job(wildcards):
+    settings = {"errors": ALIGN["errors"], "candidate": exposure_of(wildcards).asn_id}
+    return job("align_psfs.py", settings, *MASKS[wildcards.exposure])
+
+
+rule align_psfs:
+    input:
+        psfs=clean_psfs_of,
+        shifts=SHIFTS,
+        psfmask=PSFMASK,
+        masks=masks_of,
+    output:
+        PRODUCT,
+    log:
+        f"{LOGS}/align_psfs/{{exposure}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 2
+    params:
+        job=align_psfs_job,
+    message:
+        "{wildcards.exposure}: aligning the psf images"
+    script:
+        "../scripts/align_psfs.py"

@@ -1,0 +1,92 @@
+"""Helpers of the rules: the campaign, its files, and what makes a job run again."""
+
+import re
+
+from psfalign import simulate
+from psfalign.campaign import list_warnings, plan_exposures
+from psfalign.config import complete_config
+from psfalign.dq import parse_bad_bits
+from psfalign.errors import PsfalignError
+from psfalign.facts import FactsStore
+from psfalign.preflight import check_campaign, choose_masks
+from psfalign.provenance import code_digest
+from psfalign.strict_yaml import read_yaml
+
+
+report: "../report/workflow.rst"
+
+
+SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
+
+
+def refuse(errors):
+    """End before anything has run, with one line for each mistake."""
+    raise SystemExit("\n".join(f"psfalign: error: {error}" for error in errors))
+
+
+try:
+    for path in workflow.configfiles:
+        read_yaml(Path(path))
+    SETTINGS = complete_config(config, ", ".join(map(str, workflow.configfiles)) or None)
+    EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
+    WARNINGS = list_warnings(SETTINGS)
+except PsfalignError as error:
+    refuse([error])
+
+STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
+ALIGN = SETTINGS["align_refs"]
+OUTPUT = SETTINGS["output_dir"].rstrip("/") or "/"
+LOGS = f"{OUTPUT}/logs"
+SIMULATED = [f"{OUTPUT}/simulated/{name}" for name in simulate.FILES]
+
+PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfmask.json"
+CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}_clean.fits"
+SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}_shifts.ecsv"
+PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfalign.fits"
+PICTURE = f"{OUTPUT}/report/{{exposure}}.png"
+STACK = f"{OUTPUT}/psfstacks/{{stack}}_psfstack.fits"
+STACK_CLEAN = f"{OUTPUT}/psfstacks/{{stack}}_clean.fits"
+
+
+wildcard_constraints:
+    exposure="|".join(map(re.escape, EXPOSURES)),
+    stack="|".join(map(re.escape, STACKS)),
+
+
+FACTS = FactsStore(Path(".snakemake/psfalign/facts.json"))
+MASKS, errors = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
+errors += check_campaign(
+    SETTINGS, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED
+)
+FACTS.save()
+if errors:
+    refuse(errors)
+for warning in WARNINGS:
+    logger.warning(f"psfalign: warning: {warning}")
+
+
+def raw(path):
+    """An input from outside: its digest decides what runs again, not its time."""
+    return str(path) if str(path) in SIMULATED else ancient(str(path))
+
+
+def digests(*paths):
+    """SHA-256 of inputs from outside, by path; those that the demo makes have none yet."""
+    return {str(path): FACTS.digest(path) for path in paths if str(path) not in SIMULATED}
+
+
+def job(script, settings, *paths):
+    """What a job depends on besides its input files, as one parameter: names count in it."""
+    return {
+        "settings": settings,
+        "inputs": digests(*paths),
+        "code": code_digest(SCRIPTS / script),
+    }
+
+
+def exposure_of(wildcards):
+    return EXPOSURES[wildcards.exposure]
+
+
+def stack_of(wildcards):
+    return STACKS[wildcards.stack]

@@ -1,0 +1,36 @@
+"""Something to look at."""
+
+
+def plot_exposure_job(wildcards):
+    return job("plot_exposure.py", {}, *MASKS[wildcards.exposure])
+
+
+rule plot_exposure:
+    input:
+        science=CLEAN,
+        psfs=clean_psfs_of,
+        shifts=SHIFTS,
+        psfmask=PSFMASK,
+        masks=masks_of,
+    output:
+        report(
+            PICTURE,
+            caption="../report/exposure.rst",
+            category="Exposures",
+            labels={"exposure": "{exposure}"},
+        ),
+    log:
+        f"{LOGS}/plot_exposure/{{exposure}}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        job=plot_exposure_job,
+    message:
+        "{wildcards.exposure}: drawing the picture of the result"
+    script:
+        "../scripts/plot_exposure.py"
+
+
+onsuccess:
+    print("\n".join(["", "Products:", *(f"  {PRODUCT}".format(exposure=e) for e in EXPOSURES)]))
+    print(f"Pictures: {OUTPUT}/report/")

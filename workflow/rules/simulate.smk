@@ -1,0 +1,16 @@
+"""The demo: simulated exposures whose shifts are known."""
+
+
+rule simulate_demo:
+    output:
+        SIMULATED,
+    log:
+        f"{LOGS}/simulate_demo.log",
+    conda:
+        "../../environment.yml"
+    params:
+        job=job("simulate_demo.py", {"seed": 9999}),
+    message:
+        "Simulating the demo exposures"
+    script:
+        "../scripts/simulate_demo.py"

@@ -1,0 +1,33 @@
+"""Rule fit_shifts."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psfalign_adapter import run
+
+from psfalign.fit import FitOptions
+from psfalign.steps.fit import fit_exposure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Fit all psf images to all integrations of an exposure."""
+    settings = job.params.job["settings"]
+    table = fit_exposure(
+        Path(job.input.science),
+        Path(job.input.psfs),
+        Path(job.input.psfmask),
+        Path(job.output[0]),
+        options=FitOptions(settings["method"], settings["max_shift"], settings["weighting"]),
+        align_to=settings["align_to"],
+        on_failed_fit=settings["on_failed_fit"],
+        threads=job.threads,
+    )
+    print(f"{len(table)} pairs, {table.n_failed} failed", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
