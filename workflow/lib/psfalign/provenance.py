@@ -1,4 +1,4 @@
-"""Digest the code that a job runs: a script and all modules of psfalign that it imports."""
+"""Digest the code that a job runs: a script and all modules of the checkout that it imports."""
 
 import ast
 import hashlib
@@ -24,7 +24,7 @@ def code_digest(script: Path) -> str:
 
 
 def _closure(script: Path) -> set[Path]:
-    """Find the modules of the package that a file imports, directly or not."""
+    """Find the modules of the checkout that a file imports, directly or not."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
@@ -39,7 +39,7 @@ def _closure(script: Path) -> set[Path]:
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     names = _imported_names(ast.parse(path.read_text(encoding="utf-8")), path)
-    return frozenset(file for name in names for file in _files(name))
+    return frozenset(file for name in names for file in _files(name, beside=path.parent))
 
 
 def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
@@ -56,10 +56,13 @@ def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _files(name: str) -> Iterator[Path]:
+def _files(name: str, *, beside: Path) -> Iterator[Path]:
     """Give the module of a dotted name and the packages around it, where they are psfalign's."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
+        neighbour = beside / f"{parts[0]}.py"
+        if parts[0].startswith(PACKAGE.name) and neighbour.is_file():
+            yield neighbour
         return
     for length in range(1, len(parts) + 1):
         path = ROOT.joinpath(*parts[:length])

@@ -1,0 +1,107 @@
+"""A campaign in a folder of its own: a copy of the checkout, simulated exposures, one engine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+NIRCAM = "jw09999001001_02102_00001_nrcalong_a3001"
+MIRI = "jw09999003001_04101_00001_mirimage_a3002"
+MIRI_STACK = "jw09999-a3002_t002_miri_f1065c-4qpm_1065"
+# What the message of each rule says.
+RULES = {
+    "choosing the mask": "resolve_psfmask",
+    "stacking": "stack_psfs",
+    "replacing bad pixels": "clean",
+    "fitting shifts": "fit_shifts",
+    "aligning": "align_psfs",
+    "drawing": "plot_exposure",
+}
+OWN_CONFIG = {
+    "output_dir": "results",
+    "exposures": [
+        {
+            "science": "data/jw09999001001_02102_00001_nrcalong_calints.fits",
+            "psfs": "data/jw09999-a3001_t001_nircam_f335m-maska335r_psfstack.fits",
+            "asn_id": "a3001",
+        },
+        {
+            "science": "data/jw09999003001_04101_00001_mirimage_calints.fits",
+            "psfs": "data/jw09999-a3002_t002_miri_f1065c-4qpm_1065_psfstack.fits",
+            "asn_id": "a3002",
+        },
+    ],
+    "psfmask": {"references": ["masks"]},
+    "align_refs": {"max_shift": 5},
+}
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A working directory with data, masks, a configuration, and the code that runs it."""
+
+    folder: Path
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "checkout"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "campaign.yaml"
+
+    def write_config(self, config: dict) -> None:
+        self.config.write_text(yaml.safe_dump(config))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run the engine in the campaign's folder with its configuration."""
+        command = [Path(sys.executable).with_name("snakemake"), "-s", self.code / "Snakefile"]
+        return subprocess.run(
+            [*map(str, command), "--configfile", str(self.config), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def run(self, *arguments: str) -> None:
+        """Run all that is to be done, and expect success."""
+        result = self.snakemake(*arguments)
+        assert result.returncode == 0, result.stderr
+
+    def planned(self) -> set[tuple[str, str]]:
+        """Give what would run: rule and exposure or stack."""
+        result = self.snakemake("-n")
+        assert result.returncode == 0, result.stderr + result.stdout
+        return set(_jobs(result.stdout + result.stderr))
+
+
+def _jobs(text: str) -> list[tuple[str, str]]:
+    """Read rule and exposure or stack off the message of each job."""
+    found = re.findall(r"^Job \d+: (\S+): (.*)$", text, re.MULTILINE)
+    return [(next(r for words, r in RULES.items() if words in m), name) for name, m in found]
+
+
+def make_campaign(folder: Path) -> Campaign:
+    """Copy the code, simulate the exposures, and give each mask a place in a catalogue."""
+    from psfalign.simulate import simulate_campaign
+
+    for name in ("Snakefile", "workflow", "profiles", "config", "environment.yml"):
+        source, target = CHECKOUT / name, folder / "checkout" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    simulate_campaign(folder / "data")
+    (folder / "masks").mkdir()
+    for mask in (folder / "data").glob("psfmask*.fits"):
+        mask.rename(folder / "masks" / mask.name)
+    campaign = Campaign(folder)
+    campaign.write_config(OWN_CONFIG)
+    return campaign

@@ -1,0 +1,192 @@
+"""
+What changed, and exactly what runs again.
+
+Each case changes one thing of a finished campaign of two exposures, asks the engine what it would
+do, and puts the thing back; the last one runs what is asked for, and finds nothing left to do.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from astropy.io import fits
+
+from .campaign import MIRI, MIRI_STACK, NIRCAM, OWN_CONFIG, Campaign, make_campaign
+
+NIRCAM_STACK = "jw09999-a3001_t001_nircam_f335m-maska335r"
+EXPOSURES = (NIRCAM, MIRI)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    campaign = make_campaign(tmp_path_factory.mktemp("incremental"))
+    campaign.run()
+    return campaign
+
+
+@pytest.fixture
+def campaign(finished: Campaign) -> Iterator[Campaign]:
+    """Give the finished campaign, and take back what a test changed, with the times of files."""
+    kept = finished.folder.parent / "kept"
+    names = ("data", "masks", "checkout", "campaign.yaml")
+    for name in names:
+        source, target = finished.folder / name, kept / name
+        target.parent.mkdir(exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    yield finished
+    for name in names:
+        target = finished.folder / name
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        (kept / name).rename(target)
+    shutil.rmtree(kept)
+
+
+def set_option(section: str, **values: object) -> Callable[[Campaign], None]:
+    def change(campaign: Campaign) -> None:
+        config = yaml.safe_load(yaml.safe_dump(OWN_CONFIG))
+        config.setdefault(section, {}).update(values)
+        campaign.write_config(config)
+
+    return change
+
+
+def brighten(path: Path) -> None:
+    """Change one pixel."""
+    with fits.open(path, mode="update") as file:
+        data = file["SCI"].data
+        data.flat[data.size // 3] += 1.0
+        for hdu in file:
+            hdu.add_checksum(when="")
+
+
+def touch(campaign: Campaign) -> None:
+    for path in campaign.folder.glob("data/*.fits"):
+        path.touch()
+
+
+def edit(name: str) -> Callable[[Campaign], None]:
+    def change(campaign: Campaign) -> None:
+        path = campaign.code / "workflow" / name
+        path.write_text(path.read_text() + "\nCHANGED = True\n")
+
+    return change
+
+
+def change_science(campaign: Campaign) -> None:
+    brighten(campaign.folder / OWN_CONFIG["exposures"][0]["science"])
+
+
+def change_psfstack(campaign: Campaign) -> None:
+    brighten(campaign.folder / OWN_CONFIG["exposures"][1]["psfs"])
+
+
+def change_mask(campaign: Campaign) -> None:
+    path = campaign.folder / "masks" / "psfmask_miri_f1065c_4qpm_1065.fits"
+    with fits.open(path, mode="update") as file:
+        file["SCI"].data = np.where(file["SCI"].data < 0.1, 0, file["SCI"].data).astype("f4") * 0.99
+        for hdu in file:
+            hdu.add_checksum(when="")
+
+
+def replace_by_older_file(campaign: Campaign) -> None:
+    """Restore another file with a time long past: times tell nothing, digests do."""
+    change_science(campaign)
+    path = campaign.folder / OWN_CONFIG["exposures"][0]["science"]
+    import os
+
+    os.utime(path, (0, 0))
+
+
+def add_mask(useafter: str) -> Callable[[Campaign], None]:
+    def change(campaign: Campaign) -> None:
+        masks = campaign.folder / "masks"
+        new = masks / "psfmask_nircam_new.fits"
+        shutil.copy(masks / "psfmask_nircam_f335m_maska335r.fits", new)
+        with fits.open(new, mode="update") as file:
+            file[0].header["USEAFTER"] = useafter
+            for hdu in file:
+                hdu.add_checksum(when="")
+
+    return change
+
+
+def comment(campaign: Campaign) -> None:
+    campaign.config.write_text("# a remark\n" + campaign.config.read_text())
+
+
+def add_exposure(campaign: Campaign) -> None:
+    config = yaml.safe_load(yaml.safe_dump(OWN_CONFIG))
+    second = config["exposures"][0] | {
+        "science": "data/jw09999002001_02102_00001_nrcalong_calints.fits"
+    }
+    campaign.write_config({**config, "exposures": [*config["exposures"], second]})
+
+
+def chain(*rules: str, of: tuple[str, ...] = EXPOSURES) -> set[tuple[str, str]]:
+    return {(rule, exposure) for rule in rules for exposure in of}
+
+
+CLEAN_ALL = chain("clean", of=(*EXPOSURES, NIRCAM_STACK, MIRI_STACK))
+AFTER_FIT = ("fit_shifts", "align_psfs", "plot_exposure")
+SECOND = "jw09999002001_02102_00001_nrcalong_a3001"
+
+CASES = {
+    "nothing": (lambda campaign: None, set()),
+    "the times of all raw files": (touch, set()),
+    "a comment in the configuration": (comment, set()),
+    "one science file": (
+        change_science,
+        chain("resolve_psfmask", "clean", *AFTER_FIT, of=(NIRCAM,)),
+    ),
+    "one science file, by an older one": (
+        replace_by_older_file,
+        chain("resolve_psfmask", "clean", *AFTER_FIT, of=(NIRCAM,)),
+    ),
+    "the psfstack": (change_psfstack, {("clean", MIRI_STACK), *chain(*AFTER_FIT, of=(MIRI,))}),
+    "one mask file": (change_mask, chain("resolve_psfmask", *AFTER_FIT, of=(MIRI,))),
+    "a new mask, later but in time": (
+        add_mask("2023-05-01T00:00:00"),
+        chain("resolve_psfmask", *AFTER_FIT, of=(NIRCAM,)),
+    ),
+    "a new mask, earlier": (add_mask("2020-01-01T00:00:00"), set()),
+    "a new mask, too late": (add_mask("2024-01-01T00:00:00"), set()),
+    "median_box_length": (
+        set_option("align_refs", median_box_length=5),
+        CLEAN_ALL | chain(*AFTER_FIT),
+    ),
+    "bad_bits": (set_option("align_refs", bad_bits="DO_NOT_USE, HOT"), CLEAN_ALL | chain(*AFTER_FIT)),
+    "bad_bits, another spelling": (set_option("align_refs", bad_bits="1"), set()),
+    "max_shift": (set_option("align_refs", max_shift=6), chain(*AFTER_FIT)),
+    "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs")),
+    "convention": (
+        set_option("psfmask", convention="weight"),
+        chain("resolve_psfmask", *AFTER_FIT),
+    ),
+    "the code of the fit": (edit("lib/psfalign/fit/spectral.py"), chain(*AFTER_FIT)),
+    "the code of the picture": (edit("lib/psfalign/picture.py"), chain("plot_exposure")),
+    "a module that no step uses": (edit("lib/psfalign/strict_yaml.py"), set()),
+    "a script": (edit("scripts/align_psfs.py"), chain("align_psfs")),
+    "one exposure more": (
+        add_exposure,
+        chain("resolve_psfmask", "clean", *AFTER_FIT, of=(SECOND,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_runs_again_when_this_changes(campaign: Campaign, name: str) -> None:
+    change, expected = CASES[name]
+    change(campaign)
+    assert campaign.planned() == expected
+
+
+def test_running_again_leaves_nothing_to_do(campaign: Campaign) -> None:
+    set_option("align_refs", errors="fourier")(campaign)
+    campaign.run()
+    assert campaign.planned() == set()
+    campaign.write_config(OWN_CONFIG)
+    campaign.run()
+    assert campaign.planned() == set()
