@@ -1,19 +1,24 @@
-# Verbs of the project. Everything happens inside .venv, made from requirements.lock.
+# Verbs of the project. Everything is made inside .venv, from requirements.lock.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# The campaign to run; without it, the simulated demo.
 CONFIG ?=
-CORES ?= all
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
+REPORT ?= results/report/report.html
+PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run report test test-all lint format lock clean
+.PHONY: help env run test test-all lint format lock bench clean
 
 help:
-	@echo "make env     virtual environment in .venv, from requirements.lock"
-	@echo "make run     run the campaign: the simulated demo, or CONFIG=my_campaign.yaml"
-	@echo "make test    run the tests"
+	@echo "make env     make .venv from requirements.lock"
+	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml"
+	@echo "make test    run the tests; PYTEST_ARGS are passed on"
 	@echo "make lint    check style, format and types"
-	@echo "make clean   remove what was made: results, caches, the environment"
+	@echo "make format  put style and format right"
+	@echo "make bench   measure beside the peers (they are installed first)"
+	@echo "make lock    resolve the newest versions into requirements.lock"
+	@echo "make clean   remove what was made: results, environment, caches"
 
 env: $(VENV)/done
 
@@ -21,9 +26,38 @@ $(VENV)/done: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
 run: env
-	$(if $(CONFIG),$(BIN)/psfalign check $(CONFIG))
-	$(SNAKEMAKE) --quiet rules
-	$(SNAKEMAKE) --quiet all --report report.html
+	@$(if $(CONFIG),$(BIN)/psfalign check $(CONFIG))
+	@$(SNAKEMAKE) --quiet rules
+	@$(SNAKEMAKE) --quiet all --report $(REPORT)
+	@echo "Report: $(REPORT)"
+
+test: env
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: env
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+lock: env
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf results .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf workflow/lib/*.egg-info

@@ -1,11 +1,6 @@
 """The product: psf images aligned to the science integrations."""
 
 
-def align_psfs_job(wildcards):
-    settings = {"errors": ALIGN["errors"], "candidate": exposure_of(wildcards).asn_id}
-    return job("align_psfs.py", settings, *MASKS[wildcards.exposure])
-
-
 rule align_psfs:
     input:
         psfs=clean_psfs_of,

@@ -35,7 +35,15 @@ except PsfalignError as error:
 
 STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
 ALIGN = SETTINGS["align_refs"]
-OUTPUT = SETTINGS["output_dir"].rstrip("/") or "/"
+CLEANING = {
+    "median_box_length": ALIGN["median_box_length"],
+    "bad_bits": parse_bad_bits(ALIGN["bad_bits"]),
+}
+FITTING = {
+    name: ALIGN[name] for name in ("method", "max_shift", "weighting", "align_to", "on_failed_fit")
+}
+
+OUTPUT = str(Path(SETTINGS["output_dir"]))
 LOGS = f"{OUTPUT}/logs"
 SIMULATED = [f"{OUTPUT}/simulated/{name}" for name in simulate.FILES]
 
@@ -55,9 +63,7 @@ wildcard_constraints:
 
 FACTS = FactsStore(Path(".snakemake/psfalign/facts.json"))
 MASKS, errors = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
-errors += check_campaign(
-    SETTINGS, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED
-)
+errors += check_campaign(SETTINGS, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
 FACTS.save()
 if errors:
     refuse(errors)
@@ -90,3 +96,72 @@ def exposure_of(wildcards):
 
 def stack_of(wildcards):
     return STACKS[wildcards.stack]
+
+
+def masks_of(wildcards):
+    return [raw(mask) for mask in MASKS[wildcards.exposure]]
+
+
+def science_input(wildcards):
+    return raw(exposure_of(wildcards).science)
+
+
+def psfs_input(wildcards):
+    stack = stack_of(wildcards)
+    return raw(stack.members[0]) if stack.is_stacked else STACK
+
+
+def clean_psfs_of(wildcards):
+    return STACK_CLEAN.format(stack=exposure_of(wildcards).stack.name)
+
+
+def resolve_psfmask_inputs(wildcards):
+    exposure = exposure_of(wildcards)
+    return {
+        "science": raw(exposure.science),
+        "masks": [raw(mask) for mask in MASKS[exposure.name]],
+    }
+
+
+def stack_members(wildcards):
+    return [raw(member) for member in stack_of(wildcards).members]
+
+
+def resolve_psfmask_job(wildcards):
+    exposure = exposure_of(wildcards)
+    settings = {"psfmask": exposure.psfmask, "convention": SETTINGS["psfmask"]["convention"]}
+    return job("resolve_psfmask.py", settings, exposure.science, *MASKS[exposure.name])
+
+
+def stack_psfs_job(wildcards):
+    return job("stack_psfs.py", {}, *stack_of(wildcards).members)
+
+
+def clean_science_job(wildcards):
+    return job("clean.py", CLEANING, exposure_of(wildcards).science)
+
+
+def clean_psfs_job(wildcards):
+    stack = stack_of(wildcards)
+    return job("clean.py", CLEANING, *(stack.members if stack.is_stacked else ()))
+
+
+def fit_shifts_job(wildcards):
+    return job("fit_shifts.py", FITTING, *MASKS[wildcards.exposure])
+
+
+def align_psfs_job(wildcards):
+    settings = {"errors": ALIGN["errors"], "candidate": exposure_of(wildcards).asn_id}
+    return job("align_psfs.py", settings, *MASKS[wildcards.exposure])
+
+
+def plot_exposure_job(wildcards):
+    return job("plot_exposure.py", {}, *MASKS[wildcards.exposure])
+
+
+def announce():
+    """Say where the results are."""
+    print("\nProducts:")
+    for exposure in EXPOSURES:
+        print(f"  {PRODUCT.format(exposure=exposure)}")
+    print(f"Pictures: {OUTPUT}/report")

@@ -1,21 +1,5 @@
 """The shift between every psf image and every science integration."""
 
-FITTING = {
-    name: ALIGN[name] for name in ("method", "max_shift", "weighting", "align_to", "on_failed_fit")
-}
-
-
-def clean_psfs_of(wildcards):
-    return STACK_CLEAN.format(stack=exposure_of(wildcards).stack.name)
-
-
-def masks_of(wildcards):
-    return [raw(mask) for mask in MASKS[wildcards.exposure]]
-
-
-def fit_shifts_job(wildcards):
-    return job("fit_shifts.py", FITTING, *MASKS[wildcards.exposure])
-
 
 rule fit_shifts:
     input:

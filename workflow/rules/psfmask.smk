@@ -1,20 +1,6 @@
 """Which mask serves an exposure, why, and how it is read."""
 
 
-def resolve_psfmask_inputs(wildcards):
-    exposure = exposure_of(wildcards)
-    return {
-        "science": raw(exposure.science),
-        "masks": [raw(mask) for mask in MASKS[exposure.name]],
-    }
-
-
-def resolve_psfmask_job(wildcards):
-    exposure = exposure_of(wildcards)
-    settings = {"psfmask": exposure.psfmask, "convention": SETTINGS["psfmask"]["convention"]}
-    return job("resolve_psfmask.py", settings, exposure.science, *MASKS[exposure.name])
-
-
 rule resolve_psfmask:
     input:
         unpack(resolve_psfmask_inputs),

@@ -1,10 +1,6 @@
 """Something to look at."""
 
 
-def plot_exposure_job(wildcards):
-    return job("plot_exposure.py", {}, *MASKS[wildcards.exposure])
-
-
 rule plot_exposure:
     input:
         science=CLEAN,
@@ -32,5 +28,4 @@ rule plot_exposure:
 
 
 onsuccess:
-    print("\n".join(["", "Products:", *(f"  {PRODUCT}".format(exposure=e) for e in EXPOSURES)]))
-    print(f"Pictures: {OUTPUT}/report/")
+    announce()
