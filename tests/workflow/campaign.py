@@ -47,10 +47,7 @@ class Campaign:
     """A working directory with data, masks, a configuration, and the code that runs it."""
 
     folder: Path
-
-    @property
-    def code(self) -> Path:
-        return self.folder / "checkout"
+    code: Path
 
     @property
     def config(self) -> Path:
@@ -102,6 +99,6 @@ def make_campaign(folder: Path) -> Campaign:
     (folder / "masks").mkdir()
     for mask in (folder / "data").glob("psfmask*.fits"):
         mask.rename(folder / "masks" / mask.name)
-    campaign = Campaign(folder)
+    campaign = Campaign(folder, code=folder / "checkout")
     campaign.write_config(OWN_CONFIG)
     return campaign
