@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib")
 
 # The demo must not leak into somebody's campaign: it is read only where no other
 # configuration is given, because `configfile:` merges.
-if not workflow.configfiles and not config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 
