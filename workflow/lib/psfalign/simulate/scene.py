@@ -1,0 +1,144 @@
+"""What is in front of the detector, what it makes of that, and the truth about both."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Cube, Flags, Image
+from ..dq import DO_NOT_USE, FLAGS, NON_SCIENCE
+from ..fourier import Shift, shift_image
+from .observations import Exposure, Mode, Observation
+
+GAIN = 300.0  # electrons per MJy/sr in one integration
+READ_NOISE = 5.0  # electrons
+JITTER = 0.02  # pixels, standard deviation per axis and integration
+DITHER = 0.3  # pixels, one step of a small grid: 19 mas with NIRCam, 33 mas with MIRI
+JUMP_DET = FLAGS["JUMP_DET"]
+BAD_FRACTION = 0.003  # of the pixels are flagged and hold garbage
+GARBAGE = 300.0  # MJy/sr, its standard deviation
+N_FLAGGED_NAN, N_UNFLAGGED_NAN, N_JUMPS = 4, 3, 6  # pixels
+
+Offsets = NDArray[np.float64]  # (integrations, 2), each (dx, dy) in pixels
+
+
+@dataclass(frozen=True)
+class Frames:
+    """
+    The integrations of an exposure as a pipeline delivers them.
+
+    Attributes
+    ----------
+    images, errors : (integrations, rows, columns) float64
+        MJy/sr; the errors are standard deviations.
+    flags : (integrations, rows, columns) uint32
+        Bits of the JWST DQ array.
+    """
+
+    images: Cube
+    errors: Cube
+    flags: Flags
+
+
+def random_stream(seed: int, name: str) -> np.random.Generator:
+    """Give every name a stream of its own: a file more or less changes no other one."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def draw_scene(
+    exposure: Exposure, observation: Observation, star: Image, point: Image, *, seed: int
+) -> Cube:
+    """Give the noiseless sky in MJy/sr: the star, and its planet unless these are the psfs."""
+    stars = draw_stars(exposure, star, seed=seed)
+    if exposure is observation.psfs:
+        return stars
+    return stars + draw_planets(exposure, observation, point, seed=seed)
+
+
+def draw_stars(exposure: Exposure, star: Image, *, seed: int) -> Cube:
+    """Shift the image of a star to where it is in each integration."""
+    return exposure.flux * _shifted(star, star_positions(exposure, seed=seed))
+
+
+def draw_planets(science: Exposure, observation: Observation, point: Image, *, seed: int) -> Cube:
+    """Shift the image of a point to where the planet is in each integration."""
+    angle = np.deg2rad(observation.angle - science.roll)  # from up to the left, where east is
+    radius = observation.separation / observation.mode.pixel
+    from_star = radius * np.array([-np.sin(angle), np.cos(angle)])
+    return observation.flux * _shifted(point, star_positions(science, seed=seed) + from_star)
+
+
+def star_positions(exposure: Exposure, *, seed: int) -> Offsets:
+    """Give (dx, dy) from the occulter to the star, to higher column and row."""
+    nominal = np.add(exposure.centre, DITHER * np.array(exposure.steps))
+    jitter = random_stream(seed, f"jitter {exposure.name}").normal(0.0, JITTER, nominal.shape)
+    return np.asarray(nominal + jitter)
+
+
+def true_shifts(science: Exposure, observation: Observation, *, seed: int) -> dict[str, Any]:
+    """Give dx, dy and beta of every (science, psf) pair, and the names of psfs and mask."""
+    ours = star_positions(science, seed=seed)
+    theirs = star_positions(observation.psfs, seed=seed)
+    dx, dy = np.moveaxis(theirs[None, :, :] - ours[:, None, :], -1, 0)
+    beta = np.full(dx.shape, observation.psfs.flux / science.flux)
+    names = {"psfstack": observation.psfs.name, "psfmask": observation.mode.psfmask}
+    return {**names, "dx": dx.tolist(), "dy": dy.tolist(), "beta": beta.tolist()}
+
+
+def expose(scene: Cube, exposure: Exposure, mode: Mode, *, seed: int) -> Frames:
+    """
+    Observe a scene, with noise and bad pixels.
+
+    Parameters
+    ----------
+    scene : (integrations, rows, columns) float64
+        MJy/sr, without background; not modified.
+    exposure
+        Its name chooses the noise.
+    mode
+        The detector; its bad pixels are the same in all exposures.
+    seed
+        Of all random numbers.
+    """
+    rng = random_stream(seed, f"noise {exposure.name}")
+    images, errors = _observe(scene, mode, rng)
+    return _spoil(images, errors, mode, seed=seed, rng=rng)
+
+
+def _shifted(image: Image, offsets: Offsets) -> Cube:
+    return np.stack([shift_image(image, Shift(*offset)) for offset in offsets])
+
+
+def _observe(scene: Cube, mode: Mode, rng: np.random.Generator) -> tuple[Cube, Cube]:
+    """Add photon and read noise; return images and their standard deviations."""
+    electrons = np.where(mode.blind, 0.0, (scene + mode.background) * GAIN)
+    counts = rng.poisson(electrons) + rng.normal(0.0, READ_NOISE, scene.shape)
+    sigma = np.sqrt(electrons + READ_NOISE**2)
+    return counts / GAIN - mode.background, sigma / GAIN
+
+
+def _spoil(
+    images: Cube, errors: Cube, mode: Mode, *, seed: int, rng: np.random.Generator
+) -> Frames:
+    garbage, flagged, unflagged, good = _bad_pixels(mode, seed)
+    images, errors = (cube.reshape(len(cube), -1).copy() for cube in (images, errors))
+    images[:, garbage] = rng.normal(0.0, GARBAGE, (len(images), garbage.size))
+    flags = np.zeros(images.shape, dtype=np.uint32)
+    flags[:, mode.blind.ravel()] = DO_NOT_USE | NON_SCIENCE
+    flags[:, np.append(garbage, flagged)] = DO_NOT_USE
+    for plane in flags:
+        plane[rng.choice(good, N_JUMPS, replace=False)] = JUMP_DET
+    for planes in (images, errors):
+        planes[:, np.append(flagged, unflagged)] = np.nan
+    shape = (-1, *mode.shape)
+    return Frames(images.reshape(shape), errors.reshape(shape), flags.reshape(shape))
+
+
+def _bad_pixels(mode: Mode, seed: int) -> list[NDArray[np.int64]]:
+    """Divide the detector: garbage, NaNs with and without a flag, good pixels; flat indices."""
+    pixels = np.flatnonzero(~mode.blind)[1:]
+    pixels = random_stream(seed, f"bad pixels {mode.psfmask}").permutation(pixels)
+    ends = np.cumsum([round(BAD_FRACTION * mode.blind.size), N_FLAGGED_NAN, N_UNFLAGGED_NAN])
+    garbage, *others = np.split(pixels, ends)
+    return [np.append(garbage, 0), *others]  # with the corner, where neighbours are few
