@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Sums in another order round differently: one thread of BLAS gives the same bytes everywhere.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
 # Matplotlib, which poppy loads too, would write a cache of fonts into the home folder.
 os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from psfalign.errors import PsfalignError
+from psfalign.process import prepare_process
+
+prepare_process()
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
     """Run a step with standard error in the job's log; say a mistake in one line and exit 1."""
-    from psfalign.errors import PsfalignError
-
     terminal = os.dup(2)
     with open(job.log[0], "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 2)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft2, rfft2
+from numpy.fft import irfft2, rfft2
 
 from .arrays import Bools, Errors, Flags, Image, Spectrum
 from .clean import clean_image

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import __version__
-from .errors import PsfalignError
+from .errors import ConfigError, PsfalignError
+from .process import prepare_process
 
 CHOICES = {
     "convention": ("auto", "weight", "exclude"),
@@ -29,13 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0, or 1 after a mistake that was said in one line on standard error.
     """
     options = _parser().parse_args(arguments)
+    prepare_process()
     try:
         options.run(options)
     except PsfalignError as error:
         print(f"psfalign: error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"psfalign: error: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        file = error.filename2 or error.filename or options.run.__name__.strip("_")
+        print(f"psfalign: error: {file}: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0
 
@@ -133,6 +136,13 @@ def _fitting(command: argparse.ArgumentParser) -> None:
     _choice(command, "method", "weighting", "align_to", "on_failed_fit")
 
 
+def _at_least(least: int, number: int, option: str) -> int:
+    if number < least:
+        problem, remedy = f"is less than {least}", f"write {least} or more"
+        raise ConfigError(problem, keyword=option, value=number, remedy=remedy)
+    return number
+
+
 def _align(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="psfalign-") as name:
         folder = Path(name)
@@ -195,15 +205,16 @@ def _fit(options: argparse.Namespace) -> None:
     from .fit import FitOptions
     from .steps.fit import fit_exposure
 
+    max_shift = _at_least(0, options.max_shift, "--max-shift")
     table = fit_exposure(
         options.science,
         options.psfs,
         options.psfmask,
         options.output,
-        options=FitOptions(options.method, options.max_shift, options.weighting),
+        options=FitOptions(options.method, max_shift, options.weighting),
         align_to=options.align_to,
         on_failed_fit=options.on_failed_fit,
-        threads=options.threads,
+        threads=_at_least(1, options.threads, "--threads"),
     )
     print(f"{len(table)} pairs fitted, {table.n_failed} failed", file=sys.stderr)
 
@@ -218,7 +229,7 @@ def _shift(options: argparse.Namespace) -> None:
         options.output,
         candidate=options.candidate,
         errors=options.errors,
-        threads=options.threads,
+        threads=_at_least(1, options.threads, "--threads"),
     )
 
 

@@ -10,8 +10,8 @@ periodic: what leaves the image on one side comes in on the other.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.fft import irfft2, rfft, rfft2
 from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft, rfft2
 
 from .arrays import Image, Spectrum
 

@@ -1,7 +1,7 @@
 """Weights that depend on the pair of images: bad pixels left out, or inverse variance."""
 
 import numpy as np
-from scipy.fft import rfft2
+from numpy.fft import rfft2
 
 from .arrays import Bools, Image, Weighting
 from .flags import find_wrapped, move_flags

@@ -1,8 +1,8 @@
 """The fit as its documentation has it: `scipy.optimize.leastsq` on the weighted residuals."""
 
 import numpy as np
+from numpy.fft import irfft2
 from numpy.typing import NDArray
-from scipy.fft import irfft2
 from scipy.optimize import leastsq
 
 from ..arrays import Image

@@ -7,8 +7,8 @@ import numpy as np
 from ..arrays import Image, Method
 from ..fourier import Shift
 from .polynomials import CrossTerm
-from .result import PairFit, Status, covariance
-from .spectral import Climb, Psf, Science, Weighted, maximise, search_grid
+from .result import N_PARAMETERS, PairFit, Status, covariance
+from .spectral import Climb, Psf, Science, Weighted, is_summit, maximise, search_grid
 
 HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
 
@@ -51,6 +51,8 @@ def fit_pair(
         The shift is psf position minus science position. A fit that did not converge to a
         minimum within the range, with a positive flux, carries the status that says so.
     """
+    if pair.weighted.n_pixels <= N_PARAMETERS:
+        return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_CONVERGENCE)
     cross = pair.cross
     rival = 0.0
     if start is None and max_shift:
@@ -69,7 +71,9 @@ def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, search
     shift, n_calls, converged = fit_least_squares(
         pair.science, pair.psf_image, pair.weighted, start, beta
     )
-    return Climb(shift, cross.at(shift), energy.at(shift), n_calls, converged)
+    b, c = cross.at(shift), energy.at(shift)
+    converged = converged and b.value > 0 and is_summit(b, c)
+    return Climb(shift, b, c, n_calls, converged)
 
 
 def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit:
@@ -91,6 +95,7 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
         sigma_dy=sigma_dy,
         sigma_beta=sigma_beta,
         cost=cost,
+        misfit=cost / pair.psf.energy,
         n_pixels=n_pixels,
         n_iterations=climb.n_iterations,
         status=Status.OUT_OF_RANGE if beyond or outshone else Status.OK,

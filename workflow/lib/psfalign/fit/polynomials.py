@@ -10,13 +10,15 @@ trigonometric polynomials of the shift d = (dx, dy):
 With them, a value, its gradient and its Hessian cost one small matrix product and no transform.
 """
 
+import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.fft import fft, fft2, fftfreq, ifft, irfft, irfft2, rfft, rfftfreq
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.fft import irfft2, next_fast_len, rfft2
 
 from ..arrays import Image, Spectrum
 from ..fourier import Shift
@@ -75,8 +77,8 @@ class CrossTerm:
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
         rows, columns = self.shape
-        in_y = _powers(np.fft.fftfreq(rows), shift.dy, rows)
-        in_x = _powers(np.fft.rfftfreq(columns), shift.dx, columns)
+        in_y = _powers(_row_rates(rows), shift.dy, rows)
+        in_x = _powers(_column_rates(columns), shift.dx, columns)
         in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
         products = (in_y @ self.spectrum @ in_x.T).real
         if rows % 2 == columns % 2 == 0:
@@ -138,13 +140,14 @@ def energy_term(science: Spectrum, squared_weight: Spectrum, shape: tuple[int, i
     S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s.
     """
     rows, columns = shape
-    fine = next_fast_len(2 * rows + 1, real=False), next_fast_len(2 * columns + 1, real=True)
-    padded = _pad_spectrum(science, shape, fine)
-    image = irfft2(padded, s=fine, norm="forward", overwrite_x=True)
+    fine_rows, fine_columns = fast_length(2 * rows + 1), fast_length(2 * columns + 1)
+    padded = _pad_rows(_split_nyquist(science, shape), rows, fine_rows)
+    image = irfft(ifft(padded, axis=0, norm="forward"), n=fine_columns, norm="forward")
     np.square(image, out=image)
-    squares = rfft2(image, norm="forward", overwrite_x=True)
-    ky = np.arange(-rows, rows + 1)
-    spectrum = squares[ky, : columns + 1].conj()
+    # One axis at a time, so that what is zero or not wanted is not transformed.
+    squares = rfft(image, norm="forward")[:, : columns + 1]
+    spectrum = fft(squares, axis=0, norm="forward")[np.arange(-rows, rows + 1)]
+    np.conj(spectrum, out=spectrum)
     spectrum *= squared_weight
     spectrum[:, 1:] *= 2
     spectrum /= (rows * columns) ** 2
@@ -155,36 +158,70 @@ def weight_harmonics(weight: Image) -> Spectrum:
     """Give FFT(w²) at the frequencies of `EnergyTerm`, which repeat with the period of the axis."""
     rows, columns = weight.shape
     ky, kx = np.arange(-rows, rows + 1) % rows, np.arange(columns + 1) % columns
-    return np.asarray(np.fft.fft2(weight**2)[ky[:, None], kx])
+    return np.asarray(fft2(weight**2)[ky[:, None], kx])
 
 
-def _pad_spectrum(spectrum: Spectrum, shape: tuple[int, int], fine: tuple[int, int]) -> Spectrum:
-    """Embed a half spectrum in that of a finer grid, with Nyquist terms split evenly."""
+def fast_length(least: int) -> int:
+    """
+    Give the smallest product of 2, 3 and 5 that is not less: what transforms do fast.
+
+    `scipy.fft.next_fast_len` gives the same, but takes longer to import than most fits take.
+    """
+    odd = (3**i * 5**j for i in range(20) for j in range(14))
+    return min(factor << max(0, (-(-least // factor) - 1).bit_length()) for factor in odd)
+
+
+def _split_nyquist(spectrum: Spectrum, shape: tuple[int, int]) -> Spectrum:
+    """
+    Halve the Nyquist terms of even axes between +N/2 and -N/2.
+
+    Where a half plane of ``rows`` rows comes in, one of ``rows + 1`` goes out for an even number:
+    frequencies 0 … N/2, then -N/2 … -1.
+    """
     rows, columns = shape
     half = rows // 2
-    padded = np.zeros((fine[0], fine[1] // 2 + 1), dtype=complex)
-    padded[: half + 1, : spectrum.shape[1]] = spectrum[: half + 1]
-    padded[half + 1 - rows :, : spectrum.shape[1]] = spectrum[half + 1 :]
+    split = spectrum
     if rows % 2 == 0:
-        padded[half] *= 0.5
-        padded[-half] = padded[half]
+        split = np.insert(spectrum, half, spectrum[half], axis=0)
+        split[half : half + 2] *= 0.5
     if columns % 2 == 0:
-        padded[:, columns // 2] *= 0.5
+        split = split.copy()
+        split[:, columns // 2] *= 0.5
     if rows % 2 == columns % 2 == 0:
         # The corner stands at (+, +) and (-, -), the second of which the half plane implies.
-        padded[half, columns // 2] *= 2
-        padded[-half, columns // 2] = 0
-    return padded
+        split[half, columns // 2] *= 2
+        split[half + 1, columns // 2] = 0
+    return split
 
 
-def _powers(frequencies: NDArray[np.floating], shift: float, size: int) -> NDArray[np.complex128]:
+def _pad_rows(spectrum: Spectrum, rows: int, fine: int) -> Spectrum:
+    """Put zeros between the positive and the negative frequencies of the first axis."""
+    n_positive = rows // 2 + 1
+    zeros = np.zeros((fine - len(spectrum), spectrum.shape[1]), dtype=complex)
+    return np.concatenate([spectrum[:n_positive], zeros, spectrum[n_positive:]])
+
+
+@cache
+def _row_rates(size: int) -> NDArray[np.complexfloating]:
+    """2πi f of the axis that ``rfft2`` transforms in full."""
+    return 2j * np.pi * fftfreq(size)
+
+
+@cache
+def _column_rates(size: int) -> NDArray[np.complexfloating]:
+    """2πi f of the axis of which ``rfft2`` keeps one half."""
+    return 2j * np.pi * rfftfreq(size)
+
+
+def _powers(rates: NDArray[np.complexfloating], shift: float, size: int) -> NDArray[np.complex128]:
     """exp(2πi f d) and its first two derivatives in d, (3, frequencies)."""
-    rate = 2j * np.pi * frequencies
-    factors = np.exp(rate * shift)
-    powers = np.stack([factors, rate * factors, rate**2 * factors])
+    powers = np.empty((3, len(rates)), dtype=complex)
+    np.exp(rates * shift, out=powers[0])
+    powers[1] = powers[0] * rates
+    powers[2] = powers[1] * rates
     if size % 2 == 0:
-        sine, cosine = np.sin(np.pi * shift), np.cos(np.pi * shift)
-        powers[:, size // 2] = cosine, -np.pi * sine, -(np.pi**2) * cosine
+        sine, cosine = math.sin(math.pi * shift), math.cos(math.pi * shift)
+        powers[:, size // 2] = cosine, -math.pi * sine, -(math.pi**2) * cosine
     return powers
 
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from .polynomials import Jet
 
+N_PARAMETERS = 3  # dx, dy and beta
+
 
 class Status(StrEnum):
     """Why a fit may be used (`OK`) or not."""
@@ -35,6 +37,8 @@ class PairFit:
         Standard uncertainties, from the curvature of the cost and the scatter of the residual.
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
+    misfit
+        The cost over Σ w² psf², between 0 and 1.
     n_pixels
         Number of pixels with weight.
     n_iterations
@@ -50,6 +54,7 @@ class PairFit:
     sigma_dy: float = np.nan
     sigma_beta: float = np.nan
     cost: float = np.nan
+    misfit: float = np.nan
     n_pixels: int = 0
     n_iterations: int = 0
     status: Status = Status.OK
@@ -78,4 +83,4 @@ def covariance(
     curvature[:2, :2] = 0.5 * beta**2 * energy.hessian - beta * cross.hessian
     curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient - cross.gradient
     curvature[2, 2] = energy.value
-    return cost, cost / (n_pixels - 3) * np.linalg.inv(curvature)
+    return cost, cost / (n_pixels - N_PARAMETERS) * np.linalg.inv(curvature)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft2
 
 from ..arrays import Image, Spectrum
 from ..fourier import Shift
 from .polynomials import CrossTerm, EnergyTerm, Jet, energy_term, weight_harmonics
 
-STEP_TOLERANCE = 1e-8  # pixels; Newton's next step would be about its square
+STEP_TOLERANCE = 1e-5  # pixels; after such a step, Newton's error is about its square
+FLATTEST = 1e-10  # of the steepest curvature; less is rounding, and leaves a direction undetermined
 LONGEST_STEP = 0.5  # pixels, half the grid of the search: farther is another basin
 MAX_ITERATIONS = 40
 MAX_HALVINGS = 20
@@ -134,27 +135,42 @@ def maximise(cross: CrossTerm, energy: EnergyTerm, start: Shift) -> Climb:
     for n_iterations in range(1, MAX_ITERATIONS + 1):
         if b.value <= 0 or c.value <= 0:
             return Climb(shift, b, c, n_iterations, converged=False)
-        step, concave = _newton_step(b, c)
+        step = _newton_step(b, c)
         length = float(np.hypot(*step))
         step *= min(1.0, LONGEST_STEP / max(length, STEP_TOLERANCE))
         moved = Shift(shift.dx + step[0], shift.dy + step[1])
         moved, b_moved, c_moved = _backtrack(cross, energy, (shift, b, c), moved)
         shift, b, c = moved, b_moved, c_moved
         if length < STEP_TOLERANCE:
-            return Climb(shift, b, c, n_iterations, converged=concave)
+            return Climb(shift, b, c, n_iterations, converged=is_summit(b, c))
     return Climb(shift, b, c, MAX_ITERATIONS, converged=False)
 
 
-def _newton_step(b: Jet, c: Jet) -> tuple[NDArray[np.float64], bool]:
-    """Newton's step towards the maximum of 2 log B - log C, and whether the surface is concave."""
-    b_slope, c_slope = b.gradient / b.value, c.gradient / c.value
-    gradient = 2 * b_slope - c_slope
-    hessian = 2 * (b.hessian / b.value - np.outer(b_slope, b_slope))
-    hessian -= c.hessian / c.value - np.outer(c_slope, c_slope)
-    curvatures, axes = np.linalg.eigh(hessian)
-    concave = bool(curvatures.max() < 0)
+def is_summit(b: Jet, c: Jet) -> bool:
+    """Tell whether log(B²/C) bends down in all directions, given B > 0."""
+    (_, _), (xx, xy, yy) = _log_derivatives(b, c)
+    steepest = abs(xx) + abs(yy)
+    return xx < 0 and xx * yy - xy * xy > FLATTEST * steepest**2
+
+
+def _newton_step(b: Jet, c: Jet) -> NDArray[np.float64]:
+    """Newton's step towards the maximum of log(B²/C), uphill along both axes of its curvature."""
+    (x, y), (xx, xy, yy) = _log_derivatives(b, c)
+    determinant = xx * yy - xy * xy
+    if xx < 0 < determinant:
+        return np.array([xy * y - yy * x, xy * x - xx * y]) / determinant
+    curvatures, axes = np.linalg.eigh(np.array([[xx, xy], [xy, yy]]))
     steepness = np.maximum(np.abs(curvatures), np.finfo(float).tiny)
-    return axes @ ((axes.T @ gradient) / steepness), concave
+    return axes @ ((axes.T @ np.array([x, y])) / steepness)
+
+
+def _log_derivatives(b: Jet, c: Jet) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Gradient (x, y) and Hessian (xx, xy, yy) of 2 log B - log C."""
+    bx, by, cx, cy = b.x / b.value, b.y / b.value, c.x / c.value, c.y / c.value
+    xx = 2 * (b.xx / b.value - bx * bx) - (c.xx / c.value - cx * cx)
+    xy = 2 * (b.xy / b.value - bx * by) - (c.xy / c.value - cx * cy)
+    yy = 2 * (b.yy / b.value - by * by) - (c.yy / c.value - cy * cy)
+    return (2 * bx - cx, 2 * by - cy), (xx, xy, yy)
 
 
 def _backtrack(

@@ -1,0 +1,176 @@
+"""Fit all psf images to one science integration, and start where an earlier one points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import Bools, Image, Method, Weighting
+from ..fourier import Shift
+from ..frames import Frame
+from ..weighting import pair_weight
+from .pair import Pair, fit_pair
+from .result import PairFit, Status
+from .spectral import Psf, Science, Weighted
+
+AGREEMENT = 0.25  # pixels: images that moved together agree far better, other basins are farther
+WORSE = 1.5  # times the misfit of the same psf in the guide, from which a fit is doubted
+N_ANCHORS = 3
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """
+    How to fit.
+
+    Attributes
+    ----------
+    method
+        ``spectral`` (exact derivatives) or ``leastsq`` (for comparison; slow).
+    max_shift
+        Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
+    weighting
+        ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.weighting`.
+    """
+
+    method: Method = "spectral"
+    max_shift: int = 10
+    weighting: Weighting = "mask"
+
+
+@dataclass(frozen=True)
+class Guide:
+    """
+    The fits of an earlier integration, found by searching.
+
+    All psf images keep their places from one integration to the next, so that one offset leads
+    from its shifts to those of another integration. It is measured by searching for a few psfs,
+    the anchors; a fit that it leads to is trusted only if it is as good as the guide's.
+    """
+
+    fits: Sequence[PairFit]
+
+    @cached_property
+    def anchors(self) -> list[int]:
+        """The psfs to search for: the first, a middle and the last of those that were fitted."""
+        usable = [i for i, fit in enumerate(self.fits) if fit.status is Status.OK]
+        if len(usable) <= N_ANCHORS:
+            return usable
+        return [usable[0], usable[len(usable) // 2], usable[-1]]
+
+    def offset(self, found: dict[int, PairFit]) -> Shift | None:
+        """Give the mean offset of the anchors; None where they do not agree on one."""
+        if not found or any(fit.status is not Status.OK for fit in found.values()):
+            return None
+        pairs = [(fit, self.fits[i]) for i, fit in found.items()]
+        offsets = np.array([(new.dx - old.dx, new.dy - old.dy) for new, old in pairs])
+        if np.ptp(offsets, axis=0).max() > AGREEMENT:
+            return None
+        return Shift(*offsets.mean(axis=0).tolist())
+
+    def predict(self, psf: int, offset: Shift | None) -> Shift | None:
+        """Give the shift to expect, None where there is nothing to go by."""
+        old = self.fits[psf]
+        if offset is None or old.status is not Status.OK:
+            return None
+        return Shift(old.dx + offset.dx, old.dy + offset.dy)
+
+    def confirms(self, psf: int, fit: PairFit, expected: Shift) -> bool:
+        """Tell whether a fit is near what was expected and about as good as the guide's."""
+        near = max(abs(fit.dx - expected.dx), abs(fit.dy - expected.dy)) < AGREEMENT
+        return fit.status is Status.OK and near and fit.misfit <= WORSE * self.fits[psf].misfit
+
+
+@dataclass(frozen=True)
+class PsfSet:
+    """The psf images, prepared; None for one that cannot be fitted."""
+
+    frames: Sequence[Frame]
+    prepared: Sequence[Psf | None]
+    weighted: Weighted
+
+    @classmethod
+    def of(cls, frames: Sequence[Frame], weight: Image) -> "PsfSet":
+        """Prepare psf images with the weight that all pairs share."""
+        weighted, seen = Weighted(weight), weight != 0
+        prepared = [Psf.of(f.image, weighted) if _usable(f, seen) else None for f in frames]
+        return cls(frames, prepared, weighted)
+
+
+def fit_integration(
+    science: Frame, psfs: PsfSet, options: FitOptions, guide: Guide | None = None
+) -> list[PairFit]:
+    """
+    Fit all psf images to one science image.
+
+    Parameters
+    ----------
+    science
+        The science image.
+    psfs
+        The psf images and their weight.
+    options
+        How to fit.
+    guide
+        The fits of an earlier integration; without it, each psf is searched for.
+    """
+    if not _usable(science, np.ones(science.image.shape, dtype=bool)):
+        return [PairFit(status=Status.BAD_SCIENCE) for _ in psfs.frames]
+    integration = _Integration(science, Science.of(science.image, psfs.weighted), psfs, options)
+    searched = {i: integration.search(i) for i in guide.anchors} if guide else {}
+    offset = guide.offset(searched) if guide else None
+    fits = []
+    for i in range(len(psfs.frames)):
+        fit = searched.get(i)
+        expected = guide.predict(i, offset) if guide else None
+        if fit is None and guide and expected:
+            fit = integration.fit(i, start=expected)
+            fit = fit if guide.confirms(i, fit, expected) else None
+        fits.append(integration.refine(i, fit or integration.search(i)))
+    return fits
+
+
+@dataclass(frozen=True)
+class _Integration:
+    """A science image that is ready to be fitted."""
+
+    frame: Frame
+    science: Science
+    psfs: PsfSet
+    options: FitOptions
+
+    def search(self, psf: int) -> PairFit:
+        """Fit a psf without knowing where it is."""
+        return self.fit(psf, start=None)
+
+    def fit(self, psf: int, start: Shift | None) -> PairFit:
+        """Fit a psf with the weight of the mask."""
+        prepared = self.psfs.prepared[psf]
+        if prepared is None:
+            return PairFit(status=Status.BAD_PSF)
+        pair = Pair(self.science, prepared, self.psfs.frames[psf].image, self.psfs.weighted)
+        return self._fit(pair, start)
+
+    def refine(self, psf: int, fit: PairFit) -> PairFit:
+        """Fit a psf again where its weight depends on the first fit."""
+        if self.options.weighting == "mask" or fit.status is not Status.OK:
+            return fit
+        shift, frame = Shift(fit.dx, fit.dy), self.psfs.frames[psf]
+        mask = self.psfs.weighted.weight
+        kind = self.options.weighting
+        own = Weighted(pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind))
+        if own.n_pixels == 0:
+            return PairFit(status=Status.BAD_PSF)
+        science, psf_side = Science.of(self.frame.image, own), Psf.of(frame.image, own)
+        return self._fit(Pair(science, psf_side, frame.image, own), shift)
+
+    def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
+        options = self.options
+        return fit_pair(pair, max_shift=options.max_shift, method=options.method, start=start)
+
+
+def _usable(frame: Frame, seen: Bools) -> bool:
+    """Tell whether there is something to fit: finite values that differ."""
+    values = frame.image[seen]
+    return bool(values.size and np.isfinite(values).all() and values.min() < values.max())
