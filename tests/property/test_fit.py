@@ -52,6 +52,8 @@ def test_closure_of_consistent_shifts_is_zero(
     usable = np.array(data.draw(st.lists(st.booleans(), min_size=n * k, max_size=n * k)))
     usable = usable.reshape(n, k)
     residual = closure(np.where(usable, dx, np.nan), dy, usable)
-    np.testing.assert_array_equal(np.isnan(residual), ~usable)
+    # A pair is contradicted by nothing where it is the only one of its row or column.
+    alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
+    np.testing.assert_array_equal(np.isnan(residual), ~usable | alone)
     # Rounding of positions of a few pixels.
-    np.testing.assert_allclose(residual[usable], 0, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(residual[usable & ~alone], 0, rtol=0, atol=1e-11)

@@ -78,6 +78,8 @@ def test_error_of_a_replaced_pixel_comes_from_its_neighbours() -> None:
     filled = fill_error(error, replaced)
     np.testing.assert_array_equal(filled, np.full(SHAPE, 0.1))
     np.testing.assert_array_equal(fill_error(error, NONE), error)
+    moved = Movable.of(plane(error=error), replaced).moved(SHIFT)
+    np.testing.assert_array_equal(moved.error, Movable.of(plane(), NONE).moved(SHIFT).error)
 
 
 @pytest.mark.parametrize("unknown", [np.nan, -1.0])

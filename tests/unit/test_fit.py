@@ -12,6 +12,7 @@ from simulate import SHAPES, Image, noise, read_only, scene, shifted, transmissi
 
 from psfalign.files.clean import read_frames
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
+from psfalign.fit.integration import Guide
 from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.result import covariance
 from psfalign.fit.spectral import Psf, Science, Weighted
@@ -263,6 +264,17 @@ def test_negative_psf_of_a_scene_without_background_is_not_fitted(seed: int) -> 
     assert fit(science, -science, transmission((48, 48))).status is not Status.OK
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_shadow_does_not_hide_a_positive_flux(seed: int) -> None:
+    science = scene((48, 48), seed=seed)
+    science = science - science.mean()
+    psf = shifted(science, (2.0, 1.0)) - 1.5 * shifted(science, (-9.0, 6.0))
+    found = fit(science, psf, np.ones((48, 48)))
+    assert found.status is Status.OK
+    # Speckles of the shadow overlap with those of the psf, and pull by a fraction of their width.
+    assert (found.dx, found.dy) == pytest.approx((2.0, 1.0), abs=0.5)
+
+
 def test_fit_that_does_not_converge_is_not_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectral, "MAX_ITERATIONS", 1)
     science = scene((32, 40))
@@ -436,6 +448,36 @@ def test_two_stars_do_not_lead_to_the_wrong_one(seed: int) -> None:
     for one, other in zip(guided, alone, strict=True):
         assert (one.dx, one.dy) == pytest.approx((other.dx, other.dy), abs=EXACT)
         assert one.status is other.status
+
+
+def test_guide_is_followed_only_where_the_images_moved_together() -> None:
+    old = [PairFit(dx=float(i), dy=0.0, misfit=0.01) for i in range(5)]
+    old[3] = PairFit(status=Status.OUT_OF_RANGE)
+    guide = Guide(old)
+    assert guide.anchors == [0, 2, 4]
+    together = {i: PairFit(dx=i + 3.0, dy=-1.0 + 0.01 * i) for i in guide.anchors}
+    offset = guide.offset(together)
+    assert offset == pytest.approx((3.0, -0.98), abs=1e-12)
+    assert guide.predict(1, offset) == pytest.approx((4.0, -0.98), abs=1e-12)
+    assert guide.predict(3, offset) is None
+    for odd in (PairFit(dx=4.3, dy=-1.0), PairFit(dx=3.0, dy=-1.0, status=Status.OUT_OF_RANGE)):
+        assert guide.offset({**together, 2: odd}) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "confirmed"),
+    [
+        (PairFit(dx=4.1, dy=-0.9, misfit=0.014), True),
+        (PairFit(dx=4.1, dy=-0.9, misfit=0.016), False),  # another minimum: half as bad again
+        (PairFit(dx=4.3, dy=-0.9, misfit=0.010), False),
+        (PairFit(dx=4.1, dy=-1.3, misfit=0.010), False),
+        (PairFit(dx=4.1, dy=-0.9, misfit=0.010, status=Status.OUT_OF_RANGE), False),
+        (PairFit(status=Status.NO_CONVERGENCE), False),
+    ],
+)
+def test_guided_fit_is_trusted_only_if_near_and_good(found: PairFit, confirmed: bool) -> None:
+    guide = Guide([PairFit(), PairFit(dx=1.0, dy=0.0, misfit=0.01)])
+    assert guide.confirms(1, found, Shift(4.0, -1.0)) is confirmed
 
 
 def test_start_replaces_the_search() -> None:

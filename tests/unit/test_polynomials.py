@@ -109,6 +109,14 @@ def test_one_table_serves_all_shifts_around(x: float, y: float) -> None:
     assert len(term._cells) == 1
 
 
+@pytest.mark.parametrize("offset", [(1.0, -2.0 + 1.05 * CELL), (1.0 - 1.05 * CELL, -2.0)])
+def test_beyond_a_table_there_is_another(offset: tuple[float, float]) -> None:
+    term, by_sum = energy_of((12, 15))
+    term.at(Shift(1.0, -2.0))
+    ours = term.at(Shift(*offset))
+    assert_jets_agree(ours, by_sum, offset, value=TABLE_ERROR, derivatives=TABLE_SLOPE_ERROR)
+
+
 @pytest.mark.parametrize("x", [-CELL, 0.0, CELL])
 def test_energy_of_a_real_scene_is_exact_in_all_of_its_table(x: float) -> None:
     s, w = scene((12, 15)), transmission((12, 15))

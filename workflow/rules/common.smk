@@ -21,7 +21,8 @@ SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 
 def refuse(errors):
     """End before anything has run, with one line for each mistake."""
-    raise SystemExit("\n".join(f"psfalign: error: {error}" for error in errors))
+    lines = dict.fromkeys(f"psfalign: error: {error}" for error in errors)
+    raise SystemExit("\n".join(lines))
 
 
 try:

@@ -1,6 +1,6 @@
 """Shift psf images, their errors and their flags onto a science image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.fft import irfft2, rfft2
@@ -8,7 +8,7 @@ from numpy.fft import irfft2, rfft2
 from .arrays import Bools, Errors, Flags, Image, Spectrum
 from .clean import clean_image
 from .dq import DO_NOT_USE
-from .flags import move_flags
+from .flags import Motion, flag_motion, move_along
 from .fourier import Shift, shift_spectrum, shift_variance
 
 
@@ -49,6 +49,7 @@ class Movable:
     error: Spectrum
     dq: Flags
     errors: Errors
+    _moved_dq: dict[tuple[Motion, Motion], Flags] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plane: Plane, replaced: Bools, *, errors: Errors = "variance") -> "Movable":
@@ -65,8 +66,8 @@ class Movable:
             spread = fill_error(plane.error, np.zeros_like(replaced))
         return cls(
             plane.image.shape,
-            np.asarray(rfft2(plane.image)),
-            np.asarray(rfft2(spread)),
+            rfft2(plane.image),
+            rfft2(spread),
             plane.dq,
             errors,
         )
@@ -77,8 +78,18 @@ class Movable:
         if self.errors == "variance":
             error = np.sqrt(shift_variance(self.error, self.shape, shift))
         else:
-            error = np.asarray(irfft2(shift_spectrum(self.error, self.shape, shift), s=self.shape))
-        return Plane(np.asarray(image), error, move_flags(self.dq, shift))
+            error = irfft2(shift_spectrum(self.error, self.shape, shift), s=self.shape)
+        return Plane(image, error, self._move_dq(shift))
+
+    def _move_dq(self, shift: Shift) -> Flags:
+        """Move the flags; shifts that differ by a fraction of a pixel often move them alike."""
+        motion = flag_motion(self.shape, shift)
+        moved = self._moved_dq.get(motion)
+        if moved is None:
+            moved = move_along(self.dq, motion)
+            self._moved_dq.clear()
+            self._moved_dq[motion] = moved
+        return moved
 
 
 def failed_plane(shape: tuple[int, ...]) -> Plane:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files.structure import check_regular_file
 
 ASN_TYPE = "coron3"
 KNOWN_TYPES = ("science", "psf", "target_acquisition")
@@ -61,7 +62,7 @@ def read_association(path: Path) -> Association:
         name, asn_id = str(product["name"]), str(content["asn_id"])
         members = [(m["exptype"].lower(), path.parent / m["expname"]) for m in product["members"]]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        problem = f"lacks {error}, expected asn_id and products[0] with name and members"
+        problem = "lacks asn_id, or products[0] with name and members of expname and exptype"
         raise InputError(problem, file=path, remedy="fetch it again") from error
     science, psfs = (_of_type(members, kind, path) for kind in ("science", "psf"))
     both = set(science) & set(psfs)
@@ -73,11 +74,10 @@ def read_association(path: Path) -> Association:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    check_regular_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError("no such file", file=path, remedy="check the path") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"is not JSON: {error}", file=path, remedy="fetch it again") from error
     if not isinstance(content, dict):
         raise InputError("is not an association", file=path, remedy="name a coron3 association")

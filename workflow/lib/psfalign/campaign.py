@@ -1,9 +1,11 @@
 """Work out which exposures, psf stacks and results a configuration means."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +136,18 @@ def _exposure(
             value=repr(asn_id),
             remedy=remedy,
         )
-    if science in stack.members:
+    if _real(science.absolute()) in map(_real, (member.absolute() for member in stack.members)):
         problem = "is both science and psf"
         raise ConfigError(
             problem, file=origin, keyword="science", value=science, remedy="remove one"
         )
     return ScienceExposure(f"{_root(science)}_{asn_id}", science, asn_id, stack, psfmask, origin)
+
+
+@cache
+def _real(path: Path) -> str:
+    """Resolve symbolic links; unlike `Path.resolve`, a loop of them is no error here."""
+    return os.path.realpath(path)
 
 
 def _root(path: Path) -> str:

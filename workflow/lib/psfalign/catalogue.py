@@ -12,7 +12,9 @@ from astropy.io.fits import Header
 from .errors import ConfigError, InputError, MaskError
 from .files.exposure import SELECTORS
 from .files.psfmask import REQUIRED, check_reference_type, read_mask_header
+from .files.structure import text_of
 
+START = ("DATE-OBS", "TIME-OBS")
 ANY = ("*", "ANY", "N/A")  # values that match everything, and say nothing
 # CORONMSK of NIRCam masks before 2020 lacks the module's letter.
 OBSOLETE = {
@@ -84,7 +86,10 @@ def _expand(reference: str) -> list[Path]:
         return sorted(p for p in path.iterdir() if p.name.lower().endswith((".fits", ".fit")))
     if path.exists() or not re.search(r"[*?\[]", reference):
         return [path]
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    try:
+        return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except ValueError:  # no glob at all, such as a**
+        return []
 
 
 def read_entry(path: Path) -> MaskEntry:
@@ -92,7 +97,7 @@ def read_entry(path: Path) -> MaskEntry:
     header, shape = read_mask_header(path)
     check_reference_type(header, path)
     for keyword in REQUIRED:
-        if not str(header.get(keyword, "")).strip():
+        if not text_of(header, keyword):
             raise InputError(
                 "missing or blank", file=path, keyword=keyword, remedy="complete the mask's header"
             )
@@ -103,9 +108,9 @@ def read_entry(path: Path) -> MaskEntry:
 def read_selectors(header: Header) -> dict[str, str]:
     """Give the selectors that a header has, in capitals, without blanks, in today's spelling."""
     return {
-        keyword: "|".join(_modern(part) for part in str(header[keyword]).split("|"))
+        keyword: "|".join(_modern(part) for part in text_of(header, keyword).split("|"))
         for keyword in SELECTORS
-        if str(header.get(keyword, "")).strip()
+        if text_of(header, keyword)
     }
 
 
@@ -129,20 +134,28 @@ def parse_useafter(value: object, path: Path) -> datetime:
         ) from error
 
 
+def no_start(path: Path) -> InputError:
+    """Say that nobody knows when an exposure started."""
+    return InputError(
+        "missing or blank",
+        file=path,
+        keyword=", ".join(START),
+        remedy="calibrate the exposure again, or name a psfmask for it",
+    )
+
+
 def start_of(header: Header, path: Path) -> datetime:
     """Give the moment at which an exposure started, from DATE-OBS and TIME-OBS."""
-    date, time = (str(header.get(key, "")).strip() for key in ("DATE-OBS", "TIME-OBS"))
-    if not date:
-        raise InputError(
-            "missing or blank", file=path, keyword="DATE-OBS", remedy="calibrate the exposure again"
-        )
+    date, time = (text_of(header, keyword) for keyword in START)
+    if not (date and time):
+        raise no_start(path)
     try:
-        return datetime.fromisoformat(f"{date}T{time or '00:00:00'}")
+        return datetime.fromisoformat(f"{date}T{time}").replace(tzinfo=None)
     except ValueError as error:
         raise InputError(
             "are no date and time",
             file=path,
-            keyword="DATE-OBS, TIME-OBS",
+            keyword=", ".join(START),
             value=f"{date}, {time}",
             remedy="write YYYY-MM-DD and HH:MM:SS.sss",
         ) from error

@@ -24,13 +24,13 @@ def closure(dx: NDArray[np.float64], dy: NDArray[np.float64], usable: Bools) -> 
     Returns
     -------
     (integrations, psfs) float64
-        Length of the residual in pixels; NaN for pairs that are not usable, and everywhere
-        where there is only one integration or one psf, whose shifts nothing can contradict.
+        Length of the residual in pixels; NaN for pairs that are not usable, or the only usable
+        one of their integration or psf, so that nothing can contradict them.
     """
+    alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
     residual = np.full(dx.shape, np.nan)
-    if min(dx.shape, default=0) > 1:
-        lengths = np.hypot(_residual(dx, usable), _residual(dy, usable))
-        residual[usable] = lengths[usable]
+    lengths = np.hypot(_residual(dx, usable), _residual(dy, usable))
+    residual[usable & ~alone] = lengths[usable & ~alone]
     return residual
 
 

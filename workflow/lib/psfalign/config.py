@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,23 @@ from .dq import parse_bad_bits
 from .errors import ConfigError
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-FORBIDDEN = ("://", "\0")
+FORBIDDEN = ("://", "\0", "\n", "\r")
+WILDCARD = "{}"  # characters that the engine reads as the bounds of a wildcard
+# What YAML calls the types of JSON Schema, and those of Python.
+KINDS = {
+    "array": "a list",
+    "object": "a mapping",
+    "string": "a string",
+    "integer": "an integer",
+    "null": "null",
+    list: "a list",
+    dict: "a mapping",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
 REMEDIES = {
     "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
     "asn_id": "write o, c or a and digits, for example a3001",
@@ -42,11 +59,8 @@ def complete_config(config: dict[str, Any], file: object = None) -> dict[str, An
     ConfigError
         With the path of the first key that is wrong, what it holds, and what it may hold.
     """
-    from jsonschema import Draft202012Validator
-
     schema = load_schema()
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.path))
-    for error in errors:
+    for error in _schema_errors(config, schema):
         raise _explain(error, file)
     completed = copy.deepcopy(config)
     _fill_defaults(completed, schema)
@@ -55,8 +69,27 @@ def complete_config(config: dict[str, Any], file: object = None) -> dict[str, An
         raise ConfigError(problem, file=file, keyword="exposures", remedy=remedy)
     for keyword, path in _paths(completed):
         _check_path(path, keyword, file)
-    parse_bad_bits(completed["align_refs"]["bad_bits"])
+    _check_bad_bits(completed["align_refs"]["bad_bits"], file)
     return completed
+
+
+def _schema_errors(config: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    from jsonschema import Draft202012Validator, validators
+
+    # JSON Schema takes 3.0 for an integer; a box of 3.0 pixels is no slice.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)
+    strict: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, type_checker=types
+    )
+    return sorted(strict(schema).iter_errors(config), key=lambda error: list(error.path))
+
+
+def _check_bad_bits(bad_bits: str | int | None, file: object) -> None:
+    try:
+        parse_bad_bits(bad_bits)
+    except ConfigError as error:
+        error.file = file
+        raise
 
 
 def _fill_defaults(value: Any, schema: dict[str, Any]) -> None:
@@ -89,7 +122,7 @@ def _explain(error: Any, file: object) -> ConfigError:
         problem,
         file=file,
         keyword=keyword or None,
-        value=repr(error.instance),
+        value="null" if error.instance is None else repr(error.instance),
         remedy=REMEDIES.get(name, remedy),
     )
 
@@ -104,10 +137,11 @@ def _expectation(error: Any) -> tuple[str, str]:
     """Say what is wrong with a value, and what to write instead."""
     expected = error.validator_value
     if error.validator == "type":
-        kinds = " or ".join([expected] if isinstance(expected, str) else expected)
-        number = _meant_number(error.instance)
-        remedy = f"write {number}" if number and "integer" in kinds else f"write a {kinds}"
-        return f"is a {_kind(error.instance)}, expected {kinds}", remedy
+        names = [expected] if isinstance(expected, str) else expected
+        kinds = " or ".join(KINDS[name] for name in names)
+        number = _meant_integer(error.instance) if "integer" in names else ""
+        found = KINDS.get(type(error.instance), f"a {type(error.instance).__name__}")
+        return f"is {found}, expected {kinds}", f"write {number or kinds}"
     if error.validator == "enum":
         words = [str(word) for word in expected]
         close = difflib.get_close_matches(str(error.instance), words, n=1)
@@ -119,20 +153,13 @@ def _expectation(error: Any) -> tuple[str, str]:
     return f"does not match {expected}", "see config/README.md"
 
 
-def _meant_number(text: Any) -> str:
-    """Give the number that a text was meant to be: 1e-8 without a point is text in YAML 1.1."""
+def _meant_integer(value: Any) -> str:
+    """Give the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
     try:
-        number = float(text) if isinstance(text, str) else None
+        number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:
         return ""
-    if number is None:
-        return ""
-    return str(int(number)) if number.is_integer() else f"{number!r}, with a decimal point"
-
-
-def _kind(value: Any) -> str:
-    names = {str: "string", list: "list", dict: "mapping", bool: "boolean", type(None): "null"}
-    return names.get(type(value), type(value).__name__)
+    return str(int(number)) if number.is_integer() else ""
 
 
 def _join(path: Any) -> str:
@@ -159,7 +186,9 @@ def _paths(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _check_path(path: str, keyword: str, file: object) -> None:
     if path.startswith("~") or any(part in path for part in FORBIDDEN):
-        problem = "is not a path: no URL, no ~, no NUL"
-        raise ConfigError(
-            problem, file=file, keyword=keyword, value=repr(path), remedy="write a file's path"
-        )
+        problem, remedy = "is not a path: no URL, no ~, no line break", "write a file's path"
+    elif keyword == "output_dir" and any(character in path for character in WILDCARD):
+        problem, remedy = "braces stand for wildcards there", "name a folder without them"
+    else:
+        return
+    raise ConfigError(problem, file=file, keyword=keyword, value=repr(path), remedy=remedy)

@@ -88,10 +88,11 @@ def parse_bad_bits(text: str | int | None) -> int:
 def _bit(token: str, *, alone: bool, text: str) -> int:
     if token.upper() in FLAGS:
         return FLAGS[token.upper()]
-    if not token.isascii() or not token.isdigit():
+    if not re.fullmatch("-?[0-9]+", token):
         raise _unknown_flag(token, text)
-    number = int(token)
-    if number > ALL_FLAGS or not (alone or number.bit_count() == 1):
+    # Python refuses to read thousands of digits.
+    number = int(token) if len(token) <= len(str(ALL_FLAGS)) else ALL_FLAGS + 1
+    if not 0 <= number <= ALL_FLAGS or not (alone or number.bit_count() == 1):
         raise ConfigError(
             f"{token} is not a DQ bit",
             keyword="align_refs.bad_bits",

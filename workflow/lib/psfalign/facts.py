@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .catalogue import MaskEntry, parse_useafter, read_entry, read_selectors, start_of
+from .catalogue import START, MaskEntry, parse_useafter, read_entry, read_selectors, start_of
 from .files.digest import sha256
 from .files.exposure import Exposure
-from .files.psfmask import read_mask_header
-from .files.structure import check_regular_file
+from .files.psfmask import check_reference_type, read_mask_header
+from .files.structure import check_regular_file, text_of
 from .publish import publish_bytes
 
-VERSION = 1  # of what is remembered
+VERSION = 2  # of what is remembered
 
 Facts = dict[str, Any]
 
@@ -83,9 +83,9 @@ class FactsStore:
 
 
 def describe_exposure(path: Path) -> Facts:
-    """Read what `FactsStore.exposure` gives; the start is empty where the header has no date."""
+    """Read what `FactsStore.exposure` gives; the start is empty where the header lacks it."""
     exposure = Exposure(path)
-    dated = str(exposure.primary.get("DATE-OBS", "")).strip()
+    dated = all(text_of(exposure.primary, keyword) for keyword in START)
     return {
         "shape": exposure.shape[1:],
         "selectors": read_selectors(exposure.primary),
@@ -106,6 +106,9 @@ def describe_mask(path: Path) -> Facts:
 def describe_named_mask(path: Path) -> Facts:
     """Read what `FactsStore.named_mask` gives."""
     header, shape = read_mask_header(path)
+    check_reference_type(header, path)
+    if text_of(header, "USEAFTER"):
+        parse_useafter(header["USEAFTER"], path)
     return {"selectors": read_selectors(header), "shape": shape}
 
 

@@ -1,15 +1,45 @@
 """Carry data quality flags along with a shift."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import Bools, Flags
 from .dq import DO_NOT_USE
 from .fourier import Shift
 
 ROUNDING = 1e-6  # pixels: a shift this near to a whole number is one
+
+
+class Motion(NamedTuple):
+    """
+    What a shift does to flags along one axis; the same for many shifts.
+
+    Attributes
+    ----------
+    nearest
+        Offsets of the pixels within one pixel of where a pixel came from.
+    first, last
+        The pixels from first to last, without last, came from inside the image.
+    """
+
+    nearest: range
+    first: int
+    last: int
+
+    @classmethod
+    def along(cls, size: int, shift: float) -> "Motion":
+        """Work out the motion along an axis of some size."""
+        nearest = range(math.ceil(-shift - 1 - ROUNDING), math.floor(-shift + 1 + ROUNDING) + 1)
+        first = math.ceil(shift - ROUNDING)
+        last = math.floor(size - 1 + shift + ROUNDING) + 1
+        return cls(nearest, min(max(first, 0), size), min(max(last, 0), size))
+
+
+def flag_motion(shape: tuple[int, ...], shift: Shift) -> tuple[Motion, Motion]:
+    """Give what a shift does to the flags of an image, along rows and along columns."""
+    return Motion.along(shape[0], shift.dy), Motion.along(shape[1], shift.dx)
 
 
 def move_flags(dq: Flags, shift: Shift) -> Flags:
@@ -30,38 +60,35 @@ def move_flags(dq: Flags, shift: Shift) -> Flags:
         where it came from. Where that is outside the image, so that content was wrapped around
         an edge, it is DO_NOT_USE.
     """
-    moved = _spread(_spread(dq, shift.dy, axis=0), shift.dx, axis=1)
-    moved[find_wrapped(dq.shape, shift)] |= np.uint32(DO_NOT_USE)
+    return move_along(dq, flag_motion(dq.shape, shift))
+
+
+def move_along(dq: Flags, motion: tuple[Motion, Motion]) -> Flags:
+    """Do what `move_flags` does, for all shifts that have the same motion."""
+    rows, columns = motion
+    moved = _spread(_spread(dq, rows.nearest).T, columns.nearest).T
+    moved[_outside(dq.shape, motion)] |= np.uint32(DO_NOT_USE)
     return moved
 
 
 def find_wrapped(shape: tuple[int, ...], shift: Shift) -> Bools:
     """Tell which pixels of a shifted image came from outside the image."""
-    rows, columns = (_outside(n, d) for n, d in zip(shape, (shift.dy, shift.dx), strict=True))
-    return rows[:, None] | columns
+    return _outside(shape, flag_motion(shape, shift))
 
 
-def _outside(size: int, shift: float) -> Bools:
-    origin = np.arange(size) - shift
-    return np.asarray((origin < -ROUNDING) | (origin > size - 1 + ROUNDING))
+def _outside(shape: tuple[int, ...], motion: tuple[Motion, Motion]) -> Bools:
+    wrapped = np.ones(shape, dtype=bool)
+    rows, columns = motion
+    wrapped[rows.first : rows.last, columns.first : columns.last] = False
+    return wrapped
 
 
-def _spread(dq: Flags, shift: float, *, axis: int) -> Flags:
-    """Or together what comes from each whole-pixel neighbour of the origin along one axis."""
-    nearest = range(math.ceil(-shift - 1 - ROUNDING), math.floor(-shift + 1 + ROUNDING) + 1)
+def _spread(dq: Flags, nearest: range) -> Flags:
+    """Or together, along the first axis, what comes from each of some offsets."""
     spread = np.zeros_like(dq)
+    size = len(dq)
     for offset in nearest:
-        source, target = _overlap(dq.shape[axis], offset)
-        _along(spread, target, axis)[...] |= _along(dq, source, axis)
+        length = max(0, size - abs(offset))
+        source, target = max(0, offset), max(0, -offset)
+        spread[target : target + length] |= dq[source : source + length]
     return spread
-
-
-def _overlap(size: int, offset: int) -> tuple[slice, slice]:
-    """Slices of equal length: pixel i + offset of a source goes to pixel i of a target."""
-    length = max(0, size - abs(offset))
-    source, target = max(0, offset), max(0, -offset)
-    return slice(source, source + length), slice(target, target + length)
-
-
-def _along(array: Flags, section: slice, axis: int) -> NDArray[np.uint32]:
-    return array[section] if axis == 0 else array[:, section]

@@ -10,7 +10,7 @@ periodic: what leaves the image on one side comes in on the other.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.fft import irfft2, rfft, rfft2
+from numpy.fft import fft, fftfreq, ifft, irfft, irfft2, rfft, rfft2, rfftfreq
 from numpy.typing import NDArray
 
 from .arrays import Image, Spectrum
@@ -34,7 +34,7 @@ def shift_image(image: Image, shift: Shift) -> Image:
     shift
         Where a point of the image is moved to, minus where it was.
     """
-    return np.asarray(irfft2(shift_spectrum(rfft2(image), image.shape, shift), s=image.shape))
+    return irfft2(shift_spectrum(rfft2(image), image.shape, shift), s=image.shape)
 
 
 def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Spectrum:
@@ -50,12 +50,12 @@ def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> 
 
 def row_factors(size: int, shift: float) -> NDArray[np.complex128]:
     """Factors of a shift along the axis that ``rfft2`` transforms in full."""
-    return _with_even_nyquist(np.fft.fftfreq(size), size, shift)
+    return _with_even_nyquist(fftfreq(size), size, shift)
 
 
 def column_factors(size: int, shift: float) -> NDArray[np.complex128]:
     """Factors of a shift along the axis of which ``rfft2`` keeps one half."""
-    return _with_even_nyquist(np.fft.rfftfreq(size), size, shift)
+    return _with_even_nyquist(rfftfreq(size), size, shift)
 
 
 def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Image:
@@ -78,8 +78,10 @@ def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: S
     -------
     (rows, columns) float64, never negative.
     """
-    variance = irfft2(variance_spectrum * _squared_kernel_spectrum(shape, shift), s=shape)
-    return np.maximum(variance, 0.0)  # rounding alone can take it below
+    spectrum = _squared_kernel_spectrum(shape, shift)
+    spectrum *= variance_spectrum
+    variance = irfft2(spectrum, s=shape)
+    return np.maximum(variance, 0.0, out=variance)  # rounding alone can take it below
 
 
 def _with_even_nyquist(
@@ -99,15 +101,16 @@ def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
     sin(π dx) sin(π dy) / (rows · columns) and 0 otherwise.
     """
     rows, columns = shape
-    x = np.fft.irfft(column_factors(columns, shift.dx), n=columns)
-    y = np.fft.ifft(row_factors(rows, shift.dy)).real
-    spectrum = np.fft.fft(y * y)[:, None] * rfft(x * x)
-    if rows % 2 == columns % 2 == 0:
-        a = np.sin(np.pi * shift.dx) * np.sin(np.pi * shift.dy) / (rows * columns)
-        alternating_x, alternating_y = x * _signs(columns), y * _signs(rows)
-        spectrum -= 2 * a * np.fft.fft(alternating_y)[:, None] * rfft(alternating_x)
-        spectrum[0, 0] += a * a * rows * columns
-    return np.asarray(spectrum)
+    x = irfft(column_factors(columns, shift.dx), n=columns)
+    y = ifft(row_factors(rows, shift.dy)).real
+    if rows % 2 or columns % 2:
+        return fft(y * y)[:, None] * rfft(x * x)
+    a = np.sin(np.pi * shift.dx) * np.sin(np.pi * shift.dy) / (rows * columns)
+    in_y = fft(np.stack([y * y, y * _signs(rows)]))
+    in_x = rfft(np.stack([x * x, -2 * a * x * _signs(columns)]))
+    spectrum = in_y.T @ in_x
+    spectrum[0, 0] += a * a * rows * columns
+    return spectrum
 
 
 def _signs(size: int) -> NDArray[np.float64]:

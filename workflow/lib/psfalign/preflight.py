@@ -1,5 +1,6 @@
 """Check all files of a campaign, and choose the masks, before any job runs."""
 
+import os
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Any
 
 from .agreement import Party, check_agreement
 from .campaign import ScienceExposure
-from .catalogue import list_references, select
+from .catalogue import list_references, no_start, select
 from .clean import check_box
-from .errors import ConfigError, InputError, PsfalignError
+from .errors import ConfigError, PsfalignError
 from .facts import FactsStore, entry_of
 from .files.resolved import NOT_APPLICABLE
 
@@ -114,9 +115,10 @@ def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
                 "is a file", keyword="output_dir", value=folder, remedy="name a folder"
             )
     for exposure in exposures:
-        written = {(output / exposure.name).resolve(), (output / "psfstacks").resolve()}
+        # Unlike Path.resolve, realpath minds no loop of symbolic links.
+        written = {os.path.realpath(output / name) for name in (exposure.name, "psfstacks")}
         for path in (exposure.science, *exposure.stack.members):
-            if path.resolve().parent in written:
+            if os.path.dirname(os.path.realpath(path)) in written:  # noqa: PTH120
                 raise ConfigError(
                     f"{path} lies where results are written",
                     keyword="output_dir",
@@ -134,10 +136,5 @@ def _references(config: dict[str, Any], simulated: Collection[str]) -> list[Path
 
 def _start(known: dict[str, Any], path: Path) -> datetime:
     if not known["start"]:
-        raise InputError(
-            "missing or blank",
-            file=path,
-            keyword="DATE-OBS",
-            remedy="calibrate the exposure again, or name a psfmask for it",
-        )
+        raise no_start(path)
     return datetime.fromisoformat(known["start"])

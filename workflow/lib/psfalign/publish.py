@@ -1,6 +1,7 @@
 """Publish a file: under its final name it is complete, or it is not there at all."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,12 +59,8 @@ def publish_bytes(path: Path | str, content: bytes) -> None:
 
 
 def _partials(path: Path) -> list[Path]:
-    prefix = f".{path.name}."
-    return [
-        entry
-        for entry in path.parent.iterdir()
-        if entry.name.startswith(prefix) and entry.name.endswith(PARTIAL)
-    ]
+    own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}{re.escape(PARTIAL)}")
+    return [entry for entry in path.parent.iterdir() if own.fullmatch(entry.name)]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,12 +27,21 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             if key_node.value == MERGE_KEY:
                 raise _Refused("merge keys are not allowed", key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _Refused("a key must be a word", key_node.start_mark)
             key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
             if key in lines:
                 problem = f"the key {key} is there twice, in lines {lines[key]} and {line}"
                 raise _Refused(problem, key_node.start_mark)
             lines[key] = line
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a date or a number that only looks like one
+            problem = f"{node.value} is no value: {error}"
+            raise _Refused(problem, node.start_mark) from error
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -52,21 +61,36 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 at byte {error.start}"
+        before = error.object[: error.start].decode("utf-8")
+        problem = f"{_place(before)}: byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise ConfigError(problem, file=path, remedy="save it as UTF-8") from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
-    try:
-        content = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader, made stricter
-    except yaml.MarkedYAMLError as error:
-        raise ConfigError(_describe(error), file=path, remedy="mend the YAML") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(str(error), file=path, remedy="mend the YAML") from error
+        problem = f"cannot be read: {error.strerror}"
+        raise ConfigError(problem, file=path, remedy="check the path") from error
+    content = _load(text, path)
     if not isinstance(content, dict):
         found = "empty" if content is None else f"a {type(content).__name__} at the top"
         remedy = "start from config/config.yaml"
         raise ConfigError(f"is {found}, expected keys", file=path, remedy=remedy)
     return content
+
+
+def _load(text: str, path: Path) -> Any:
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader, made stricter
+    except yaml.MarkedYAMLError as error:
+        problem = _describe(error)
+    except yaml.reader.ReaderError as error:
+        place = _place(text[: error.position])
+        problem = f"{place}: a character that YAML does not allow, #x{error.character:04x}"
+    except RecursionError:
+        problem = "is nested too deeply"
+    raise ConfigError(problem, file=path, remedy="mend the YAML")
+
+
+def _place(before: str) -> str:
+    lines = before.split("\n")
+    return f"line {len(lines)}, column {len(lines[-1]) + 1}"
 
 
 def _describe(error: yaml.MarkedYAMLError) -> str:

@@ -52,5 +52,5 @@ def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
 def _residual_variance(science: Frame, psf: Frame, shift: Shift, beta: float) -> Image:
     if science.variance is None or psf.variance is None:
         raise ValueError("inverse_variance needs the variance of both images")
-    moved = shift_variance(np.asarray(rfft2(science.variance)), psf.image.shape, shift)
+    moved = shift_variance(rfft2(science.variance), psf.image.shape, shift)
     return psf.variance + beta**2 * moved

@@ -1,5 +1,6 @@
 """Read exposures: cubes of integrations with errors, flags and headers, one plane at a time."""
 
+import math
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -8,8 +9,9 @@ import numpy as np
 from astropy.io.fits import Header
 
 from ..arrays import Flags, Image
+from ..dq import ALL_FLAGS
 from ..errors import InputError
-from .structure import Hdu, scan
+from .structure import Hdu, scan, text_of
 
 SELECTORS = ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")
 # How FITS stores pixels, by BITPIX.
@@ -21,6 +23,7 @@ STORED: dict[int, np.dtype[Any]] = {
     -32: np.dtype(">f4"),
     -64: np.dtype(">f8"),
 }
+LARGEST = 1e35  # what products in single precision can hold, even as a sum; more is infinite
 DIMENSIONS = 3  # integrations, rows, columns
 
 
@@ -95,11 +98,15 @@ class Exposure:
         if self.dq is None:
             return np.zeros(self.shape[1:], dtype=np.uint32)
         raw = self._read_raw(self.dq, integration).astype(np.int64)
-        # Unsigned integers are stored with BZERO; signed ones with bit 31 set become positive.
-        return np.asarray(raw + int(self.dq.header.get("BZERO", 0))).astype(np.uint32)
+        # Unsigned integers are stored with BZERO; of signed ones the highest bit is a flag, too.
+        bits = (1 << int(self.dq.header["BITPIX"])) - 1
+        flags = raw + int(self.dq.header.get("BZERO", 0))
+        return np.asarray(flags & min(bits, ALL_FLAGS)).astype(np.uint32)
 
     def _read_floats(self, hdu: Hdu, integration: int) -> Image:
-        return scale(self._read_raw(hdu, integration), hdu.header)
+        values = scale(self._read_raw(hdu, integration), hdu.header)
+        values[np.abs(values) > LARGEST] = np.inf
+        return values
 
     def _read_raw(self, hdu: Hdu, integration: int) -> Image:
         if self._stream is None:
@@ -137,11 +144,32 @@ def check_image(hdu: Hdu, path: Path) -> None:
     """Refuse an extension that is not an uncompressed image."""
     if hdu.header.get("ZIMAGE") is True:
         problem, remedy = "is a compressed image", "decompress the file with funpack first"
-    elif str(hdu.header.get("XTENSION", "")).strip() != "IMAGE":
+    elif text_of(hdu.header, "XTENSION") != "IMAGE":
         problem, remedy = "is not an image extension", "write the pixels into an image extension"
+    elif hdu.data_size != _image_size(hdu):
+        problem, remedy = "PCOUNT and GCOUNT are not those of an image", "fetch the file again"
     else:
+        _check_scaling(hdu, path)
         return
     raise InputError(problem, file=f"{path}[{hdu.name}]", remedy=remedy)
+
+
+def _image_size(hdu: Hdu) -> int:
+    pixel = STORED[hdu.header["BITPIX"]].itemsize
+    return math.prod(hdu.shape) * pixel if hdu.shape else 0
+
+
+def _check_scaling(hdu: Hdu, path: Path) -> None:
+    for keyword in ("BSCALE", "BZERO", "BLANK"):
+        value = hdu.header.get(keyword, 0)
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise InputError(
+                "is not a number",
+                file=f"{path}[{hdu.name}]",
+                keyword=keyword,
+                value=value,
+                remedy="fetch the file again",
+            )
 
 
 def scale(raw: Image, header: Header) -> Image:
@@ -174,7 +202,9 @@ def _check_cube(hdu: Hdu, path: Path) -> tuple[int, int, int]:
     axes = " × ".join(map(str, shape[::-1])) or "no"
     if len(shape) != DIMENSIONS:
         problem = f"has {axes} pixels, expected columns × rows × integrations"
-        raise InputError(problem, file=f"{path}[SCI]", remedy="name a calints or psfstack file")
+        raise InputError(
+            problem, file=f"{path}[SCI]", remedy="name a JWST calints or psfstack file"
+        )
     if 0 in shape:
         problem = f"is empty: {axes} pixels"
         raise InputError(problem, file=f"{path}[SCI]", remedy="leave the exposure out")

@@ -8,7 +8,7 @@ from astropy.io.fits import Header
 from ..arrays import Image
 from ..errors import InputError
 from .exposure import check_image, read_plane, scale
-from .structure import Hdu, scan
+from .structure import Hdu, scan, text_of
 
 REQUIRED = ("TELESCOP", "INSTRUME", "FILTER", "CORONMSK", "SUBARRAY", "REFTYPE", "USEAFTER")
 DIMENSIONS = 2
@@ -29,7 +29,7 @@ def read_mask(path: Path) -> Image:
 
 def check_reference_type(header: Header, path: Path) -> None:
     """Refuse a reference file of another type."""
-    kind = str(header.get("REFTYPE", "PSFMASK")).strip().upper()
+    kind = (text_of(header, "REFTYPE") or "PSFMASK").upper()
     if kind != "PSFMASK":
         raise InputError(
             "is not a PSFMASK file", file=path, keyword="REFTYPE", value=kind, remedy="name one"

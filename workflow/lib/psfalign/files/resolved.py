@@ -10,6 +10,7 @@ from ..mask import weigh
 from ..publish import publish_bytes
 from .digest import sha256
 from .psfmask import read_mask
+from .structure import check_regular_file
 
 NOT_APPLICABLE = "N/A"
 
@@ -67,7 +68,12 @@ class ResolvedMask:
     @classmethod
     def read(cls, path: Path) -> "ResolvedMask":
         """Read what `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        check_regular_file(path)
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            problem = "is not a resolved mask, psfmask.json"
+            raise InputError(problem, file=path, remedy="run resolve_psfmask first") from error
 
     def read_weight(self) -> Image:
         """

@@ -15,18 +15,19 @@ from ..closure import closure
 from ..errors import InputError
 from ..fit.result import PairFit, Status
 from ..publish import publish_bytes
+from .structure import check_regular_file
 
 # Name: (dtype, unit, description); the order is that of the columns.
 COLUMNS: dict[str, tuple[str, str, str]] = {
     "integration": ("int64", "", "science integration, counted from 0"),
     "psf": ("int64", "", "psf image, counted from 0"),
-    "dx": ("float64", "pix", "psf position minus science position, along columns"),
-    "dy": ("float64", "pix", "psf position minus science position, along rows"),
+    "dx": ("float64", "pix", "psf minus science position, along columns"),
+    "dy": ("float64", "pix", "psf minus science position, along rows"),
     "beta": ("float64", "", "psf flux over science flux"),
     "sigma_dx": ("float64", "pix", "standard uncertainty of dx"),
     "sigma_dy": ("float64", "pix", "standard uncertainty of dy"),
     "sigma_beta": ("float64", "", "standard uncertainty of beta"),
-    "cost": ("float64", "", "weighted sum of squared residuals at the minimum"),
+    "cost": ("float64", "", "weighted sum of squared residuals"),
     "n_pixels": ("int64", "", "pixels with weight"),
     "n_iterations": ("int64", "", "evaluations of the fit"),
     "closure": ("float64", "pix", "distance from the shift that all pairs imply"),
@@ -92,18 +93,19 @@ class ShiftTable:
     @classmethod
     def read(cls, path: Path) -> "ShiftTable":
         """Read what `write` wrote."""
+        check_regular_file(path)
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
-            meta_line = next(line for line in lines if line.startswith(META))
-            rows = list(csv.DictReader((x for x in lines if x[0] != "#"), delimiter=" "))
+            meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
+            rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
             columns = {
                 name: np.array([row[name] for row in rows], dtype=_numpy_type(dtype))
                 for name, (dtype, _, _) in COLUMNS.items()
             }
-        except (OSError, StopIteration, KeyError, ValueError) as error:
+        except (StopIteration, KeyError, ValueError, TypeError) as error:
             problem = "is not a table of shifts"
             raise InputError(problem, file=path, remedy="run fit_shifts again") from error
-        return cls(columns, json.loads(meta_line.removeprefix(META)))
+        return cls(columns, meta)
 
     def to_fits(self) -> tuple[fits.Header, bytes]:
         """Give the header and the bytes of a binary table extension SHIFTS."""

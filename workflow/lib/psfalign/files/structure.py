@@ -61,6 +61,12 @@ class Hdu:
         return tuple(int(self.header[f"NAXIS{axis}"]) for axis in range(n_axes, 0, -1))
 
 
+def text_of(header: Header, keyword: str) -> str:
+    """Give a value without blanks around it; nothing where it is missing or undefined."""
+    value = header.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
 def scan(path: Path) -> list[Hdu]:
     """
     List the HDUs of a FITS file.
@@ -77,7 +83,8 @@ def scan(path: Path) -> list[Hdu]:
         with open(path, "rb") as stream:
             return _scan_stream(stream, path, size)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        problem = f"cannot be read: {error.strerror}"
+        raise InputError(problem, file=path, remedy="check the path") from error
 
 
 def check_regular_file(path: Path) -> None:
@@ -88,11 +95,12 @@ def check_regular_file(path: Path) -> None:
         raise InputError("no such file", file=path, remedy="check the path") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot be opened: {reason}", file=path) from error
+        problem = f"cannot be opened: {reason}"
+        raise InputError(problem, file=path, remedy="check the path") from error
     if stat.S_ISDIR(mode):
         raise InputError("is a folder", file=path, remedy="name a file")
     if not stat.S_ISREG(mode):
-        raise InputError("is not a regular file", file=path, remedy="name a FITS file")
+        raise InputError("is not a regular file", file=path, remedy="name a regular file")
     if not os.access(path, os.R_OK):
         raise InputError("no permission to read it", file=path, remedy="change its mode")
 
@@ -155,7 +163,17 @@ def _parse(raw: bytes, path: Path, start: int) -> Header:
     except (VerifyError, ValueError, KeyError) as error:
         problem = f"the header at byte {start} is damaged: {error}"
         raise InputError(problem, file=path, remedy="fetch the file again") from error
+    _check_values(header, path)
     return header
+
+
+def _check_values(header: Header, path: Path) -> None:
+    for card in header.cards:
+        try:
+            _ = card.value  # astropy reads it only now
+        except (VerifyError, ValueError) as error:
+            problem, remedy = "its value cannot be read", "fetch the file again"
+            raise InputError(problem, file=path, keyword=card.keyword, remedy=remedy) from error
 
 
 def _data_size(header: Header, path: Path) -> int:
@@ -176,10 +194,7 @@ _GROUP_DEFAULTS = (("PCOUNT", 0), ("GCOUNT", 1))
 
 
 def _count(header: Header, keyword: str, path: Path, default: int | None = None) -> int:
-    try:
-        value = header.get(keyword, default)
-    except (VerifyError, ValueError) as error:
-        raise InputError("cannot be read", file=path, keyword=keyword) from error
+    value = header.get(keyword, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise _bad_card(path, header, keyword, "is not a count")
     return value

@@ -89,13 +89,13 @@ class ImageWriter:
     def write(self, index: int, planes: NDArray[Any]) -> None:
         """Write one plane, or several that follow each other, from a position counted in planes."""
         if self._dtype.kind == "i":
-            stored = (planes.astype(np.int64) - UINT32_ZERO).astype(self._dtype)
+            stored = (planes.astype(np.uint32) ^ np.uint32(UINT32_ZERO)).astype(">u4")
         else:
-            stored = np.ascontiguousarray(planes, dtype=self._dtype)
-        content = stored.tobytes()
-        self._sum += int(np.frombuffer(content, ">u4").sum(dtype=np.uint64))
+            stored = planes.astype(self._dtype)
+        content = np.ascontiguousarray(stored).view(">u4")
+        self._sum += int(content.sum(dtype=np.uint64))
         self._stream.seek(self._data_start + index * self._plane_size)
-        self._stream.write(content)
+        self._stream.write(content.data)
 
     def set(self, keyword: str, value: int) -> None:
         """Give a number to a keyword that the header has already."""
@@ -175,9 +175,21 @@ def _image_header(template: Header, shape: tuple[int, ...], dtype: Any) -> Heade
 
 
 def set_text(header: Header, keyword: str, text: str, comment: str = "") -> None:
-    """Set a card, with its comment only where there is room for it beside the text."""
+    """
+    Set a card, with its comment only where there is room for it beside the text.
+
+    FITS headers are printable ASCII; any other character of a file's name is escaped.
+    """
+    text = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
     room = CARD - len("KEYWORD = '' / ") - len(text) - len(comment)
     header.set(keyword, text, comment if room >= 0 else "")
+
+
+def without_data(header: Header) -> Header:
+    """Copy a primary header for an HDU that holds no data."""
+    empty = Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
+    empty.extend(without_structure(header), end=True)
+    return empty
 
 
 def without_structure(header: Header) -> Header:

@@ -37,7 +37,7 @@ class Weighted:
     @cached_property
     def spectrum(self) -> Spectrum:
         """``rfft2`` of w²."""
-        return np.asarray(rfft2(self.squared))
+        return rfft2(self.squared)
 
     @cached_property
     def harmonics(self) -> Spectrum:
@@ -62,7 +62,7 @@ class Psf:
         """Prepare a psf image; what stands under zero weight is never looked at."""
         seen = np.where(weighted.weight != 0, image, 0.0)
         product = weighted.squared * seen
-        return cls(float(np.vdot(product, seen)), np.asarray(rfft2(product)))
+        return cls(float(np.vdot(product, seen)), rfft2(product))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Science:
     def of(cls, image: Image, weighted: Weighted) -> "Science":
         """Prepare a science image, finite everywhere."""
         rows, columns = image.shape
-        spectrum = np.asarray(rfft2(image))
+        spectrum = rfft2(image)
         squares = np.asarray(rfft2(image**2))
         grid_energy = np.asarray(irfft2(weighted.spectrum * squares.conj(), s=image.shape))
         energy = energy_term(spectrum, weighted.harmonics, (rows, columns))

@@ -14,7 +14,8 @@ from ..files.clean import read_plane
 from ..files.exposure import Exposure
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
-from ..files.writer import FitsWriter, set_text
+from ..files.structure import text_of
+from ..files.writer import FitsWriter, set_text, without_data
 from ..fit.result import Status
 from ..fourier import Shift
 from ..parallel import ordered_map
@@ -81,11 +82,20 @@ def align_exposure(
             writer.add_image(
                 Header([("EXTNAME", "WEIGHT", "weight of the fit")]), weight.shape, np.float32
             ).write(0, weight)
+        _copy_origins(exposure, writer)
         for index, plane in enumerate(_planes(exposure, table, mask, errors, threads)):
             science.write(index, plane.image)
             error.write(index, plane.error)
             dq.write(index, plane.dq)
         writer.finish()
+
+
+def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:
+    """Pass on which exposure and integration each psf image came from."""
+    with open(exposure.path, "rb") as source:
+        for hdu in exposure.hdus:
+            if hdu.name == "PSFORIG":
+                writer.copy(source, hdu)
 
 
 def _planes(
@@ -109,6 +119,10 @@ def _planes(
 
 
 def _check_rows(table: ShiftTable, mask: ResolvedMask, exposure: Exposure, path: Path) -> None:
+    made_from = text_of(exposure.primary, "RAWSHA")
+    if table.meta["psfs_sha256"] != made_from:
+        problem = f"was not fitted to {exposure.path}"
+        raise InputError(problem, file=path, remedy="run fit_shifts again")
     complete = len(table) % len(exposure) == 0 and (len(table) > 0 or not mask.applies)
     expected = np.arange(len(table)) % len(exposure)
     if not complete or not np.array_equal(table.columns["psf"], expected):
@@ -130,7 +144,7 @@ def _primary(
     candidate: str,
     errors: Errors,
 ) -> Header:
-    header = exposure.primary.copy()
+    header = without_data(exposure.primary)
     four_dimensional = len(_product_shape(table, mask, exposure)) > len(exposure.shape)
     texts = {
         "DATAMODL": ("QuadModel" if four_dimensional else "CubeModel", "Type of data model"),

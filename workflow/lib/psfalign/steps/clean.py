@@ -7,17 +7,19 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
+from ..arrays import Flags
 from ..clean import CleanImage, check_box, clean_image
-from ..dq import FLUX_ESTIMATED
+from ..dq import DO_NOT_USE, FLUX_ESTIMATED
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.structure import text_of
 from ..files.writer import FitsWriter, ImageWriter, set_text
 from ..publish import publishing
 
 COUNTS = {
     "NREPLACE": "bad pixels whose value was replaced",
     "NGROWN": "of them, those that needed a larger box",
-    "NZEROED": "of them, those set to 0 outside the science area",
+    "NZEROED": "of them, those set to 0 off the science area",
 }
 DOUBLE = -64  # BITPIX
 
@@ -44,7 +46,8 @@ def clean_exposure(
     Replace the bad pixels of all integrations of an exposure or a psfstack.
 
     The output has the HDUs of the source. SCI holds the cleaned images, and DQ marks each
-    replaced pixel as FLUX_ESTIMATED besides the flags that it had; everything else is copied.
+    replaced pixel as FLUX_ESTIMATED besides the flags that it had, or as DO_NOT_USE where the
+    integration held no good pixel and it stays NaN; everything else is copied.
 
     Parameters
     ----------
@@ -60,7 +63,7 @@ def clean_exposure(
         writer = FitsWriter(stream)
         science, dq = _copy_structure(exposure, writer)
         counts = CleaningCounts()
-        instrument = str(exposure.primary.get("INSTRUME", "")).strip().upper()
+        instrument = text_of(exposure.primary, "INSTRUME").upper()
         for i in range(len(exposure)):
             flags = exposure.read_dq(i)
             cleaned = clean_image(
@@ -72,11 +75,17 @@ def clean_exposure(
             )
             counts.add(cleaned)
             science.write(i, cleaned.image)
-            dq.write(i, np.where(cleaned.replaced, flags | np.uint32(FLUX_ESTIMATED), flags))
+            dq.write(i, _flag(cleaned, flags))
         for keyword, count in zip(COUNTS, vars(counts).values(), strict=True):
             science.set(keyword, count)
         writer.finish()
     return counts
+
+
+def _flag(cleaned: CleanImage, flags: Flags) -> Flags:
+    """Flag what was replaced as estimated, and what could not be replaced as not to be used."""
+    flag = np.where(np.isnan(cleaned.image), np.uint32(DO_NOT_USE), np.uint32(FLUX_ESTIMATED))
+    return np.where(cleaned.replaced, flags | flag, flags)
 
 
 def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter, ImageWriter]:

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..agreement import Party, check_agreement
 from ..arrays import AlignTo
+from ..catalogue import read_selectors
 from ..errors import FitError
 from ..files.clean import read_frames
 from ..files.exposure import Exposure
+from ..files.psfmask import read_mask_header
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
@@ -56,6 +59,7 @@ def fit_exposure(
     """
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
+    _check_parties(science, psfs, mask)
     meta = _meta(science, psfs, mask, options, align_to)
     table = ShiftTable.of([], meta)
     if mask.applies:
@@ -73,6 +77,19 @@ def fit_exposure(
         )
     table.write(output)
     return table
+
+
+def _check_parties(science: Path, psfs: Path, mask: ResolvedMask) -> None:
+    parties = []
+    for role, path in (("science", science), ("psf", psfs)):
+        exposure = Exposure(path)
+        selectors = read_selectors(exposure.primary)
+        parties.append(Party(role, path, exposure.shape[1:], selectors))
+    if mask.applies:
+        path = Path(mask.psfmask)
+        header, shape = read_mask_header(path)
+        parties.append(Party("psfmask", path, shape, read_selectors(header)))
+    check_agreement(parties)
 
 
 def choose_frames(frames: Iterator[Frame], align_to: AlignTo) -> Iterator[Frame]:

@@ -18,6 +18,7 @@ from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.psfmask import REQUIRED, check_reference_type, read_mask, read_mask_header
 from ..files.resolved import NOT_APPLICABLE, ResolvedMask
+from ..files.structure import text_of
 from ..mask import Weight, weigh
 
 
@@ -89,7 +90,7 @@ def _resolve(
         decided_by="auto" if convention == "auto" else "configuration",
         share_above_half=round(weight.share, 6),
         selectors=read_selectors(header),
-        useafter=str(header.get("USEAFTER", "")).strip(),
+        useafter=text_of(header, "USEAFTER"),
         notes=notes + _describe(weight, convention),
     )
 
@@ -106,14 +107,14 @@ def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str, 
 
 def _missing(path: Path) -> list[str]:
     header, _ = read_mask_header(path)
-    if "USEAFTER" in header:
+    if text_of(header, "USEAFTER"):
         parse_useafter(header["USEAFTER"], path)
-    missing = [keyword for keyword in REQUIRED if not str(header.get(keyword, "")).strip()]
+    missing = [keyword for keyword in REQUIRED if not text_of(header, keyword)]
     return [f"the mask's header lacks {', '.join(missing)}"] if missing else []
 
 
 def _spellings(mask: Header, science: Header) -> list[str]:
-    own, other = (str(header.get("CORONMSK", "")).strip().upper() for header in (mask, science))
+    own, other = (text_of(header, "CORONMSK").upper() for header in (mask, science))
     if own and other and own != other and read_selectors(mask) == read_selectors(science):
         return [f"CORONMSK {own} of the mask is an older spelling of {other}"]
     return []

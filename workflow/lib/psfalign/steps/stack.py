@@ -12,7 +12,7 @@ from ..agreement import Party, check_agreement
 from ..catalogue import read_selectors
 from ..files.digest import sha256
 from ..files.exposure import Exposure
-from ..files.writer import FitsWriter, set_text
+from ..files.writer import FitsWriter, set_text, without_data
 from ..publish import publishing
 
 NAME_WIDTH = 80  # characters of a file name in PSFORIG
@@ -58,7 +58,7 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
 
 
 def _primary(header: Header, output: Path, n_planes: int) -> Header:
-    primary = header.copy()
+    primary = without_data(header)
     primary["NINTS"] = (n_planes, "Number of integrations")
     set_text(primary, "FILENAME", output.name, "Name of the file")
     set_text(primary, "S_PSFSTK", "COMPLETE", "Coronagraphic PSF Stacking")

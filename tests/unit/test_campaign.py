@@ -1,0 +1,180 @@
+"""Names and stacks of a campaign: unique, harmless, and shared where they can be."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files import refused, write_association
+
+from psfalign.campaign import list_warnings, plan_exposures
+from psfalign.config import complete_config
+from psfalign.errors import ConfigError
+
+NAME_RULE = "cannot be the name of results; name files with letters, digits, _ . and -, not beginning with a dash"
+
+
+def plan(*entries: tuple[str, Any, str], associations: list[str] | None = None) -> Any:
+    config = complete_config(
+        {
+            "exposures": [{"science": s, "psfs": p, "asn_id": a} for s, p, a in entries],
+            "associations": associations or [],
+        }
+    )
+    before = copy.deepcopy(config)
+    try:
+        return plan_exposures(config)
+    finally:
+        assert config == before
+
+
+def test_exposure_is_named_for_its_science_file_and_candidate() -> None:
+    (exposure,) = plan(("in/jw1_calints.fits", "x/star_psfstack.fits", "c1001"))
+    assert exposure.name == "jw1_c1001"
+    assert exposure.stack.name == "star"
+    assert exposure.stack.is_stacked
+    assert exposure.stack.members == (Path("x/star_psfstack.fits"),)
+    assert exposure.psfmask is None
+
+
+def test_list_of_psfs_is_a_stack_that_exposures_share() -> None:
+    psfs = ["p1_calints.fits", "p2_calints.fits"]
+    first, second, third = plan(
+        ("a_calints.fits", psfs, "a1"),
+        ("b_calints.fits", psfs, "a1"),
+        ("c_calints.fits", psfs[::-1], "a1"),
+    )
+    assert first.stack is second.stack
+    assert not first.stack.is_stacked
+    assert third.stack.name != first.stack.name
+
+
+def test_one_calints_as_psfs_is_a_stack_of_one() -> None:
+    (exposure,) = plan(("a_calints.fits", "p_calints.fits", "a1"))
+    assert not exposure.stack.is_stacked
+
+
+def test_same_science_with_two_candidates_is_two_exposures() -> None:
+    names = [
+        e.name
+        for e in plan(("a.fits", "p_psfstack.fits", "a1"), ("a.fits", "p_psfstack.fits", "a2"))
+    ]
+    assert names == ["a_a1", "a_a2"]
+
+
+@pytest.mark.parametrize("other", ["b/a_calints.fits", "b/A_calints.fits", "b/a.fits"])
+def test_item_09_two_exposures_with_one_name(other: str) -> None:
+    root = Path(other).name.removesuffix(".fits").removesuffix("_calints")
+    message = (
+        f"exposures[0] and exposures[1] would both write {root}_a1; "
+        "remove one, or give it another asn_id"
+    )
+    with refused(message, ConfigError):
+        plan(("a_calints.fits", "p.fits", "a1"), (other, "p.fits", "a1"))
+
+
+def test_item_09_two_stacks_with_one_name() -> None:
+    message = (
+        "exposures[0] and exposures[1] have different psf stacks called P; rename one of the files"
+    )
+    with refused(message, ConfigError):
+        plan(("a.fits", "x/p_psfstack.fits", "a1"), ("b.fits", "y/P_psfstack.fits", "a1"))
+
+
+@pytest.mark.parametrize(
+    "root", ["-x", "a b", "a{b}", ".hidden", "_x", "a..b", "é", "a;b", "a'b", "x" * 126, "a\tb"]
+)
+def test_item_10_names_that_are_no_names(root: str) -> None:
+    message = f"exposures[0]: {f'{root}_a1'!r} {NAME_RULE}"
+    with refused(" ".join(message.split()), ConfigError):
+        plan((f"{root}_calints.fits", "p.fits", "a1"))
+
+
+def test_item_10_folders_of_the_science_do_not_leak_into_the_name() -> None:
+    (exposure,) = plan(("../../x/../a_calints.fits", "p.fits", "a1"))
+    assert exposure.name == "a_a1"
+
+
+def test_item_10_longest_name() -> None:
+    (exposure,) = plan(("x" * 125 + "_calints.fits", "p.fits", "a1"))
+    assert len(exposure.name) == 128
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "-rf", "logs", "x y", ""])
+def test_item_10_product_name_of_an_association(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "asn.json"
+    members = [{"expname": "s.fits", "exptype": "science"}, {"expname": "p.fits", "exptype": "psf"}]
+    write_association(path, [], products=[{"name": name, "members": members}])
+    with refused(f"associations[0] {path}: {name!r} {NAME_RULE}", ConfigError):
+        plan(associations=[str(path)])
+
+
+@pytest.mark.parametrize("asn_id", ["x1", "a", "A3001", "a3001\n", "", None, "a30 01", "../a1"])
+def test_item_16_asn_id_of_an_association(asn_id: Any, tmp_path: Path) -> None:
+    path = tmp_path / "asn.json"
+    write_association(path, [("s.fits", "science"), ("p.fits", "psf")], asn_id=asn_id)
+    message = (
+        f"associations[0] {path} asn_id={str(asn_id)!r}: is no association candidate; "
+        "write o, c or a and digits, for example a3001"
+    )
+    with refused(message, ConfigError):
+        plan(associations=[str(path)])
+
+
+@pytest.mark.parametrize("asn_id", ["o001", "c1001", "a3001"])
+def test_item_16_candidates(asn_id: str) -> None:
+    assert plan(("s_calints.fits", "p.fits", asn_id))[0].name == f"s_{asn_id}"
+
+
+def test_item_17_same_file_as_science_and_psf() -> None:
+    message = "exposures[0] science=in/a.fits: is both science and psf; remove one"
+    with refused(message, ConfigError):
+        plan(("in/a.fits", ["p.fits", "./in/a.fits"], "a1"))
+
+
+def test_item_17_same_file_by_another_path(tmp_path: Path) -> None:
+    science = tmp_path / "a.fits"
+    science.touch()
+    (tmp_path / "link.fits").symlink_to(science)
+    relative = os.path.relpath(science)
+    for psf in (tmp_path / "link.fits", tmp_path / "x" / ".." / "a.fits", relative):
+        message = f"exposures[0] science={science}: is both science and psf; remove one"
+        with refused(message, ConfigError):
+            plan((str(science), [str(psf)], "a1"))
+
+
+def test_item_18_symlink_loop_is_no_crash(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.fits"
+    loop.symlink_to(loop)
+    (exposure,) = plan((str(loop), ["p.fits"], "a1"))
+    assert exposure.science == loop
+
+
+def test_associations_come_first_and_each_science_member_is_an_exposure(tmp_path: Path) -> None:
+    path = tmp_path / "asn.json"
+    members = [
+        ("p1.fits", "psf"),
+        ("s1.fits", "science"),
+        ("t.fits", "target_acquisition"),
+        ("s2.fits", "SCIENCE"),
+    ]
+    write_association(path, members)
+    exposures = plan(("e.fits", "p.fits", "a1"), associations=[str(path)])
+    assert [e.name for e in exposures] == ["s1_a3001", "s2_a3001", "e_a1"]
+    assert exposures[0].stack is exposures[1].stack
+    assert exposures[0].stack.name == "jw09999-a3001_t001_nircam"
+    assert exposures[0].stack.members == (tmp_path / "p1.fits",)
+
+
+def test_item_17_members_of_an_unknown_type_are_said_to_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "asn.json"
+    members = [
+        ("s.fits", "science"),
+        ("p.fits", "psf"),
+        ("b.fits", "background"),
+        ("t.fits", "target_acquisition"),
+    ]
+    write_association(path, members)
+    config = complete_config({"associations": [str(path)]})
+    assert list_warnings(config) == [f"{path}: members of unknown exptype background are left out"]

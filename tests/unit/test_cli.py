@@ -1,0 +1,227 @@
+"""The command line does what the workflow does, and says mistakes in one line."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from files import (
+    SHAPE,
+    digests,
+    error_lines,
+    pixels,
+    psfalign,
+    write_association,
+    write_campaign,
+    write_exposure,
+    write_mask,
+    write_psfs,
+)
+
+from psfalign.cli import main
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    write_campaign(folder)
+    return folder
+
+
+def align(inputs: Path, output: Path, *more: str, psfs: str = "star_psfstack.fits") -> list[str]:
+    return [
+        "align",
+        *("--science", str(inputs / "jw1_calints.fits"), "--psfs", str(inputs / psfs)),
+        *("--psfmask", str(inputs / "mask.fits"), "--output", str(output), "--max-shift", "4"),
+        *more,
+    ]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must fail, and give its one line."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 1
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("psfalign: error: ")]
+    assert len(lines) == 1, captured.err
+    assert "Traceback" not in captured.err
+    return lines[0].removeprefix("psfalign: error: ")
+
+
+def test_align_leaves_one_file_and_its_inputs_as_they_were(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = digests(inputs)
+    output = tmp_path / "out.fits"
+    assert main(align(inputs, output)) == 0
+    assert pixels(output).shape == (2, 3, *SHAPE)
+    assert digests(inputs) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.fits"]
+    assert f"{output}: aligned with {inputs / 'mask.fits'}" in capsys.readouterr().out
+
+
+def test_steps_one_by_one_give_the_bytes_of_align(inputs: Path, tmp_path: Path) -> None:
+    one, steps = tmp_path / "1", tmp_path / "2"
+    assert main(align(inputs, one / "psfalign.fits")) == 0
+    paths = {name: str(steps / name) for name in ("m.json", "s.fits", "p.fits", "t.ecsv")}
+    commands = [
+        ["resolve-psfmask", "--science", str(inputs / "jw1_calints.fits"), "--psfmask",
+         str(inputs / "mask.fits"), "--output", paths["m.json"]],
+        ["clean", "--input", str(inputs / "jw1_calints.fits"), "--output", paths["s.fits"]],
+        ["clean", "--input", str(inputs / "star_psfstack.fits"), "--output", paths["p.fits"]],
+        ["fit-shifts", "--science", paths["s.fits"], "--psfs", paths["p.fits"], "--psfmask",
+         paths["m.json"], "--output", paths["t.ecsv"], "--max-shift", "4", "--threads", "2"],
+        ["align-psfs", "--psfs", paths["p.fits"], "--shifts", paths["t.ecsv"], "--psfmask",
+         paths["m.json"], "--output", str(steps / "psfalign.fits"), "--threads", "2"],
+    ]  # fmt: skip
+    for command in commands:
+        assert main(command) == 0
+    assert (steps / "psfalign.fits").read_bytes() == (one / "psfalign.fits").read_bytes()
+
+
+def test_align_stacks_calints(inputs: Path, tmp_path: Path) -> None:
+    write_psfs(inputs / "p_calints.fits")
+    more = inputs / "p_calints.fits"
+    arguments = align(inputs, tmp_path / "o.fits", psfs="star_psfstack.fits")
+    arguments.insert(arguments.index("--psfs") + 1, str(more))
+    assert main(arguments) == 0
+    assert pixels(tmp_path / "o.fits").shape == (2, 6, *SHAPE)
+
+
+def test_resolve_chooses_from_a_folder(inputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "refs").mkdir()
+    write_mask(tmp_path / "refs" / "m.fits")
+    write_mask(tmp_path / "refs" / "other.fits", FILTER="F444W")
+    arguments = ["resolve-psfmask", "--science", inputs / "jw1_calints.fits"]
+    arguments += ["--references", tmp_path / "refs", "--output", tmp_path / "m.json"]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert '"psfmask": "' + str(tmp_path / "refs/m.fits") in (tmp_path / "m.json").read_text()
+
+
+def test_check_lists_the_exposures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    association = write_association(
+        tmp_path / "asn.json",
+        [("s1_calints.fits", "science"), ("p.fits", "psf"), ("b.fits", "background")],
+    )
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({"associations": [str(association)]}))
+    assert main(["check", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "s1_a3001: psfs jw09999-a3001_t001_nircam\n"
+    assert captured.err == (
+        f"psfalign: warning: {association}: members of unknown exptype background are left out\n"
+    )
+
+
+def test_item_01_check_gives_line_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("output_dir: x\n\texposures: []\n")
+    line = refusal(capsys, "check", path)
+    assert line == f"{path}: line 2, column 1: a tab; YAML is indented with spaces; mend the YAML"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("--max-shift", -1, 0), ("--threads", 0, 1), ("--threads", -2, 1)],
+)
+def test_item_05_number_out_of_range(
+    option: str, value: int, least: int, inputs: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    line = refusal(capsys, *align(inputs, tmp_path / "o.fits", option, str(value)))
+    assert line == f"{option}={value}: is less than {least}; write {least} or more"
+    assert not (tmp_path / "o.fits").exists()
+
+
+def test_item_06_box(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = ("clean", "--input", inputs / "jw1_calints.fits", "--output", tmp_path / "o.fits")
+    assert refusal(capsys, *clean, "--median-box-length", 1) == (
+        "align_refs.median_box_length=1: a box of one pixel or less holds no neighbours; "
+        "use 3 or more"
+    )
+    assert refusal(capsys, *clean, "--median-box-length", 41) == (
+        "align_refs.median_box_length=41: the box is larger than the image of 40×32 pixels; "
+        "use a smaller one"
+    )
+    assert refusal(capsys, *clean, "--bad-bits", "HOTT").startswith(
+        "align_refs.bad_bits=HOTT: no DQ flag is called 'HOTT'; did you mean HOT? the flags are "
+    )
+    assert not (tmp_path / "o.fits").exists()
+
+
+def test_item_15_nothing_to_choose_from(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    science = inputs / "jw1_calints.fits"
+    line = refusal(capsys, "resolve-psfmask", "--science", science, "--output", tmp_path / "m")
+    assert line.startswith(f"{science}: no mask matches INSTRUME=NIRCAM, ")
+    assert "; tried no file at all; add one to psfmask.references" in line
+
+
+def test_item_19_a_mask_file_where_a_psfmask_json_is_expected(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = inputs / "mask.fits"
+    arguments = ("--science", inputs / "jw1_calints.fits", "--psfs", inputs / "star_psfstack.fits")
+    line = refusal(capsys, "fit-shifts", *arguments, "--psfmask", mask, "--output", tmp_path / "t")
+    assert line == f"{mask}: is not a resolved mask, psfmask.json; run resolve_psfmask first"
+
+
+def test_item_27_psfs_of_another_size(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import numpy as np
+
+    write_exposure(inputs / "small.fits", np.ones((1, 8, 9), np.float32))
+    line = refusal(capsys, *align(inputs, tmp_path / "o.fits", psfs="small.fits"))
+    assert "image sizes differ (columns×rows): science " in line
+    assert not (tmp_path / "o.fits").exists()
+
+
+def test_item_34_psfs_of_another_filter(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_psfs(inputs / "other.fits", FILTER="F444W")
+    line = refusal(capsys, *align(inputs, tmp_path / "o.fits", psfs="other.fits"))
+    assert "FILTER differ: " in line
+    assert "FILTER=F335M" in line
+    assert "FILTER=F444W" in line
+    assert not (tmp_path / "o.fits").exists()
+
+
+def test_output_that_is_a_folder(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "o.fits").mkdir()
+    assert (
+        refusal(capsys, *align(inputs, tmp_path / "o.fits")) == f"{tmp_path}/o.fits: Is a directory"
+    )
+
+
+def test_output_below_a_file(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    line = refusal(capsys, *align(inputs, tmp_path / "file" / "o.fits"))
+    assert line == f"{tmp_path}/file: File exists"
+
+
+def test_a_real_process_ends_with_1_and_one_line(tmp_path: Path) -> None:
+    fifo = tmp_path / "x.fits"
+    os.mkfifo(fifo)
+    result = psfalign("clean", "--input", fifo, "--output", tmp_path / "o.fits")
+    assert result.returncode == 1
+    assert error_lines(result) == [
+        f"psfalign: error: {fifo}: is not a regular file; name a regular file"
+    ]
+    assert result.stderr.count("\n") == 1
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as caught:
+            main([option])
+        assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("psfalign ")

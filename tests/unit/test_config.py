@@ -1,0 +1,239 @@
+"""A configuration is complete and means what it says, or is refused in one line."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+from files import refused
+
+from psfalign.config import complete_config, load_schema
+from psfalign.errors import ConfigError
+
+FILE = "my.yaml"
+EXPOSURE = {"science": "a_calints.fits", "psfs": "b_psfstack.fits", "asn_id": "a3001"}
+
+
+def valid(**sections: Any) -> dict[str, Any]:
+    return {"exposures": [copy.deepcopy(EXPOSURE)], **sections}
+
+
+def with_exposure(**entries: Any) -> dict[str, Any]:
+    merged = {**EXPOSURE, **entries}
+    return {"exposures": [{k: v for k, v in merged.items() if v is not None}]}
+
+
+def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> None:
+    config = valid(align_refs={"max_shift": 5})
+    before = copy.deepcopy(config)
+    completed = complete_config(config, FILE)
+    assert config == before
+    assert completed == {
+        "output_dir": "results",
+        "associations": [],
+        "exposures": [EXPOSURE],
+        "psfmask": {"references": [], "convention": "auto"},
+        "align_refs": {
+            "median_box_length": 3,
+            "bad_bits": "DO_NOT_USE",
+            "align_to": "each",
+            "method": "spectral",
+            "max_shift": 5,
+            "weighting": "mask",
+            "errors": "variance",
+            "on_failed_fit": "flag",
+        },
+    }
+
+
+def test_two_completed_configurations_share_nothing() -> None:
+    first = complete_config(valid())
+    first["psfmask"]["references"].append("x")
+    assert complete_config(valid())["psfmask"]["references"] == []
+
+
+def test_every_level_of_the_schema_is_closed() -> None:
+    def levels(schema: Any) -> Any:
+        if schema.get("type") == "object":
+            yield schema
+        for part in [*schema.get("properties", {}).values(), schema.get("items")]:
+            yield from levels(part) if part else ()
+
+    found = list(levels(load_schema()))
+    assert len(found) == 4
+    assert all(level["additionalProperties"] is False for level in found)
+
+
+REFUSED = {
+    "item_03_unknown_key": (
+        valid(ouput_dir="x"),
+        "ouput_dir: unknown key; did you mean output_dir?",
+    ),
+    "item_03_unknown_key_deep": (
+        valid(align_refs={"max_shfit": 1}),
+        "align_refs.max_shfit: unknown key; did you mean max_shift?",
+    ),
+    "item_03_unknown_key_of_an_exposure": (
+        with_exposure(colour="red"),
+        "exposures[0].colour: unknown key; the keys are science, psfs, asn_id, psfmask",
+    ),
+    "item_03_key_is_a_number": (
+        valid(x=0) | {1: 2},
+        "x: unknown key; the keys are output_dir, associations, exposures, psfmask, align_refs",
+    ),
+    "item_05_text_for_integer": (
+        valid(align_refs={"max_shift": "1e1"}),
+        "align_refs.max_shift='1e1': is a string, expected an integer; write 10",
+    ),
+    "item_05_small_number_is_a_string": (
+        valid(align_refs={"max_shift": "1e-8"}),
+        "align_refs.max_shift='1e-8': is a string, expected an integer; write an integer",
+    ),
+    "item_05_float_for_integer": (
+        valid(align_refs={"median_box_length": 3.0}),
+        "align_refs.median_box_length=3.0: is a number, expected an integer; "
+        "use 3 or more; a box of less than 2 has no neighbours",
+    ),
+    "item_05_fraction": (
+        valid(align_refs={"max_shift": 2.5}),
+        "align_refs.max_shift=2.5: is a number, expected an integer; write an integer",
+    ),
+    "item_05_infinity": (
+        valid(align_refs={"max_shift": math.inf}),
+        "align_refs.max_shift=inf: is a number, expected an integer; write an integer",
+    ),
+    "item_05_boolean_for_integer": (
+        valid(align_refs={"max_shift": True}),
+        "align_refs.max_shift=True: is a boolean, expected an integer; write an integer",
+    ),
+    "item_05_mapping_for_list": (
+        {"exposures": {"one": EXPOSURE}},
+        f"exposures={ {'one': EXPOSURE}!r}: is a mapping, expected a list; write a list",
+    ),
+    "item_05_null_for_list": (
+        {"exposures": None},
+        "exposures=null: is null, expected a list; write a list",
+    ),
+    "item_05_number_for_path": (
+        with_exposure(psfs=3),
+        "exposures[0].psfs=3: is an integer, expected a string or a list; write a string or a list",
+    ),
+    "item_05_list_in_list": (
+        with_exposure(psfs=["a", ["b"]]),
+        "exposures[0].psfs[1]=['b']: is a list, expected a string; write a string",
+    ),
+    "item_05_empty_text": (
+        with_exposure(science=""),
+        "exposures[0].science='': is empty; fill it in, or leave it out",
+    ),
+    "item_05_empty_list": (
+        with_exposure(psfs=[]),
+        "exposures[0].psfs=[]: is empty; fill it in, or leave it out",
+    ),
+    "item_05_unknown_word": (
+        valid(align_refs={"align_to": "eech"}),
+        "align_refs.align_to='eech': is not known; write each",
+    ),
+    "item_05_unknown_word_far_off": (
+        valid(psfmask={"convention": 7}),
+        "psfmask.convention=7: is not known; write auto or weight or exclude",
+    ),
+    "item_05_negative_max_shift": (
+        valid(align_refs={"max_shift": -1}),
+        "align_refs.max_shift=-1: is less than 0; write 0 or more",
+    ),
+    "item_07_required_key_missing": (
+        {"exposures": [EXPOSURE, EXPOSURE, {"psfs": "b.fits", "asn_id": "a1"}]},
+        "exposures[2].science: is required; add it",
+    ),
+    "item_08_no_exposure": (
+        {},
+        "exposures: there is no exposure; list exposures or associations",
+    ),
+    "item_08_empty_lists": (
+        {"exposures": [], "associations": []},
+        "exposures: there is no exposure; list exposures or associations",
+    ),
+    "item_10_braces_in_output": (
+        valid(output_dir="res{x}"),
+        "output_dir='res{x}': braces stand for wildcards there; name a folder without them",
+    ),
+    "item_14_unknown_flag": (
+        valid(align_refs={"bad_bits": "DO_NOT_USE, SATURATE"}),
+        "align_refs.bad_bits=DO_NOT_USE, SATURATE: no DQ flag is called 'SATURATE'; "
+        "did you mean SATURATED? the flags are",
+    ),
+    "item_14_bit_out_of_range": (
+        valid(align_refs={"bad_bits": 2**32}),
+        "align_refs.bad_bits=4294967296: 4294967296 is not a DQ bit; "
+        "write powers of two up to 2147483648 or their sum",
+    ),
+    "item_14_negative": (
+        valid(align_refs={"bad_bits": -1}),
+        "align_refs.bad_bits=-1: -1 is not a DQ bit; "
+        "write powers of two up to 2147483648 or their sum",
+    ),
+    "item_14_sum_in_a_list": (
+        valid(align_refs={"bad_bits": "3, 4"}),
+        "align_refs.bad_bits=3, 4: 3 is not a DQ bit; "
+        "write powers of two up to 2147483648 or their sum",
+    ),
+    "item_16_asn_id": (
+        with_exposure(asn_id="x3001"),
+        "exposures[0].asn_id='x3001': does not match ^([oa][0-9]+|c[0-9]+)$; "
+        "write o, c or a and digits, for example a3001",
+    ),
+}
+NOT_PATHS = {
+    "output_dir": valid(output_dir="s3://bucket/x"),
+    "associations[0]": valid(associations=["https://mast.stsci.edu/asn.json"]),
+    "psfmask.references[1]": valid(psfmask={"references": ["refs", "~/masks"]}),
+    "exposures[0].science": with_exposure(science="a\0b"),
+    "exposures[0].psfs": with_exposure(psfs=["a.fits", "http://x/b.fits"]),
+    "exposures[0].psfmask": with_exposure(psfmask="a\nb"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    config, message = REFUSED[name]
+    before = copy.deepcopy(config)
+    with pytest.raises(ConfigError) as caught:
+        complete_config(config, FILE)
+    text = str(caught.value)
+    # The list of all flags is long; everything else is compared to its last letter.
+    assert text.partition(" DO_NOT_USE, SATURATED, JUMP_DET")[0] == f"{FILE} {message}"
+    assert config == before
+
+
+@pytest.mark.parametrize("length", [-3, 0, 1])
+def test_item_06_median_box_length(length: int) -> None:
+    message = (
+        f"{FILE} align_refs.median_box_length={length}: is less than 2; "
+        "use 3 or more; a box of less than 2 has no neighbours"
+    )
+    with refused(message, ConfigError):
+        complete_config(valid(align_refs={"median_box_length": length}), FILE)
+
+
+@pytest.mark.parametrize("keyword", NOT_PATHS)
+def test_item_13_not_a_path(keyword: str) -> None:
+    message = "is not a path: no URL, no ~, no line break; write a file's path"
+    with pytest.raises(ConfigError, match=message) as caught:
+        complete_config(NOT_PATHS[keyword], FILE)
+    assert str(caught.value).startswith(f"{FILE} {keyword}='")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "bad_bits", ["", None, "None", "0", 0, 18, "16+2", "16 | SATURATED", "~DO_NOT_USE", 2**32 - 1]
+)
+def test_item_14_words_that_are_flags(bad_bits: Any) -> None:
+    completed = complete_config(valid(align_refs={"bad_bits": bad_bits}))
+    assert completed["align_refs"]["bad_bits"] == bad_bits
+
+
+def test_item_14_thousands_of_digits() -> None:
+    config = valid(align_refs={"bad_bits": "9" * 5000})
+    with pytest.raises(ConfigError, match="^my.yaml align_refs.bad_bits=9+: 9+ is not a DQ bit; "):
+        complete_config(config, FILE)

@@ -1,0 +1,115 @@
+"""The digest of a script changes with what it runs, and with nothing else."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from files import ROOT
+
+from psfalign import provenance
+from psfalign.provenance import code_digest
+
+SCRIPTS = sorted(p.name for p in (ROOT / "workflow/scripts").glob("*.py"))
+STEPS = [name for name in SCRIPTS if name != "psfalign_adapter.py"]
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Path:
+    copy = tmp_path / "workflow"
+    shutil.copytree(ROOT / "workflow", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.fixture
+def digests(workflow: Path) -> Callable[[], dict[str, str]]:
+    """Digests of the copy's scripts by the copy's own code, as a new process would see them."""
+
+    def digests() -> dict[str, str]:
+        module = load(workflow / "lib/psfalign/provenance.py")
+        return {name: module.code_digest(workflow / "scripts" / name) for name in STEPS}
+
+    return digests
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("provenance_of_the_copy", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name.removesuffix(".py") for name in before if before[name] != after[name]}
+
+
+# A module, and the scripts whose work depends on it; the deepest are imported by others only.
+USERS = {
+    "fit/least_squares.py": {"fit_shifts", "align_psfs", "plot_exposure"},
+    "fit/spectral.py": {"fit_shifts", "align_psfs", "plot_exposure"},
+    "steps/stack.py": {"stack_psfs"},
+    "picture.py": {"plot_exposure"},
+    "associations.py": set(),
+    "campaign.py": set(),
+    "cli.py": set(),
+    "facts.py": set(),
+    "provenance.py": set(),
+    "strict_yaml.py": set(),
+}
+
+
+@pytest.mark.parametrize("module", USERS)
+def test_module_changes_the_scripts_that_use_it_and_no_other(
+    module: str, workflow: Path, digests: Callable[[], dict[str, str]]
+) -> None:
+    before = digests()
+    file = workflow / "lib/psfalign" / module
+    file.write_text(file.read_text() + "\nNEW = 1\n")
+    assert changed(before, digests()) == USERS[module]
+
+
+def test_module_that_all_use_changes_all(
+    workflow: Path, digests: Callable[[], dict[str, str]]
+) -> None:
+    before = digests()
+    file = workflow / "lib/psfalign/__init__.py"
+    file.write_text(file.read_text() + "\nNEW = 1\n")
+    assert changed(before, digests()) == {name.removesuffix(".py") for name in STEPS}
+
+
+def test_script_changes_itself_only(workflow: Path, digests: Callable[[], dict[str, str]]) -> None:
+    before = digests()
+    with open(workflow / "scripts/fit_shifts.py", "a") as script:
+        script.write("# new\n")
+    assert changed(before, digests()) == {"fit_shifts"}
+
+
+def test_digest_does_not_depend_on_where_the_checkout_lies(
+    digests: Callable[[], dict[str, str]],
+) -> None:
+    here = {name: code_digest(ROOT / "workflow/scripts" / name) for name in STEPS}
+    assert digests() == here
+
+
+@pytest.mark.parametrize("script", ["fit_shifts", "resolve_psfmask", "plot_exposure"])
+def test_whatever_python_loads_is_in_the_closure(script: str) -> None:
+    code = (
+        "import sys, json\n"
+        "sys.path[:0] = sys.argv[2:]\n"
+        "__import__(sys.argv[1])\n"
+        "files = [m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'psfalign']\n"
+        "print(json.dumps(files))"
+    )
+    folders = [str(ROOT / "workflow" / name) for name in ("lib", "scripts")]
+    command = [sys.executable, "-c", code, script, *folders]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {Path(file) for file in json.loads(result.stdout)}
+    assert len(loaded) > 10
+    assert loaded <= provenance._closure(ROOT / "workflow/scripts" / f"{script}.py")

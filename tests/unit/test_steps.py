@@ -1,0 +1,497 @@
+"""Each step: files in, one file out."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from files import (
+    NOISE,
+    PSF_STEPS,
+    SCIENCE_STEPS,
+    SHAPE,
+    digest,
+    digests,
+    exposure_hdus,
+    pixels,
+    refused,
+    ring,
+    scene,
+    write,
+    write_exposure,
+    write_mask,
+    write_psfs,
+)
+
+from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
+from psfalign.errors import FitError, InputError, MaskError
+from psfalign.files.resolved import ResolvedMask
+from psfalign.files.shifts import ShiftTable
+from psfalign.files.structure import scan
+from psfalign.fit import FitOptions
+from psfalign.steps.align import align_exposure
+from psfalign.steps.clean import clean_exposure
+from psfalign.steps.fit import fit_exposure
+from psfalign.steps.resolve import resolve_psfmask
+from psfalign.steps.stack import stack_psfs
+
+OPTIONS = FitOptions(max_shift=4)
+TRUTH = np.array(PSF_STEPS)[None] - np.array(SCIENCE_STEPS)[:, None]  # (integration, psf, xy)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Iterator[Path]:
+    """A folder of input files, which no test may change."""
+    folder = tmp_path / "in"
+    write_exposure(folder / "sci_calints.fits")
+    write_psfs(folder / "star_psfstack.fits")
+    write_mask(folder / "mask.fits")
+    before = digests(folder)
+    yield folder
+    assert {name: value for name, value in digests(folder).items() if name in before} == before
+
+
+def run(inputs: Path, out: Path, **options: Any) -> dict[str, Path]:
+    """All steps, as the workflow calls them."""
+    names = ("psfmask.json", "sci_clean.fits", "star_clean.fits", "shifts.ecsv", "psfalign.fits")
+    paths = dict(
+        zip(("mask", "science", "psfs", "shifts", "product"), map(out.joinpath, names), strict=True)
+    )
+    psfmask = options.pop("psfmask", str(inputs / "mask.fits"))
+    errors = options.pop("errors", "variance")
+    threads = options.pop("threads", 1)
+    resolve_psfmask(inputs / "sci_calints.fits", paths["mask"], psfmask=psfmask)
+    clean_exposure(inputs / "sci_calints.fits", paths["science"])
+    clean_exposure(inputs / "star_psfstack.fits", paths["psfs"])
+    options.setdefault("options", OPTIONS)
+    fit_exposure(
+        paths["science"], paths["psfs"], paths["mask"], paths["shifts"], threads=threads, **options
+    )
+    align_exposure(
+        paths["psfs"], paths["shifts"], paths["mask"], paths["product"],
+        candidate="a3001", errors=errors, threads=threads,
+    )  # fmt: skip
+    return paths
+
+
+def opened(path: Path) -> dict[str, Any]:
+    """All HDUs by name, with checksums that hold."""
+    with warnings.catch_warnings(), fits.open(path, checksum=True, memmap=False) as hdus:
+        warnings.simplefilter("error")
+        for hdu in hdus:
+            assert hdu.verify_checksum() == hdu.verify_datasum() == 1
+            hdu.verify("exception")
+        return {
+            hdu.name: (hdu.header, None if hdu.data is None else hdu.data.copy()) for hdu in hdus
+        }
+
+
+def test_clean_copies_all_other_hdus_byte_for_byte(inputs: Path, tmp_path: Path) -> None:
+    source, output = inputs / "sci_calints.fits", tmp_path / "clean.fits"
+    clean_exposure(source, output)
+    before, after = source.read_bytes(), output.read_bytes()
+    originals, copies = scan(source), scan(output)
+    assert [hdu.name for hdu in copies] == ["PRIMARY", "SCI", "ERR", "DQ", "ASDF"]
+    for original, copy in zip(originals, copies, strict=True):
+        if original.name in ("ERR", "ASDF"):
+            assert after[copy.start : copy.end] == before[original.start : original.end]
+    header, _ = opened(output)["PRIMARY"]
+    assert header["RAWFILE"] == "sci_calints.fits"
+    assert header["RAWSHA"] == digest(source)
+    kept, given = opened(output)["SCI"][0], opened(source)["SCI"][0]
+    assert list(kept["HISTORY"]) == ["one", "two"]
+    assert set(given) <= set(kept)
+
+
+def test_clean_replaces_bad_pixels_and_flags_them(tmp_path: Path) -> None:
+    hdus = exposure_hdus()
+    hdus["SCI"].data[0, 5, 6] = np.nan
+    hdus["SCI"].data[1, 7, 8] = 1e9
+    hdus["DQ"].data[1, 7, 8] = DO_NOT_USE | 2
+    hdus["DQ"].data[0, 9, 9] = 4
+    source = write(hdus, tmp_path / "a.fits")
+    original = pixels(source)
+    counts = clean_exposure(source, tmp_path / "clean.fits")
+    clean = opened(tmp_path / "clean.fits")
+    science, dq = clean["SCI"][1], clean["DQ"][1]
+    expected = original.copy()
+    for i, row, column in ((0, 5, 6), (1, 7, 8)):
+        box = original[i, row - 1 : row + 2, column - 1 : column + 2].astype(float).ravel()
+        expected[i, row, column] = np.median(np.delete(box, 4))
+    np.testing.assert_array_equal(science, expected)
+    assert science.dtype == np.dtype(">f4")
+    flags = np.zeros_like(dq)
+    flags[0, 5, 6] = FLUX_ESTIMATED
+    flags[1, 7, 8] = DO_NOT_USE | 2 | FLUX_ESTIMATED
+    flags[0, 9, 9] = 4
+    np.testing.assert_array_equal(dq, flags)
+    assert (counts.n_replaced, clean["SCI"][0]["NREPLACE"]) == (2, 2)
+
+
+def test_clean_keeps_double_precision(tmp_path: Path) -> None:
+    science = scene(SCIENCE_STEPS).astype(np.float64) + 1e-12
+    clean_exposure(write_exposure(tmp_path / "a.fits", science), tmp_path / "c.fits")
+    np.testing.assert_array_equal(pixels(tmp_path / "c.fits"), science)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_item_25_clean_adds_dq_where_it_is_missing(stored: bool, tmp_path: Path) -> None:
+    hdus = exposure_hdus()
+    if not stored:
+        del hdus["DQ"]
+        del hdus["ERR"]
+    hdus["SCI"].data[0, 0, 0] = np.inf
+    clean_exposure(write(hdus, tmp_path / "a.fits"), tmp_path / "c.fits")
+    names = [hdu.name for hdu in scan(tmp_path / "c.fits")]
+    assert names == (
+        ["PRIMARY", "SCI", "ERR", "DQ", "ASDF"] if stored else ["PRIMARY", "SCI", "ASDF", "DQ"]
+    )
+    dq = pixels(tmp_path / "c.fits", "DQ")
+    assert dq[0, 0, 0] == FLUX_ESTIMATED
+    assert np.count_nonzero(dq) == 1
+
+
+def test_item_28_clean_of_scaled_integers(tmp_path: Path) -> None:
+    stored = (scene(SCIENCE_STEPS) * 100).round().astype(np.int16)
+    stored[1, 4, 4] = -32768
+    source = write_exposure(tmp_path / "a.fits", stored)
+    with fits.open(source, mode="update", do_not_scale_image_data=True) as hdus:
+        hdus["SCI"].header["BSCALE"], hdus["SCI"].header["BLANK"] = 0.01, -32768
+    clean_exposure(source, tmp_path / "c.fits")
+    header, science = opened(tmp_path / "c.fits")["SCI"]
+    assert {"BSCALE", "BZERO", "BLANK"}.isdisjoint(header)
+    assert np.isfinite(science).all()
+    good = stored != -32768
+    np.testing.assert_allclose(science[good], stored[good] * 0.01, rtol=1e-6)
+    assert pixels(tmp_path / "c.fits", "DQ")[1, 4, 4] == FLUX_ESTIMATED
+
+
+def test_item_29_clean_of_signed_dq(tmp_path: Path) -> None:
+    stored = np.zeros((2, *SHAPE), np.int32)
+    stored[0, 3, 3] = -(2**31)
+    clean_exposure(
+        write_exposure(tmp_path / "a.fits", dq=stored), tmp_path / "c.fits", bad_bits=2**31
+    )
+    dq = pixels(tmp_path / "c.fits", "DQ")
+    assert dq.dtype == np.uint32
+    assert dq[0, 3, 3] == 2**31 | FLUX_ESTIMATED
+    assert np.count_nonzero(dq) == 1
+
+
+def test_stack_concatenates_in_order_and_says_where_planes_come_from(tmp_path: Path) -> None:
+    paths = [
+        write_exposure(tmp_path / f"{name}_calints.fits", scene(steps, seed=seed))
+        for name, steps, seed in (("b", PSF_STEPS, 1), ("a", SCIENCE_STEPS, 2))
+    ]
+    before = [digest(path) for path in paths]
+    stack_psfs(paths, tmp_path / "s_psfstack.fits")
+    stack = opened(tmp_path / "s_psfstack.fits")
+    for name, dtype in (("SCI", ">f4"), ("ERR", ">f4"), ("DQ", "u4")):
+        expected = np.concatenate([pixels(path, name) for path in paths])
+        np.testing.assert_array_equal(stack[name][1], expected)
+        assert stack[name][1].dtype == np.dtype(dtype)
+    header, origins = stack["PRIMARY"][0], stack["PSFORIG"][1]
+    assert (header["NINTS"], header["FILENAME"], header["S_PSFSTK"]) == (
+        5,
+        "s_psfstack.fits",
+        "COMPLETE",
+    )
+    assert origins["file"].tolist() == ["b_calints.fits"] * 3 + ["a_calints.fits"] * 2
+    assert origins["integration"].tolist() == [0, 1, 2, 0, 1]
+    assert set(origins["sha256"]) == set(before) == {digest(path) for path in paths}
+
+
+def test_item_27_stack_of_two_sizes(tmp_path: Path) -> None:
+    one = write_exposure(tmp_path / "a.fits")
+    other = write_exposure(tmp_path / "b.fits", np.zeros((1, 8, 9), np.float32))
+    message = (
+        f"{one}: image sizes differ (columns×rows): psf {one} 40×32, psf {other} 9×8; "
+        "use files of the same subarray"
+    )
+    with refused(message, InputError):
+        stack_psfs([one, other], tmp_path / "s.fits")
+    assert not (tmp_path / "s.fits").exists()
+
+
+@pytest.mark.parametrize("step", ["stack", "align"])
+def test_item_24_pixels_in_the_primary_are_left_behind(step: str, tmp_path: Path) -> None:
+    """A header of pixels without the pixels would make the product unreadable."""
+    folder = tmp_path / "in"
+    hdus = exposure_hdus(scene(PSF_STEPS))
+    hdus[0].data = np.ones((30, 30), np.float32)
+    write(hdus, folder / "star_psfstack.fits")
+    write_exposure(folder / "sci_calints.fits")
+    write_mask(folder / "mask.fits")
+    if step == "stack":
+        stack_psfs([folder / "star_psfstack.fits"], tmp_path / "out.fits")
+        product = tmp_path / "out.fits"
+    else:
+        product = run(folder, tmp_path)["product"]
+    header, data = opened(product)["PRIMARY"]
+    assert data is None
+    assert header["FILTER"] == "F335M"
+    assert len(scan(product)) >= 5
+
+
+def test_resolve_says_which_mask_and_why(inputs: Path, tmp_path: Path) -> None:
+    resolve_psfmask(
+        inputs / "sci_calints.fits", tmp_path / "m.json", candidates=[inputs / "mask.fits"]
+    )
+    content = json.loads((tmp_path / "m.json").read_text())
+    assert content["psfmask"] == str(inputs / "mask.fits")
+    assert content["sha256"] == digest(inputs / "mask.fits")
+    assert (content["convention"], content["decided_by"]) == ("weight", "auto")
+    assert content["reason"].startswith("INSTRUME=NIRCAM FILTER=F335M")
+    assert content["notes"] == ["98% of the mask is above 0.5, so it is read as 1 = use"]
+    np.testing.assert_array_equal(ResolvedMask.read(tmp_path / "m.json").read_weight(), ring())
+
+
+def test_resolve_notes_what_a_named_mask_lacks_and_older_spellings(tmp_path: Path) -> None:
+    science = write_exposure(tmp_path / "a.fits")
+    mask = write_mask(tmp_path / "m.fits", CORONMSK="MASK335R", USEAFTER=None, REFTYPE="  ")
+    resolved = resolve_psfmask(science, tmp_path / "m.json", psfmask=str(mask), convention="weight")
+    assert resolved.notes == [
+        "the mask's header lacks REFTYPE, USEAFTER",
+        "CORONMSK MASK335R of the mask is an older spelling of MASKA335R",
+    ]
+    assert resolved.decided_by == "configuration"
+
+
+def test_item_53_names_with_blanks_quotes_and_letters_of_any_script(tmp_path: Path) -> None:
+    inputs = tmp_path / "o'brien é 星"
+    write_exposure(inputs / "sci_calints.fits")
+    write_psfs(inputs / "star_psfstack.fits")
+    write_mask(inputs / "mask é.fits")
+    paths = run(inputs, tmp_path / "out put", psfmask=str(inputs / "mask é.fits"))
+    assert opened(paths["product"])["PRIMARY"][0]["R_PSFMAS"] == r"mask \xe9.fits"
+
+
+def test_product_has_the_documented_axes_types_and_keywords(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    product = opened(paths["product"])
+    assert list(product) == ["PRIMARY", "SCI", "ERR", "DQ", "SHIFTS", "WEIGHT"]
+    for name, bitpix in (("SCI", -32), ("ERR", -32), ("DQ", 32)):
+        header, data = product[name]
+        assert data.shape == (2, 3, *SHAPE)
+        assert [header[f"NAXIS{axis}"] for axis in (1, 2, 3, 4)] == [40, 32, 3, 2]
+        assert fits.getheader(paths["product"], name)["BITPIX"] == bitpix
+    assert product["DQ"][1].dtype == np.uint32
+    np.testing.assert_array_equal(product["WEIGHT"][1], ring())
+    header = product["PRIMARY"][0]
+    expected = {
+        "DATAMODL": "QuadModel",
+        "FILENAME": "psfalign.fits",
+        "S_PSFALI": "COMPLETE",
+        "R_PSFMAS": "mask.fits",
+        "CANDIDAT": "a3001",
+        "ERRMODE": "variance",
+        "MASKCONV": "weight",
+        "MASKSHA": digest(inputs / "mask.fits"),
+        "SCIFILE": "sci_calints.fits",
+        "SCISHA": digest(inputs / "sci_calints.fits"),
+        "PSFFILE": "star_psfstack.fits",
+        "PSFSHA": digest(inputs / "star_psfstack.fits"),
+        "ALIGNTO": "each",
+        "FITMETH": "spectral",
+        "WEIGHTNG": "mask",
+        "MAXSHIFT": 4,
+        "NPAIRS": 6,
+        "NFAILED": 0,
+        "INSTRUME": "NIRCAM",
+    }
+    assert {key: header[key] for key in expected} == expected
+
+
+def test_shifts_are_the_true_ones_within_their_uncertainty(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    table = ShiftTable.read(paths["shifts"]).columns
+    for axis, name in enumerate(("dx", "dy")):
+        error = table[name] - TRUTH[..., axis].ravel()
+        # Five standard deviations; the residual has also the science image's noise.
+        assert np.all(np.abs(error) < 5 * table[f"sigma_{name}"])
+        assert np.all(np.abs(error) < 0.01)
+    assert np.allclose(table["beta"], 1, atol=0.01)
+
+
+def test_aligned_planes_look_like_the_science(inputs: Path, tmp_path: Path) -> None:
+    aligned = opened(run(inputs, tmp_path)["product"])["SCI"][1]
+    for i, truth in enumerate(scene(SCIENCE_STEPS, noise=0.0)):
+        # The noise of one image, which a shift leaves as it is; speckles are 100 high.
+        assert np.all(np.abs(aligned[i] - truth) < 6 * NOISE)
+
+
+def test_ecsv_and_shifts_table_are_equal(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    ecsv = Table.read(paths["shifts"], format="ascii.ecsv")
+    shifts = opened(paths["product"])["SHIFTS"][1]
+    assert ecsv.colnames == list(shifts.dtype.names)
+    for name in ecsv.colnames:
+        assert np.array_equal(
+            np.asarray(ecsv[name]).astype(str), np.asarray(shifts[name]).astype(str)
+        )
+
+
+@pytest.mark.parametrize("options", [{"threads": 2}, {}])
+def test_same_inputs_same_bytes(options: dict[str, Any], inputs: Path, tmp_path: Path) -> None:
+    one, other = run(inputs, tmp_path / "1"), run(inputs, tmp_path / "2", **options)
+    for name in one:
+        assert one[name].read_bytes() == other[name].read_bytes(), name
+
+
+@pytest.mark.parametrize("align_to", ["first", "mean"])
+def test_align_to_one_image_makes_a_cube(align_to: str, inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path, align_to=align_to)
+    product = opened(paths["product"])
+    assert product["SCI"][1].shape == product["DQ"][1].shape == (3, *SHAPE)
+    assert product["PRIMARY"][0]["DATAMODL"] == "CubeModel"
+    assert product["PRIMARY"][0]["ALIGNTO"] == align_to
+    table = ShiftTable.read(paths["shifts"]).columns
+    assert table["integration"].tolist() == [0, 0, 0]
+    expected = TRUTH[0] if align_to == "first" else TRUTH.mean(axis=0)
+    # The mean of two images 0.6 pixels apart is not quite one image in between.
+    np.testing.assert_allclose(np.stack([table["dx"], table["dy"]], axis=1), expected, atol=0.02)
+
+
+def test_without_a_mask_the_psfs_are_passed_on(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path, psfmask="N/A")
+    product = opened(paths["product"])
+    assert list(product) == ["PRIMARY", "SCI", "ERR", "DQ"]
+    header = product["PRIMARY"][0]
+    assert (header["S_PSFALI"], header["R_PSFMAS"], header["DATAMODL"]) == (
+        "SKIPPED",
+        "N/A",
+        "CubeModel",
+    )
+    assert (header["NPAIRS"], header["NFAILED"]) == (0, 0)
+    for name in ("SCI", "ERR", "DQ"):
+        np.testing.assert_array_equal(product[name][1], pixels(inputs / "star_psfstack.fits", name))
+    assert len(Table.read(paths["shifts"], format="ascii.ecsv")) == 0
+
+
+def failing(tmp_path: Path) -> Path:
+    """Inputs whose second integration holds nothing."""
+    folder = tmp_path / "in"
+    science = scene(SCIENCE_STEPS)
+    science[1] = np.nan
+    write_exposure(folder / "sci_calints.fits", science)
+    write_psfs(folder / "star_psfstack.fits")
+    write_mask(folder / "mask.fits")
+    return folder
+
+
+def test_item_37_failed_integration_is_flagged_and_counted(tmp_path: Path) -> None:
+    product = opened(run(failing(tmp_path), tmp_path)["product"])
+    assert product["PRIMARY"][0]["NFAILED"] == 3
+    assert np.isnan(product["SCI"][1][1]).all()
+    assert np.isnan(product["ERR"][1][1]).all()
+    assert np.all(product["DQ"][1][1] == DO_NOT_USE)
+    assert np.isfinite(product["SCI"][1][0]).all()
+    assert np.isfinite(product["ERR"][1][0]).all()
+    statuses = product["SHIFTS"][1]["status"].tolist()
+    assert statuses == ["ok"] * 3 + ["bad_science"] * 3
+
+
+def test_item_37_clean_flags_what_it_could_not_replace(tmp_path: Path) -> None:
+    clean_exposure(failing(tmp_path) / "sci_calints.fits", tmp_path / "c.fits")
+    science, dq = pixels(tmp_path / "c.fits"), pixels(tmp_path / "c.fits", "DQ")
+    assert np.isnan(science[1]).all()
+    assert np.all(dq[1] == DO_NOT_USE)
+    assert not dq[0].any()
+
+
+def test_item_37_mean_leaves_out_what_holds_nothing(tmp_path: Path) -> None:
+    paths = run(failing(tmp_path), tmp_path, align_to="mean")
+    table = ShiftTable.read(paths["shifts"])
+    assert table.n_failed == 0
+    np.testing.assert_allclose(table.columns["dx"], TRUTH[0, :, 0], atol=0.01)
+
+
+def test_failed_fit_stops_where_that_is_asked_for(tmp_path: Path) -> None:
+    message = (
+        f"{tmp_path}/sci_clean.fits align_refs.on_failed_fit=stop: 3 of 6 fits failed: "
+        "{'bad_science': 3}; look at the exposure, or set it to flag"
+    )
+    with refused(message, FitError):
+        run(failing(tmp_path), tmp_path, on_failed_fit="stop")
+    assert not (tmp_path / "shifts.ecsv").exists()
+
+
+def test_item_27_fit_of_files_that_were_never_compared(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    other = write_exposure(tmp_path / "small.fits", np.ones((1, 8, 9), np.float32))
+    message = (
+        f"{paths['science']}: image sizes differ (columns×rows): science {paths['science']} 40×32, "
+        f"psf {other} 9×8, psfmask {inputs / 'mask.fits'} 40×32; use files of the same subarray"
+    )
+    with refused(message, InputError):
+        fit_exposure(paths["science"], other, paths["mask"], tmp_path / "x.ecsv")
+
+
+def test_table_of_other_psfs_is_refused(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    clean_exposure(
+        write_psfs(tmp_path / "o.fits", scene(PSF_STEPS, seed=9)), tmp_path / "other.fits"
+    )
+    message = f"{paths['shifts']}: was not fitted to {tmp_path}/other.fits; run fit_shifts again"
+    before = digest(paths["product"])
+    with refused(message, InputError):
+        align_exposure(tmp_path / "other.fits", paths["shifts"], paths["mask"], paths["product"])
+    assert digest(paths["product"]) == before
+
+
+def test_table_with_a_row_too_few_is_refused(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    lines = paths["shifts"].read_text().splitlines(keepends=True)
+    paths["shifts"].write_text("".join(lines[:-1]))
+    message = f"{paths['shifts']}: its rows are not those of 3 psf images; run fit_shifts again"
+    with refused(message, InputError):
+        align_exposure(paths["psfs"], paths["shifts"], paths["mask"], tmp_path / "x.fits")
+    assert not (tmp_path / "x.fits").exists()
+
+
+def test_mask_that_changed_after_it_was_chosen_is_refused(inputs: Path, tmp_path: Path) -> None:
+    mask = write_mask(tmp_path / "m.fits")
+    paths = run(inputs, tmp_path, psfmask=str(mask))
+    write_mask(mask, ring() * 0.9)
+    message = f"{mask}: has changed since it was chosen; run resolve_psfmask again"
+    with refused(message, InputError):
+        fit_exposure(paths["science"], paths["psfs"], paths["mask"], tmp_path / "x.ecsv")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 1}', b"SIMPLE  =", b"\xff"])
+def test_item_19_resolved_mask_that_is_none(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(content)
+    message = f"{path}: is not a resolved mask, psfmask.json; run resolve_psfmask first"
+    with refused(message, InputError):
+        ResolvedMask.read(path)
+
+
+BAD_MASKS = {
+    "zero": (np.zeros(SHAPE), "read as exclude, the mask leaves", None),
+    "nan": (np.where(ring() > 0, 1, np.nan), "pixels are not finite; name another mask", None),
+    "above": (ring() * 1.01, "values are 0 to 1.01, outside [0, 1]; name another mask", None),
+    "below": (ring() - 0.01, "values are -0.01 to 0.99, outside [0, 1]; name another mask", None),
+    "inf": (np.where(ring() > 0, 1, np.inf), "pixels are not finite; name another mask", None),
+    "hardly": (np.eye(1, SHAPE[0] * SHAPE[1]).reshape(SHAPE), "leaves hardly any pixel", "weight"),
+    "undecided": (np.indices(SHAPE)[1] % 2, "50% of the pixels are above 0.5", None),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MASKS)
+def test_item_41_mask_that_cannot_weight(name: str, tmp_path: Path) -> None:
+    values, problem, convention = BAD_MASKS[name]
+    science = write_exposure(tmp_path / "a.fits")
+    mask = write_mask(tmp_path / "m.fits", np.asarray(values, dtype=np.float32))
+    with pytest.raises(MaskError) as caught:
+        resolve_psfmask(
+            science, tmp_path / "m.json", psfmask=str(mask), convention=convention or "auto"
+        )
+    assert str(caught.value).startswith(f"{mask}")
+    assert problem in str(caught.value)
+    assert not (tmp_path / "m.json").exists()
