@@ -40,7 +40,7 @@ def test_item_27_shapes_of_all_three() -> None:
 
 
 def test_item_27_a_single_row_does_not_pass_by_broadcasting() -> None:
-    with pytest.raises(InputError, match="^science.fits: image sizes differ"):
+    with pytest.raises(InputError, match=r"^science\.fits: image sizes differ"):
         check_agreement(parties(shapes=((4, 5), (4, 5), (1, 5))))
 
 

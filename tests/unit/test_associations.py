@@ -59,7 +59,7 @@ def test_item_17_not_utf8(tmp_path: Path) -> None:
 def test_item_17_nested_too_deeply(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     path.write_text("[" * 2 * sys.getrecursionlimit())
-    with pytest.raises(InputError, match="^.*asn.json: is not JSON: .*; fetch it again$"):
+    with pytest.raises(InputError, match=r"^.*asn\.json: is not JSON: .*; fetch it again$"):
         read_association(path)
 
 

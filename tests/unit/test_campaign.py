@@ -12,7 +12,10 @@ from psfalign.campaign import list_warnings, plan_exposures
 from psfalign.config import complete_config
 from psfalign.errors import ConfigError
 
-NAME_RULE = "cannot be the name of results; name files with letters, digits, _ . and -, not beginning with a dash"
+NAME_RULE = (
+    "cannot be the name of results; "
+    "name files with letters, digits, _ . and -, not beginning with a dash"
+)
 
 
 def plan(*entries: tuple[str, Any, str], associations: list[str] | None = None) -> Any:

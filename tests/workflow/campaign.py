@@ -56,11 +56,16 @@ class Campaign:
     def write_config(self, config: dict) -> None:
         self.config.write_text(yaml.safe_dump(config))
 
+    def command(self, *arguments: str) -> list[str]:
+        """Give the command that runs the engine with the campaign's configuration."""
+        engine = Path(sys.executable).with_name("snakemake")
+        files = ("-s", self.code / "Snakefile", "--configfile", self.config)
+        return [*map(str, (engine, *files)), *arguments]
+
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run the engine in the campaign's folder with its configuration."""
-        command = [Path(sys.executable).with_name("snakemake"), "-s", self.code / "Snakefile"]
+        """Run the engine in the campaign's folder."""
         return subprocess.run(
-            [*map(str, command), "--configfile", str(self.config), *arguments],
+            self.command(*arguments),
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from .campaign import CHECKOUT, Campaign
 from psfalign.arrays import Image
 from psfalign.clean import clean_image
 from psfalign.fit import fit_shifts
 from psfalign.fourier import Shift, shift_image
 from psfalign.frames import Frame
-
-from .campaign import CHECKOUT, Campaign
 
 FLIGHT = CHECKOUT.parent / "shared" / "data" / "flight"
 CAMPAIGNS = {

@@ -157,7 +157,10 @@ CASES = {
         set_option("align_refs", median_box_length=5),
         CLEAN_ALL | chain(*AFTER_FIT),
     ),
-    "bad_bits": (set_option("align_refs", bad_bits="DO_NOT_USE, HOT"), CLEAN_ALL | chain(*AFTER_FIT)),
+    "bad_bits": (
+        set_option("align_refs", bad_bits="DO_NOT_USE, HOT"),
+        CLEAN_ALL | chain(*AFTER_FIT),
+    ),
     "bad_bits, another spelling": (set_option("align_refs", bad_bits="1"), set()),
     "max_shift": (set_option("align_refs", max_shift=6), chain(*AFTER_FIT)),
     "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs")),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from .arrays import Convention, Image
 from .errors import MaskError
@@ -89,7 +88,9 @@ def _decide(share: float) -> str:
 
 def _check_occulter(image: Image, occulter: tuple[float, float] | None, chosen: str) -> None:
     """Refuse full weight at the middle or the occulter that is cut off from most of the rest."""
-    regions, _ = ndimage.label(image > HALF)
+    from scipy.ndimage import label  # slow to import, and needed once for an exposure
+
+    regions, _ = label(image > HALF)
     sizes = np.bincount(regions.ravel())[1:]
     rows, columns = image.shape
     for column, row in filter(None, ((columns / 2, rows / 2), occulter)):

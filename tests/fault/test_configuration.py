@@ -1,0 +1,145 @@
+"""Mistakes in a configuration end the workflow itself, before anything is planned or written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from files import (
+    digests,
+    error_lines,
+    snakemake,
+    write_association,
+    write_campaign,
+    write_exposure,
+)
+
+OLD = "results/jw1_a3001/jw1_a3001_psfalign.fits"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    """A campaign in a folder of its own, with a product of an earlier run."""
+    product = tmp_path / OLD
+    product.parent.mkdir(parents=True)
+    product.write_bytes(b"an earlier product")
+    return write_campaign(tmp_path)
+
+
+def refusal(folder: Path, config: Any, *arguments: object) -> str:
+    """Run the workflow on a configuration that it must refuse, and give its one line."""
+    path = folder / "bad.yaml"
+    path.write_text(config if isinstance(config, str) else yaml.safe_dump(config))
+    before = digests(folder)
+    result = snakemake(folder, "--dry-run", "--configfile", path, *arguments)
+    output = result.stdout + result.stderr
+    assert result.returncode == 1, output
+    assert "Traceback" not in output
+    after = {name: value for name, value in digests(folder).items() if ".snakemake/" not in name}
+    assert after == before
+    (line,) = error_lines(result)
+    return line.removeprefix("psfalign: error: ")
+
+
+def test_a_good_campaign_is_planned_and_nothing_is_written(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Otherwise the tests below would pass for a workflow that refuses everything."""
+    path = tmp_path / "good.yaml"
+    path.write_text(yaml.safe_dump(config))
+    before = digests(tmp_path)
+    result = snakemake(tmp_path, "--dry-run", "--configfile", path)
+    assert result.returncode == 0, result.stderr
+    assert "align_psfs" in result.stdout + result.stderr
+    assert error_lines(result) == []
+    assert {k: v for k, v in digests(tmp_path).items() if ".snakemake/" not in k} == before
+
+
+def test_item_03_unknown_key(config: dict[str, Any], tmp_path: Path) -> None:
+    line = refusal(tmp_path, config | {"ouput_dir": "x"})
+    assert line == f"{tmp_path}/bad.yaml ouput_dir: unknown key; did you mean output_dir?"
+
+
+def test_item_04_duplicate_key(config: dict[str, Any], tmp_path: Path) -> None:
+    text = "output_dir: a\n" + yaml.safe_dump(config, sort_keys=False)
+    assert refusal(tmp_path, text) == (
+        f"{tmp_path}/bad.yaml: line 2, column 1: the key output_dir is there twice, "
+        "in lines 1 and 2; mend the YAML"
+    )
+
+
+def test_item_05_nested_values_of_the_command_line_are_checked_too(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    line = refusal(tmp_path, config, "--config", "align_refs={max_shift: 1e1}")
+    assert line == (
+        f"{tmp_path}/bad.yaml align_refs.max_shift='1e1': is a string, expected an integer; "
+        "write 10"
+    )
+
+
+def test_item_07_required_key_missing(config: dict[str, Any], tmp_path: Path) -> None:
+    del config["exposures"][0]["science"]
+    line = refusal(tmp_path, config)
+    assert line == f"{tmp_path}/bad.yaml exposures[0].science: is required; add it"
+
+
+def test_item_08_no_exposure_and_no_demo_either(tmp_path: Path) -> None:
+    assert refusal(tmp_path, {"output_dir": "results"}) == (
+        f"{tmp_path}/bad.yaml exposures: there is no exposure; list exposures or associations"
+    )
+
+
+def test_item_09_two_exposures_with_one_name(config: dict[str, Any], tmp_path: Path) -> None:
+    config["exposures"].append(dict(config["exposures"][0]))
+    assert refusal(tmp_path, config) == (
+        "exposures[0] and exposures[1] would both write jw1_a3001; "
+        "remove one, or give it another asn_id"
+    )
+
+
+def test_item_10_wildcards_in_the_output(config: dict[str, Any], tmp_path: Path) -> None:
+    config["output_dir"] = "{exposure}"
+    assert refusal(tmp_path, config) == (
+        f"{tmp_path}/bad.yaml output_dir='{{exposure}}': braces stand for wildcards there; "
+        "name a folder without them"
+    )
+
+
+def test_item_17_association_of_another_type(config: dict[str, Any], tmp_path: Path) -> None:
+    association = write_association(tmp_path / "asn.json", [], asn_type="image3")
+    config["associations"] = [str(association)]
+    assert refusal(tmp_path, config) == (
+        f"{association} asn_type=image3: is not coron3; name a coron3 one"
+    )
+
+
+def test_item_18_science_is_a_loop_of_links(config: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "jw1_calints.fits"
+    path.unlink()
+    path.symlink_to(path)
+    assert refusal(tmp_path, config) == (
+        f"{path}: cannot be opened: Too many levels of symbolic links; check the path"
+    )
+
+
+def test_item_34_science_differs(config: dict[str, Any], tmp_path: Path) -> None:
+    config["exposures"][0]["psfmask"] = f"{tmp_path}/mask.fits"
+    write_exposure(tmp_path / "jw1_calints.fits", FILTER="F444W")
+    line = refusal(tmp_path, config, "--forceall")
+    assert line.startswith(f"{tmp_path}/jw1_calints.fits: FILTER differ: science ")
+
+
+@pytest.mark.parametrize("name", ["bad.yaml", "config/config.yaml"])
+def test_item_01_syntax_is_refused_by_the_engine(name: str, tmp_path: Path) -> None:
+    """It reads a configuration before we can; `psfalign check` gives line and column."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("output_dir: a\n\tb: c\n")
+    arguments = () if name == "config/config.yaml" else ("--configfile", path)
+    result = snakemake(tmp_path, "--dry-run", *arguments)
+    assert result.returncode == 1
+    assert "Config file is not valid JSON or YAML." in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    kept = {name: value for name, value in digests(tmp_path).items() if ".snakemake" not in name}
+    assert list(kept) == [name]

@@ -1,0 +1,292 @@
+"""Data that cannot be aligned: flagged planes or one line, and nothing else that is not finite."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from files import (
+    PSF_STEPS,
+    SCIENCE_STEPS,
+    SHAPE,
+    digests,
+    exposure_hdus,
+    ring,
+    scene,
+    write,
+    write_mask,
+)
+
+from psfalign.cli import main
+from psfalign.dq import DO_NOT_USE, NON_SCIENCE
+
+MAX_SHIFT = 4
+
+
+def science_hdus(**cards: Any) -> fits.HDUList:
+    return exposure_hdus(scene(SCIENCE_STEPS), **cards)
+
+
+def psf_hdus(**cards: Any) -> fits.HDUList:
+    return exposure_hdus(scene(PSF_STEPS, seed=2), **cards)
+
+
+def align(
+    folder: Path, science: fits.HDUList, psfs: fits.HDUList, *more: str, mask: Any = None
+) -> dict[str, Any]:
+    """Align by the command line; give the HDUs of the product, and check what always holds."""
+    inputs = folder / "in"
+    write(science, inputs / "s.fits")
+    write(psfs, inputs / "p.fits")
+    cards = {key: science[0].header[key] for key in ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")}
+    write_mask(inputs / "m.fits", mask, **cards)
+    before = digests(inputs)
+    arguments = ["align", "--science", f"{inputs}/s.fits", "--psfs", f"{inputs}/p.fits"]
+    arguments += ["--psfmask", f"{inputs}/m.fits", "--output", f"{folder}/o.fits"]
+    arguments += ["--max-shift", str(MAX_SHIFT), *more]
+    code = main(arguments)
+    assert digests(inputs) == before
+    if code:
+        assert not (folder / "o.fits").exists()
+        return {"code": code}
+    with fits.open(folder / "o.fits", memmap=False, checksum=True) as hdus:
+        product = {hdu.name: None if hdu.data is None else hdu.data.copy() for hdu in hdus}
+        product["failed"] = hdus[0].header["NFAILED"]
+    product["code"] = 0
+    check_flags(product)
+    return product
+
+
+def check_flags(product: dict[str, Any]) -> None:
+    """Item 44: what is not finite lies in planes that are wholly NaN, flagged and counted."""
+    science, error, dq = (product[name] for name in ("SCI", "ERR", "DQ"))
+    status = product["SHIFTS"]["status"].reshape(science.shape[:2])
+    failed = status != "ok"
+    assert product["failed"] == failed.sum()
+    for planes in (science, error):
+        assert np.isfinite(planes[~failed]).all()
+        assert np.isnan(planes[failed]).all()
+    assert np.all(error[~failed] >= 0)
+    assert np.all(dq[failed] == DO_NOT_USE)
+    assert np.isfinite(product["WEIGHT"]).all()
+
+
+SPOILED = {
+    "nan": lambda hdus, i: hdus["SCI"].data[i].fill(np.nan),
+    "inf": lambda hdus, i: hdus["SCI"].data[i].fill(np.inf),
+    "flagged": lambda hdus, i: hdus["DQ"].data[i].fill(DO_NOT_USE),
+    "constant": lambda hdus, i: hdus["SCI"].data[i].fill(3.5),
+    "zero": lambda hdus, i: hdus["SCI"].data[i].fill(0.0),
+}
+
+
+@pytest.mark.parametrize("weighting", ["mask", "mask+dq", "inverse_variance"])
+@pytest.mark.parametrize("kind", SPOILED)
+def test_item_37_integration_without_content(kind: str, weighting: str, tmp_path: Path) -> None:
+    science = science_hdus()
+    SPOILED[kind](science, 1)
+    product = align(tmp_path, science, psf_hdus(), "--weighting", weighting)
+    status = product["SHIFTS"]["status"].tolist()
+    assert status == ["ok"] * 3 + ["bad_science"] * 3
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+def test_item_37_psf_without_content(kind: str, tmp_path: Path) -> None:
+    psfs = psf_hdus()
+    SPOILED[kind](psfs, 1)
+    product = align(tmp_path, science_hdus(), psfs)
+    assert product["SHIFTS"]["status"].tolist() == ["ok", "bad_psf", "ok"] * 2
+
+
+@pytest.mark.parametrize("align_to", ["first", "mean"])
+def test_item_37_nothing_to_align_to(align_to: str, tmp_path: Path) -> None:
+    science = science_hdus()
+    for i in range(2):
+        SPOILED["nan"](science, i)
+    arguments = ("--align-to", align_to, "--on-failed-fit", "stop")
+    assert align(tmp_path, science, psf_hdus(), *arguments) == {"code": 1}
+
+
+def test_item_37_stop_says_how_many_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    science = science_hdus()
+    SPOILED["nan"](science, 0)
+    assert align(tmp_path, science, psf_hdus(), "--on-failed-fit", "stop") == {"code": 1}
+    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("psfalign: error: ")]
+    assert len(lines) == 1
+    assert lines[0].endswith(
+        "align_refs.on_failed_fit=stop: 3 of 6 fits failed: {'bad_science': 3}; "
+        "look at the exposure, or set it to flag"
+    )
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_item_38_pixels_that_are_not_finite(value: float, tmp_path: Path) -> None:
+    science, psfs = science_hdus(), psf_hdus()
+    rng = np.random.default_rng(4)
+    for hdus in (science, psfs):
+        hdus["SCI"].data[rng.random(hdus["SCI"].data.shape) < 0.02] = value
+        hdus["ERR"].data[rng.random(hdus["SCI"].data.shape) < 0.02] = value
+    product = align(tmp_path, science, psfs)
+    assert product["failed"] == 0
+
+
+def test_item_38_errors_all_unknown(tmp_path: Path) -> None:
+    psfs = psf_hdus()
+    psfs["ERR"].data[:] = np.nan
+    product = align(tmp_path, science_hdus(), psfs)
+    assert product["failed"] == 0
+    assert not product["ERR"].any()
+
+
+def test_item_38_negative_errors(tmp_path: Path) -> None:
+    psfs = psf_hdus()
+    psfs["ERR"].data[:, 3:5, 3:5] = -7
+    assert align(tmp_path, science_hdus(), psfs)["failed"] == 0
+
+
+def test_item_39_no_good_neighbour(tmp_path: Path) -> None:
+    science, psfs = science_hdus(), psf_hdus()
+    for hdus in (science, psfs):
+        hdus["DQ"].data[:, 2:9, 2:9] = DO_NOT_USE
+        hdus["SCI"].data[:, 2:9, 2:9] = 1e6
+    product = align(tmp_path, science, psfs)
+    assert product["failed"] == 0
+    assert np.abs(product["SCI"]).max() < 1e3
+
+
+@pytest.mark.parametrize(
+    "place", [np.s_[:, 0, :], np.s_[:, :, -1], np.s_[:, -1, -1], np.s_[:, 0, 0]]
+)
+def test_item_40_edges_and_corners(place: Any, tmp_path: Path) -> None:
+    science, psfs = science_hdus(), psf_hdus()
+    for hdus in (science, psfs):
+        hdus["SCI"].data[place] = np.nan
+    product = align(tmp_path, science, psfs)
+    assert product["failed"] == 0
+    # Far from the speckles there is only noise.
+    assert np.abs(product["SCI"][..., 0, 0]).max() < 1
+
+
+def test_item_40_miri_edges_are_zero(tmp_path: Path) -> None:
+    cards = {
+        "INSTRUME": "MIRI",
+        "FILTER": "F1065C",
+        "CORONMSK": "4QPM_1065",
+        "SUBARRAY": "MASK1065",
+    }
+    science, psfs = science_hdus(**cards), psf_hdus(**cards)
+    for hdus in (science, psfs):
+        hdus["SCI"].data[:, :, :3] = np.nan
+        hdus["DQ"].data[:, :, :3] = DO_NOT_USE | NON_SCIENCE
+    assert align(tmp_path, science, psfs)["failed"] == 0
+
+
+MASKS = {
+    "zero": np.zeros(SHAPE),
+    "nan": np.full(SHAPE, np.nan),
+    "one nan": np.where(np.arange(SHAPE[1]) == 5, np.nan, ring()),
+    "above one": 2 * ring(),
+    "negative": -ring(),
+    "half": np.indices(SHAPE)[1] % 2,
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_item_41_mask(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = np.asarray(MASKS[name], dtype=np.float32)
+    assert align(tmp_path, science_hdus(), psf_hdus(), mask=mask) == {"code": 1}
+    err = capsys.readouterr().err
+    assert err.startswith(f"psfalign: error: {tmp_path}/in/m.fits")
+    assert err.count("\n") == 1
+    assert "; name another mask" in err or "; set psfmask.convention to " in err
+
+
+@pytest.mark.parametrize("weighting", ["mask", "mask+dq", "inverse_variance"])
+@pytest.mark.parametrize("n_pixels", [2, 3, 4, 5, 12])
+def test_item_41_hardly_any_pixel_left(n_pixels: int, weighting: str, tmp_path: Path) -> None:
+    """Too few pixels for four numbers: refused or flagged, never a crash."""
+    mask = np.zeros(SHAPE, np.float32)
+    mask[11:13, 12 : 12 + n_pixels // 2] = 1
+    mask[14, 14 : 14 + n_pixels % 2] = 1
+    more = ("--convention", "weight", "--weighting", weighting)
+    product = align(tmp_path, science_hdus(), psf_hdus(), *more, mask=mask)
+    if n_pixels <= 3:
+        assert product["code"] or product["failed"] == 6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_item_42_what_lies_under_zero_weight_in_psfs_changes_nothing(
+    value: float, tmp_path: Path
+) -> None:
+    psfs, spoiled = psf_hdus(), psf_hdus()
+    place = np.argwhere(ring() == 0)[8]
+    # bad_bits 0 leaves a finite value alone; what is not finite is replaced by neighbours.
+    spoiled["SCI"].data[:, place[0], place[1]] = value
+    one = align(tmp_path / "1", science_hdus(), psfs, "--bad-bits", "0")
+    other = align(tmp_path / "2", science_hdus(), spoiled, "--bad-bits", "0")
+    for name in one["SHIFTS"].dtype.names:
+        np.testing.assert_array_equal(one["SHIFTS"][name], other["SHIFTS"][name])
+
+
+def test_item_43_shift_beyond_the_range_is_flagged(tmp_path: Path) -> None:
+    psfs = exposure_hdus(scene([(0.0, 0.0), (MAX_SHIFT + 3.0, 0.0)], seed=2))
+    product = align(tmp_path, science_hdus(), psfs)
+    status = product["SHIFTS"]["status"].reshape(2, 2)
+    assert (status[:, 0] == "ok").all()
+    assert (status[:, 1] == "out_of_range").all()
+
+
+@pytest.mark.parametrize("method", ["spectral", "leastsq"])
+def test_item_43_negative_flux_is_flagged(method: str, tmp_path: Path) -> None:
+    product = align(
+        tmp_path, science_hdus(), exposure_hdus(-scene([(0.0, 0.0)])), "--method", method
+    )
+    assert product["failed"] == 2
+
+
+@pytest.mark.parametrize("method", ["spectral", "leastsq"])
+def test_item_43_noise_alone_never_gives_the_start_value(method: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    noise = rng.normal(0, 1, (4, *SHAPE)).astype(np.float32)
+    product = align(tmp_path, science_hdus(), exposure_hdus(noise), "--method", method)
+    shifts = product["SHIFTS"][product["SHIFTS"]["status"] == "ok"]
+    assert not np.any((shifts["dx"] == 0) & (shifts["dy"] == 0))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e18])
+def test_item_44_any_unit(scale: float, tmp_path: Path) -> None:
+    science, psfs = science_hdus(), psf_hdus()
+    for hdus in (science, psfs):
+        hdus["SCI"].data = (hdus["SCI"].data * scale).astype(np.float32)
+        hdus["ERR"].data = (hdus["ERR"].data * scale).astype(np.float32)
+    assert align(tmp_path, science, psfs)["failed"] == 0
+
+
+def test_item_44_numbers_beyond_single_precision(tmp_path: Path) -> None:
+    science, psfs = science_hdus(), psf_hdus()
+    psfs["SCI"].data = psfs["SCI"].data.astype(np.float64)
+    psfs["SCI"].data[0, 20, 20] = 1e300
+    psfs["ERR"].data = psfs["ERR"].data.astype(np.float64)
+    psfs["ERR"].data[1, 20, 20] = 1e300
+    align(tmp_path, science, psfs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_item_44_random_damage(seed: int, tmp_path: Path) -> None:
+    """Everything at once; `align` checks that only flagged planes are not finite."""
+    rng = np.random.default_rng(seed)
+    science, psfs = science_hdus(), psf_hdus()
+    for hdus in (science, psfs):
+        data = hdus["SCI"].data
+        for value in (np.nan, np.inf, -np.inf, 0, 1e6, -1e6):
+            data[rng.random(data.shape) < 0.02] = value
+        hdus["ERR"].data[rng.random(data.shape) < 0.1] = rng.choice([np.nan, 0, -1, np.inf])
+        hdus["DQ"].data[:] = np.where(
+            rng.random(data.shape) < 0.2, rng.integers(0, 2**32, data.shape), 0
+        )
+    more = ("--weighting", ["mask", "mask+dq", "inverse_variance"][seed % 3])
+    errors = ("--errors", ["variance", "variance"][seed % 2])
+    assert align(tmp_path, science, psfs, *more, *errors)["code"] == 0

@@ -1,0 +1,65 @@
+"""Promise 2: same inputs, same bytes, with one core or many, today or tomorrow."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .campaign import Campaign, make_campaign
+
+ELSEWHERE = {"LC_ALL": "C", "TZ": "Pacific/Chatham", "PYTHONHASHSEED": "1", "LANG": "C"}
+
+
+def make_campaign_in(folder: Path) -> Campaign:
+    folder.mkdir()
+    return make_campaign(folder)
+
+
+def run_in(folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int, **env: str) -> Campaign:
+    campaign = make_campaign_in(folder)
+    with monkeypatch.context() as patched:
+        for name, value in env.items():
+            patched.setenv(name, value)
+        campaign.run("--cores", str(cores))
+    return campaign
+
+
+def read_results(campaign: Campaign) -> dict[str, bytes]:
+    """Give the bytes of all results; logs are no results."""
+    results = campaign.folder / "results"
+    paths = [path for path in results.rglob("*") if path.is_file() and "logs" not in path.parts]
+    return {str(path.relative_to(results)): path.read_bytes() for path in paths}
+
+
+@pytest.mark.slow
+def test_same_inputs_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = run_in(tmp_path / "here", monkeypatch, cores=1)
+    umask = os.umask(0o077)
+    try:
+        elsewhere = run_in(tmp_path / "else where", monkeypatch, cores=2, **ELSEWHERE)
+    finally:
+        os.umask(umask)
+    first, second = read_results(here), read_results(elsewhere)
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+@pytest.mark.slow
+def test_two_commands_finish_what_a_kill_interrupted(tmp_path: Path) -> None:
+    """Promise 4: the engine and its jobs are killed in the middle; then the two commands."""
+    undisturbed = make_campaign_in(tmp_path / "undisturbed")
+    undisturbed.run()
+    killed = make_campaign_in(tmp_path / "killed")
+    for delay in (4.0, 6.0, 8.0):  # seconds: planning takes two or three, the run some ten
+        process = subprocess.Popen(
+            killed.command(), cwd=killed.folder, start_new_session=True, stderr=subprocess.DEVNULL
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        killed.run("--unlock")
+    killed.run("--rerun-incomplete")
+    assert read_results(killed) == read_results(undisturbed)
