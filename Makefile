@@ -30,7 +30,7 @@ $(VENV)/done: requirements.lock pyproject.toml
 
 run: env
 	@$(if $(CONFIG),$(BIN)/psfalign check $(CONFIG))
-	@$(SNAKEMAKE) --quiet rules
+	@$(SNAKEMAKE) --quiet host reason
 	@$(SNAKEMAKE) --quiet all --report $(REPORT)
 	@echo "Report: $(REPORT)"
 

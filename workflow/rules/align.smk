@@ -13,7 +13,7 @@ rule align_psfs:
         f"{LOGS}/align_psfs/{{exposure}}.log",
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: 1
     params:
         job=align_psfs_job,
     message:

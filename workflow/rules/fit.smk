@@ -13,7 +13,7 @@ rule fit_shifts:
         f"{LOGS}/fit_shifts/{{exposure}}.log",
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: 1
     params:
         job=fit_shifts_job,
     message:
