@@ -256,6 +256,25 @@ def test_item_17_members_of_an_association_are_missing(tmp_path: Path) -> None:
     assert refusals(config, tmp_path) == [f"{tmp_path}/gone.fits: no such file; check the path"]
 
 
+@pytest.mark.parametrize("role", ["science", "psf", "psfmask"])
+def test_item_10_braces_in_the_path_of_an_input(role: str, tmp_path: Path) -> None:
+    """The engine would look for the value of a wildcard x."""
+    config = write_campaign(tmp_path)
+    exposure = config["exposures"][0]
+    if role == "science":
+        path = write_exposure(tmp_path / "{x}" / "jw1_calints.fits")
+        exposure["science"] = str(path)
+    elif role == "psf":
+        path = write_psfs(tmp_path / "{x}" / "star_psfstack.fits")
+        exposure["psfs"] = str(path)
+    else:
+        path = write_mask(tmp_path / "{x}.fits")
+        config["psfmask"]["references"] = [str(path)]
+    assert refusals(config, tmp_path) == [
+        f"{path}: braces stand for wildcards; rename it",
+    ]
+
+
 def test_item_06_box_larger_than_the_image(tmp_path: Path) -> None:
     config = write_campaign(tmp_path) | {"align_refs": {"median_box_length": 41}}
     assert refusals(config, tmp_path) == [

@@ -10,7 +10,8 @@ from .agreement import Party, check_agreement
 from .campaign import ScienceExposure
 from .catalogue import list_references, no_start, select
 from .clean import check_box
-from .errors import ConfigError, PsfalignError
+from .config import WILDCARD
+from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore, entry_of
 from .files.resolved import NOT_APPLICABLE
 
@@ -94,6 +95,7 @@ def check_exposure(
     config: dict[str, Any], exposure: ScienceExposure, masks: list[Path], facts: FactsStore
 ) -> None:
     """Refuse an exposure whose files cannot be used, or not together."""
+    check_braces([exposure.science, *exposure.stack.members, *masks])
     science = facts.exposure(exposure.science)
     parties = [Party("science", exposure.science, science["shape"], science["selectors"])]
     for member in exposure.stack.members:
@@ -104,6 +106,13 @@ def check_exposure(
         parties.append(Party("psfmask", path, mask["shape"], mask["selectors"]))
     check_agreement(parties)
     check_box(config["align_refs"]["median_box_length"], science["shape"])
+
+
+def check_braces(paths: Iterable[Path]) -> None:
+    """Refuse a path that the engine would take for a pattern."""
+    for path in paths:
+        if not set(WILDCARD).isdisjoint(str(path)):
+            raise InputError("braces stand for wildcards", file=path, remedy="rename it")
 
 
 def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
