@@ -10,9 +10,15 @@ min_version("9.0")
 sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib"))
 
 
+from psfalign.errors import said_in_one_line
+from psfalign.strict_yaml import read_yaml
+
 # The demo must not leak into somebody's campaign: it is read only where no other
 # configuration is given, because `configfile:` merges.
 if not workflow.configfiles:
+    with said_in_one_line():
+        if Path("config/config.yaml").exists():
+            read_yaml(Path("config/config.yaml"))
 
     configfile: "config/config.yaml"
 

@@ -6,11 +6,9 @@ from psfalign import simulate
 from psfalign.campaign import list_warnings, plan_exposures
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
-from psfalign.errors import PsfalignError
 from psfalign.facts import FactsStore
 from psfalign.preflight import check_campaign, choose_masks
 from psfalign.provenance import code_digest
-from psfalign.strict_yaml import read_yaml
 
 
 report: "../report/workflow.rst"
@@ -25,14 +23,12 @@ def refuse(errors):
     raise SystemExit("\n".join(lines))
 
 
-try:
+with said_in_one_line():
     for path in workflow.configfiles:
         read_yaml(Path(path))
     SETTINGS = complete_config(config, ", ".join(map(str, workflow.configfiles)) or None)
     EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
     WARNINGS = list_warnings(SETTINGS)
-except PsfalignError as error:
-    refuse([error])
 
 STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
 ALIGN = SETTINGS["align_refs"]
@@ -63,8 +59,18 @@ wildcard_constraints:
 
 
 FACTS = FactsStore(Path(".snakemake/psfalign/facts.json"))
+
+
+def digests(*paths):
+    """SHA-256 of inputs from outside, by path; those that the demo makes have none yet."""
+    return {str(path): FACTS.digest(path) for path in paths if str(path) not in SIMULATED}
+
+
 MASKS, errors = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
 errors += check_campaign(SETTINGS, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
+if not errors:
+    for exposure in EXPOSURES.values():
+        digests(exposure.science, *exposure.stack.members, *MASKS[exposure.name])
 FACTS.save()
 if errors:
     refuse(errors)
@@ -75,11 +81,6 @@ for warning in WARNINGS:
 def raw(path):
     """An input from outside: its digest decides what runs again, not its time."""
     return str(path) if str(path) in SIMULATED else ancient(str(path))
-
-
-def digests(*paths):
-    """SHA-256 of inputs from outside, by path; those that the demo makes have none yet."""
-    return {str(path): FACTS.digest(path) for path in paths if str(path) not in SIMULATED}
 
 
 def job(script, settings, *paths):

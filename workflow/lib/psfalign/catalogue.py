@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from astropy.io.fits import Header
@@ -236,6 +237,7 @@ def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> int:
     return sum(_score(row.get(key, "N/A"), wanted.get(key, "N/A")) for key in SELECTORS)
 
 
+@cache  # a catalogue repeats a few values for every exposure
 def _score(pattern: str, value: str) -> int:
     """1 where a pattern names the value, 0 where one of the two means any, -1 otherwise."""
     if value in ANY or pattern in ANY:

@@ -1,5 +1,8 @@
 """What psfalign refuses, and in which words."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PsfalignError(Exception):
     """
@@ -58,3 +61,12 @@ class MaskError(InputError):
 
 class FitError(PsfalignError):
     """A fit failed and the configuration asks to stop there."""
+
+
+@contextmanager
+def said_in_one_line() -> Iterator[None]:
+    """End the program with a mistake in one line: for Snakefiles, which have no `main`."""
+    try:
+        yield
+    except PsfalignError as error:
+        raise SystemExit(f"psfalign: error: {error}") from None
