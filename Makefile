@@ -57,6 +57,14 @@ lock: env
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 
+bench: env
+	$(BIN)/python benchmarks/parity.py
+	$(BIN)/python benchmarks/klip.py
+	$(BIN)/python benchmarks/fit_speed.py
+	$(BIN)/python benchmarks/whole_job.py
+	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/scaling.py
+
 clean:
 	rm -rf results .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -181,3 +181,10 @@ def test_item_17_members_of_an_unknown_type_are_said_to_be_left_out(tmp_path: Pa
     write_association(path, members)
     config = complete_config({"associations": [str(path)]})
     assert list_warnings(config) == [f"{path}: members of unknown exptype background are left out"]
+
+
+def test_psf_listed_twice(tmp_path: Path) -> None:
+    psf = tmp_path / "b_calints.fits"
+    entry = {"science": "a_calints.fits", "psfs": [str(psf), str(psf)], "asn_id": "a3001"}
+    with pytest.raises(ConfigError, match="psfs=.*b_calints.fits: is listed twice; list each psf"):
+        plan_exposures({"associations": [], "exposures": [entry]})

@@ -1,6 +1,7 @@
 """Each step: files in, one file out."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -495,3 +496,13 @@ def test_item_41_mask_that_cannot_weight(name: str, tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{mask}")
     assert problem in str(caught.value)
     assert not (tmp_path / "m.json").exists()
+
+
+def test_stack_refuses_the_same_psf_twice(tmp_path: Path) -> None:
+    psf = write_exposure(tmp_path / "a_calints.fits")
+    copy = tmp_path / "b_calints.fits"
+    copy.write_bytes(psf.read_bytes())
+    line = f"{copy}: has the same content as {psf}; list each psf exposure once"
+    with pytest.raises(InputError, match=f"^{re.escape(line)}$"):
+        stack_psfs([psf, copy], tmp_path / "psfstack.fits")
+    assert not (tmp_path / "psfstack.fits").exists()

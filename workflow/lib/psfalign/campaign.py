@@ -136,7 +136,12 @@ def _exposure(
             value=repr(asn_id),
             remedy=remedy,
         )
-    if _real(science.absolute()) in map(_real, (member.absolute() for member in stack.members)):
+    members = [_real(member.absolute()) for member in stack.members]
+    twice = next((path for path in members if members.count(path) > 1), None)
+    if twice is not None:
+        problem, remedy = "is listed twice", "list each psf exposure once"
+        raise ConfigError(problem, file=origin, keyword="psfs", value=twice, remedy=remedy)
+    if _real(science.absolute()) in members:
         problem = "is both science and psf"
         raise ConfigError(
             problem, file=origin, keyword="science", value=science, remedy="remove one"

@@ -10,6 +10,7 @@ from astropy.io.fits import Header
 from .. import __version__
 from ..agreement import Party, check_agreement
 from ..catalogue import read_selectors
+from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.writer import FitsWriter, set_text, without_data
@@ -32,6 +33,7 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
     output
         The psfstack to write.
     """
+    _check_different(members)
     exposures = [Exposure(member) for member in members]
     check_agreement(
         [Party("psf", e.path, e.shape[1:], read_selectors(e.primary)) for e in exposures]
@@ -55,6 +57,16 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
                     dq.write(plane, exposure.read_dq(i))
                     plane += 1
         writer.finish()
+
+
+def _check_different(members: Sequence[Path]) -> None:
+    """Refuse the same psf twice: KLIP cannot invert the covariance of equal images."""
+    first: dict[str, Path] = {}
+    for member in members:
+        other = first.setdefault(sha256(member), member)
+        if other is not member:
+            problem = f"has the same content as {other}"
+            raise InputError(problem, file=member, remedy="list each psf exposure once")
 
 
 def _primary(header: Header, output: Path, n_planes: int) -> Header:

@@ -1,0 +1,37 @@
+"""
+Time psfalign's fit on arrays.
+
+Usage: own_fit.py ARRAYS MAX_SHIFT, where ARRAYS is an .npz with science (integrations, rows,
+columns), psfs (psfs, rows, columns) and weight. The last line on standard output is JSON: seconds
+for all pairs together, after a first time that does not count, and the shifts of integration 0.
+"""
+
+import json
+import sys
+import time
+
+from psfalign.process import prepare_process
+
+prepare_process()
+
+import numpy as np
+
+from psfalign.fit import FitOptions, fit_shifts
+from psfalign.frames import Frame
+
+
+def main(path: str, max_shift: str) -> None:
+    """Fit the psfs to the science images, twice."""
+    with np.load(path) as arrays:
+        science, psfs = ([Frame(image) for image in arrays[name]] for name in ("science", "psfs"))
+        weight = arrays["weight"]
+    options = FitOptions(max_shift=int(max_shift))
+    for _ in range(2):
+        start = time.perf_counter()
+        fits = list(fit_shifts(science, psfs, weight, options=options))
+        seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "shifts": [(fit.dx, fit.dy) for fit in fits[0]]}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,185 @@
+"""
+Time and memory of psfalign's steps, each beside what it cannot do without.
+
+The floor of align_psfs is one inverse real transform for each plane of SCI and ERR, and writing
+the bytes of the product; both are measured in turn, in one process, on one core.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from psfalign.process import prepare_process
+
+prepare_process()
+
+import numpy as np
+
+from report import Report
+from runs import measure, offline, pin_to_one_core
+from scenes import PSFMASK, PSFS, SCIENCE
+
+from psfalign.clean import clean_image
+from psfalign.steps.align import align_exposure
+from psfalign.steps.clean import clean_exposure
+from psfalign.steps.fit import fit_exposure
+from psfalign.steps.resolve import resolve_psfmask
+
+SIZE = (20, 50, 320, 320)
+MIRI = (50, 288, 224)
+RUNS = 5
+BAD = 0.05
+SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+IMPORTS = ("steps.clean", "steps.resolve", "steps.stack", "steps.fit", "steps.align")
+
+
+def simulate(folder: Path, *size: int) -> None:
+    """Write the files of a job."""
+    script = Path(__file__).with_name("scenes.py")
+    subprocess.run([sys.executable, *map(str, (script, folder, *size))], check=True)
+
+
+def prepare(folder: Path) -> None:
+    """Take a job up to the table of shifts."""
+    resolve_psfmask(folder / SCIENCE, folder / "mask.json", psfmask=str(folder / PSFMASK))
+    clean_exposure(folder / SCIENCE, folder / "science.fits")
+    clean_exposure(folder / PSFS, folder / "psfs.fits")
+    fit(folder)
+
+
+def fit(folder: Path, threads: int = 1) -> None:
+    files = (folder / name for name in ("science.fits", "psfs.fits", "mask.json", "shifts.ecsv"))
+    fit_exposure(*files, threads=threads)
+
+
+def align(folder: Path, threads: int = 1) -> None:
+    (folder / "product.fits").unlink(missing_ok=True)
+    files = (folder / name for name in ("psfs.fits", "shifts.ecsv", "mask.json", "product.fits"))
+    align_exposure(*files, threads=threads)
+
+
+def floor(folder: Path) -> None:
+    """Transform as many planes and write as many bytes as align_psfs does."""
+    integrations, psfs, rows, columns = SIZE
+    spectrum = np.fft.rfft2(np.random.default_rng(1).normal(size=(rows, columns)))
+    path = folder / "floor.bin"
+    path.unlink(missing_ok=True)
+    with open(path, "xb") as stream:
+        for _ in range(integrations * psfs):
+            for _ in range(2):
+                plane = np.fft.irfft2(spectrum, s=(rows, columns))
+            content = plane.astype(">f4").data
+            for _ in range(3):
+                stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def seconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turn(one: Callable[[], None], other: Callable[[], None]) -> tuple[float, float, float]:
+    """Time two things in turn; give both medians, and that of the ratio pair by pair."""
+    pairs = [(seconds(one), seconds(other)) for _ in range(RUNS)]
+    firsts, seconds_ = zip(*pairs, strict=True)
+    return median(firsts), median(seconds_), median(a / b for a, b in pairs)
+
+
+def measure_floor(report: Report, folder: Path) -> None:
+    ours, least, ratio = in_turn(lambda: align(folder), lambda: floor(folder))
+    report.say("## align_psfs and its floor", "", "{}×{} planes of {}×{}.".format(*SIZE), "")
+    report.table(
+        ("align_psfs (s)", "floor (s)", "ratio"), [(f"{ours:.2f}", f"{least:.2f}", f"{ratio:.2f}")]
+    )
+
+
+def measure_cleaning(report: Report) -> None:
+    rng = np.random.default_rng(1)
+    image = rng.normal(size=SIZE[2:])
+    rows = []
+    for share in (BAD / 5, BAD, BAD * 2):
+        dq = (rng.random(SIZE[2:]) < share).astype(np.uint32)
+        times = [seconds(lambda dq=dq: clean_image(image, dq, bad_bits=1)) for _ in range(20)]
+        rows.append((f"{share:.0%}", f"{100 * median(times):.2f}"))
+    report.say("## Cleaning 100 integrations of 320×320", "")
+    report.table(("bad pixels", "seconds"), rows)
+
+
+def measure_threads(report: Report, folder: Path) -> None:
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    rows = []
+    for name, step in (("fit_shifts", fit), ("align_psfs", align)):
+        one, two, ratio = in_turn(lambda s=step: s(folder, 1), lambda s=step: s(folder, 2))
+        rows.append((name, f"{one:.2f}", f"{two:.2f}", f"{ratio:.2f}"))
+    report.say("## Two threads", "")
+    report.table(("step", "1 thread (s)", "2 threads (s)", "times faster"), rows)
+
+
+def measure_imports(report: Report) -> None:
+    rows = []
+    for module in IMPORTS:
+        code = f"import psfalign.{module}"
+        bare = [measure([sys.executable, "-c", "pass"], env={}, cwd=Path()) for _ in range(RUNS)]
+        full = [measure([sys.executable, "-c", code], env={}, cwd=Path()) for _ in range(RUNS)]
+        cost = median(m.wall for m in full) - median(m.wall for m in bare)
+        rows.append((f"psfalign.{module}", f"{cost:.2f}"))
+    report.say("## Start-up: imports, without that of Python itself", "")
+    report.table(("module", "seconds"), rows)
+
+
+def measure_memory(report: Report, folder: Path) -> None:
+    rows = []
+    commands = {
+        "clean": "--input {science} --output {folder}/science.fits",
+        "fit-shifts": "--science {folder}/science.fits --psfs {folder}/psfs.fits "
+        "--psfmask {folder}/mask.json --output {folder}/shifts.ecsv",
+        "align-psfs": "--psfs {folder}/psfs.fits --shifts {folder}/shifts.ecsv "
+        "--psfmask {folder}/mask.json --output {folder}/product.fits",
+    }
+    peaks: dict[str, list[float]] = {name: [] for name in commands}
+    for n_integrations in (20, 200):
+        case = folder / str(n_integrations)
+        case.mkdir()
+        simulate(case, n_integrations, *MIRI)
+        resolve_psfmask(case / SCIENCE, case / "mask.json", psfmask=str(case / PSFMASK))
+        clean_exposure(case / PSFS, case / "psfs.fits")
+        for name, options in commands.items():
+            words = options.format(folder=case, science=case / SCIENCE).split()
+            command = [sys.executable, "-m", "psfalign", name, *words]
+            peaks[name].append(measure(command, env=offline(case), cwd=case).peak)
+        (case / "product.fits").unlink()
+    for name, (few, many) in peaks.items():
+        rows.append((name, f"{few:.0f}", f"{many:.0f}", f"{many / few:.2f}"))
+    report.say("## Peak memory, {} psfs of {}×{}".format(*MIRI), "")
+    report.table(("step", "20 integrations (MB)", "200 integrations (MB)", "ratio"), rows)
+
+
+def main() -> None:
+    """Measure all."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    pin_to_one_core()
+    report = Report("steps", "Time and memory of the steps", [])
+    report.say("One thread on one core unless said otherwise; medians.", "")
+    with tempfile.TemporaryDirectory(prefix="psfalign-benchmark-") as name:
+        folder = Path(name)
+        simulate(folder, *SIZE)
+        prepare(folder)
+        measure_floor(report, folder)
+        measure_cleaning(report)
+        measure_imports(report)
+        measure_memory(report, folder)
+        measure_threads(report, folder)
+    report.write()
+
+
+if __name__ == "__main__":
+    main()
