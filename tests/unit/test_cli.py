@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 from files import (
+    PSF_STEPS,
     SHAPE,
     digests,
     error_lines,
     pixels,
     psfalign,
+    scene,
     write_association,
     write_campaign,
     write_exposure,
@@ -80,7 +82,7 @@ def test_steps_one_by_one_give_the_bytes_of_align(inputs: Path, tmp_path: Path) 
 
 
 def test_align_stacks_calints(inputs: Path, tmp_path: Path) -> None:
-    write_psfs(inputs / "p_calints.fits")
+    write_psfs(inputs / "p_calints.fits", scene(PSF_STEPS, seed=7))
     more = inputs / "p_calints.fits"
     arguments = align(inputs, tmp_path / "o.fits", psfs="star_psfstack.fits")
     arguments.insert(arguments.index("--psfs") + 1, str(more))
