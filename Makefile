@@ -54,7 +54,7 @@ format: env
 
 lock: env
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra crds --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 
 bench: env

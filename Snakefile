@@ -13,9 +13,12 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib")
 from psfalign.errors import said_in_one_line
 from psfalign.strict_yaml import read_yaml
 
+# As a module of another workflow, psfalign takes the configuration that `module` hands over.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+
 # The demo must not leak into somebody's campaign: it is read only where no other
 # configuration is given, because `configfile:` merges.
-if not workflow.configfiles:
+if not (IS_MODULE or workflow.configfiles):
     with said_in_one_line():
         if Path("config/config.yaml").exists():
             read_yaml(Path("config/config.yaml"))
@@ -33,12 +36,9 @@ include: "workflow/rules/align.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules:
-    all,
-
-
+# The default target: those of included files do not count, and one of an outer workflow precedes.
 rule all:
-    default_target: True
     input:
         expand(PRODUCT, exposure=EXPOSURES),
         expand(PICTURE, exposure=EXPOSURES),
+        [CRDS_MANIFEST] if CRDS else [],

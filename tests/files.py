@@ -85,7 +85,7 @@ def exposure_hdus(
     dq = np.zeros(science.shape, np.uint32) if dq is None else dq
     tree = np.zeros(1, dtype=[("ASDF_METADATA", "u1", 12)])
     tree["ASDF_METADATA"] = list(b"#ASDF 1.0.0\n")
-    keywords = {key.replace("_", "-"): value for key, value in cards.items()}
+    keywords = {key.replace("_OBS", "-OBS"): value for key, value in cards.items()}
     hdus = fits.HDUList(
         [
             primary_hdu({**PRIMARY, "NINTS": len(science), **keywords}),

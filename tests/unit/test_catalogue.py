@@ -9,6 +9,7 @@ from astropy.io import fits
 from files import SHAPE, refused, write_mask
 
 from psfalign.catalogue import (
+    Catalogue,
     MaskEntry,
     list_references,
     parse_useafter,
@@ -39,7 +40,7 @@ def entry(name: str, useafter: str = "2022-01-01", **selectors: str) -> MaskEntr
 
 def chosen(entries: Any, start: str = START, **wanted: str) -> str:
     selectors = read_selectors(fits.Header({**WANTED, **wanted}))
-    selection = select(entries, selectors, datetime.fromisoformat(start), SCIENCE)
+    selection = select(Catalogue(entries), selectors, datetime.fromisoformat(start), SCIENCE)
     return selection.entry.path.name
 
 
@@ -61,13 +62,25 @@ CASES: dict[str, tuple[list[MaskEntry], str]] = {
     "star": ([entry("a", SUBARRAY="*")], "a"),
     "N/A": ([entry("a", SUBARRAY="N/A")], "a"),
     "ANY": ([entry("a", SUBARRAY="ANY")], "a"),
-    "specific before star": ([entry("a", "2023-01-01", FILTER="*"), entry("b", "2020-01-01")], "b"),
-    "specific before ANY": (
-        [entry("a", "2023-01-01", FILTER="ANY"), entry("b", "2020-01-01")],
+    "specific before N/A": (
+        [entry("a", "2023-01-01", FILTER="N/A"), entry("b", "2020-01-01")],
         "b",
     ),
+    "star before N/A": (
+        [entry("a", "2023-01-01", FILTER="N/A"), entry("b", "2020-01-01", FILTER="*")],
+        "b",
+    ),
+    "specific before star, though older": (
+        [entry("a", "2023-01-01", FILTER="*"), entry("b", "2020-01-01")],
+        "b",
+    ),
+    "the later of specific and ANY": (
+        [entry("a", "2020-01-01", FILTER="ANY"), entry("b", "2023-01-01")],
+        "b",
+    ),
+    "ANY among alternatives": ([entry("a", FILTER="F444W|ANY")], "a"),
     "specific but of the future: the general one": (
-        [entry("a", FILTER="*"), entry("b", "2024-01-01")],
+        [entry("a", FILTER="N/A"), entry("b", "2024-01-01")],
         "a",
     ),
     "obsolete spelling": ([entry("a", CORONMSK="MASK335R")], "a"),
@@ -105,7 +118,7 @@ def test_value_of_the_exposure_that_matches_any(value: str) -> None:
 
 
 def test_reason_says_what_agreed() -> None:
-    selection = select([entry("a")], WANTED, datetime.fromisoformat(START), SCIENCE)
+    selection = select(Catalogue([entry("a")]), WANTED, datetime.fromisoformat(START), SCIENCE)
     assert selection.reason == (
         "INSTRUME=NIRCAM FILTER=F335M CORONMSK=MASKA335R SUBARRAY=SUB320A335R, "
         "latest USEAFTER up to 2023-06-01T12:00:00.500"

@@ -11,6 +11,7 @@ from psfalign.config import complete_config, load_schema
 from psfalign.errors import ConfigError
 
 FILE = "my.yaml"
+CRDS = {"context": "jwst_1413.pmap", "path": "crds_cache"}
 EXPOSURE = {"science": "a_calints.fits", "psfs": "b_psfstack.fits", "asn_id": "a3001"}
 
 
@@ -60,7 +61,7 @@ def test_every_level_of_the_schema_is_closed() -> None:
             yield from levels(part) if part else ()
 
     found = list(levels(load_schema()))
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(level["additionalProperties"] is False for level in found)
 
 
@@ -178,6 +179,31 @@ REFUSED = {
         "align_refs.bad_bits=3, 4: 3 is not a DQ bit; "
         "write powers of two up to 2147483648 or their sum",
     ),
+    "item_03_unknown_key_of_crds": (
+        valid(psfmask={"crds": {**CRDS, "server": "x"}}),
+        "psfmask.crds.server: unknown key; the keys are context, path",
+    ),
+    "item_07_context_missing": (
+        valid(psfmask={"crds": {"path": "crds_cache"}}),
+        "psfmask.crds.context: is required; add it",
+    ),
+    "item_07_cache_missing": (
+        valid(psfmask={"crds": {"context": "jwst_1413.pmap"}}),
+        "psfmask.crds.path: is required; add it",
+    ),
+    "item_05_null_for_crds": (
+        valid(psfmask={"crds": None}),
+        "psfmask.crds=null: is null, expected a mapping; write a mapping",
+    ),
+    "item_05_context_that_is_not_fixed": (
+        valid(psfmask={"crds": {**CRDS, "context": "latest"}}),
+        "psfmask.crds.context='latest': does not match ^jwst_[0-9]+\\.pmap$; "
+        "write the name of a pipeline mapping, for example jwst_1413.pmap",
+    ),
+    "two_sources_of_masks": (
+        valid(psfmask={"references": ["refs"], "crds": CRDS}),
+        "psfmask.crds: psfmask.references is given too; keep one source of masks",
+    ),
     "item_16_asn_id": (
         with_exposure(asn_id="x3001"),
         "exposures[0].asn_id='x3001': does not match ^([oa][0-9]+|c[0-9]+)$; "
@@ -185,6 +211,7 @@ REFUSED = {
     ),
 }
 NOT_PATHS = {
+    "psfmask.crds.path": valid(psfmask={"crds": {**CRDS, "path": "https://jwst-crds.stsci.edu"}}),
     "output_dir": valid(output_dir="s3://bucket/x"),
     "associations[0]": valid(associations=["https://mast.stsci.edu/asn.json"]),
     "psfmask.references[1]": valid(psfmask={"references": ["refs", "~/masks"]}),

@@ -51,5 +51,7 @@ def test_the_lock_satisfies_the_project() -> None:
 
 
 def test_every_package_of_the_lock_has_hashes() -> None:
-    entries = re.split(r"^(?=[A-Za-z])", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+    entries = re.split(
+        r"^(?=[A-Za-z])", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE
+    )
     assert [entry for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []

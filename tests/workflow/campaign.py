@@ -22,6 +22,7 @@ RULES = {
     "fitting shifts": "fit_shifts",
     "aligning": "align_psfs",
     "drawing": "plot_exposure",
+    "writing down": "write_crds_manifest",
 }
 OWN_CONFIG = {
     "output_dir": "results",

@@ -1,10 +1,12 @@
 """Helpers of the rules: the campaign, its files, and what makes a job run again."""
 
 import re
+from dataclasses import asdict
 
 from psfalign import simulate
 from psfalign.campaign import list_warnings, plan_exposures
 from psfalign.config import complete_config
+from psfalign.crds_choices import choose_with_crds
 from psfalign.dq import parse_bad_bits
 from psfalign.facts import FactsStore
 from psfalign.preflight import check_campaign, choose_masks
@@ -23,10 +25,16 @@ def refuse(errors):
     raise SystemExit("\n".join(lines))
 
 
+if IS_MODULE:
+    CONFIG_FILES, ORIGIN = [], f"config of module {workflow.modifier.namespace}"
+else:
+    CONFIG_FILES = workflow.configfiles
+    ORIGIN = ", ".join(map(str, CONFIG_FILES)) or None
+
 with said_in_one_line():
-    for path in workflow.configfiles:
+    for path in CONFIG_FILES:
         read_yaml(Path(path))
-    SETTINGS = complete_config(config, ", ".join(map(str, workflow.configfiles)) or None)
+    SETTINGS = complete_config(config, ORIGIN)
     EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
     WARNINGS = list_warnings(SETTINGS)
 
@@ -44,6 +52,7 @@ OUTPUT = str(Path(SETTINGS["output_dir"]))
 LOGS = f"{OUTPUT}/logs"
 SIMULATED = [f"{OUTPUT}/simulated/{name}" for name in simulate.FILES]
 
+CRDS_MANIFEST = f"{OUTPUT}/crds_manifest.json"
 PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfmask.json"
 CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}_clean.fits"
 SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}_shifts.ecsv"
@@ -66,8 +75,12 @@ def digests(*paths):
     return {str(path): FACTS.digest(path) for path in paths if str(path) not in SIMULATED}
 
 
-MASKS, errors = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
-errors += check_campaign(SETTINGS, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
+CRDS, errors = choose_with_crds(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
+MASKS, more = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED, chosen=CRDS)
+errors += more
+# The engine puts the prefix of a module before the outputs itself.
+PLACED = {"output_dir": workflow.modifier.path_modifier.replace_prefix(OUTPUT)}
+errors += check_campaign(SETTINGS | PLACED, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
 if not errors:
     for exposure in EXPOSURES.values():
         digests(exposure.science, *exposure.stack.members, *MASKS[exposure.name])
@@ -80,7 +93,8 @@ for warning in WARNINGS:
 
 def raw(path):
     """An input from outside: its digest decides what runs again, not its time."""
-    return str(path) if str(path) in SIMULATED else ancient(str(path))
+    # Local: the prefix of a module is for what psfalign writes, not for what it is given.
+    return str(path) if str(path) in SIMULATED else ancient(local(str(path)))
 
 
 def job(script, settings, *paths):
@@ -131,8 +145,27 @@ def stack_members(wildcards):
 
 def resolve_psfmask_job(wildcards):
     exposure = exposure_of(wildcards)
-    settings = {"psfmask": exposure.psfmask, "convention": SETTINGS["psfmask"]["convention"]}
-    return job("resolve_psfmask.py", settings, exposure.science, *MASKS[exposure.name])
+    psfmask = CRDS[exposure.name].psfmask if exposure.name in CRDS else exposure.psfmask
+    settings = {"psfmask": psfmask, "convention": SETTINGS["psfmask"]["convention"]}
+    source = {"crds": True} if exposure.name in CRDS else {}
+    return source | job("resolve_psfmask.py", settings, exposure.science, *MASKS[exposure.name])
+
+
+def crds_reason(wildcards, input):
+    # The engine never counts a parameter that is derived from `input`, as this one pretends to be:
+    # where another context chooses the same file, nothing is to be done again.
+    choice = CRDS.get(wildcards.exposure)
+    return choice.reason if choice else ""
+
+
+def crds_masks(wildcards):
+    return [raw(mask) for exposure in CRDS for mask in MASKS[exposure]]
+
+
+def crds_manifest_job(wildcards):
+    settings = {exposure: asdict(choice) for exposure, choice in CRDS.items()}
+    masks = [mask for exposure in CRDS for mask in MASKS[exposure]]
+    return job("write_crds_manifest.py", settings, *masks)
 
 
 def stack_psfs_job(wildcards):

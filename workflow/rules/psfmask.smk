@@ -1,6 +1,24 @@
 """Which mask serves an exposure, why, and how it is read."""
 
 
+rule write_crds_manifest:
+    input:
+        crds_masks,
+    output:
+        CRDS_MANIFEST,
+    log:
+        f"{LOGS}/write_crds_manifest.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        job=crds_manifest_job,
+    message:
+        "crds_manifest: writing down what CRDS chose"
+    script:
+        "../scripts/write_crds_manifest.py"
+
+
 rule resolve_psfmask:
     input:
         unpack(resolve_psfmask_inputs),
@@ -12,6 +30,7 @@ rule resolve_psfmask:
         "../../environment.yml"
     params:
         job=resolve_psfmask_job,
+        crds=crds_reason,
     message:
         "{wildcards.exposure}: choosing the mask"
     script:

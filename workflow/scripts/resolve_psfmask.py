@@ -18,6 +18,7 @@ def main(job: "Snakemake") -> None:
         Path(job.input.science),
         Path(job.output[0]),
         candidates=[Path(mask) for mask in job.input.get("masks", [])],
+        crds=job.params.crds,
         **job.params.job["settings"],
     )
     for line in (resolved.reason, *resolved.notes):

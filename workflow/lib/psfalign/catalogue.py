@@ -1,11 +1,11 @@
 """Choose the PSFMASK file that serves an exposure, as CRDS chooses reference files."""
 
 import fnmatch
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from astropy.io.fits import Header
@@ -16,7 +16,8 @@ from .files.psfmask import REQUIRED, check_reference_type, read_mask_header
 from .files.structure import text_of
 
 START = ("DATE-OBS", "TIME-OBS")
-ANY = ("*", "ANY", "N/A")  # values that match everything, and say nothing
+EVERY = ("*", "ANY")  # values that match everything
+ANY = (*EVERY, "N/A")  # likewise, but a row with * or ANY goes before one with N/A
 # CORONMSK of NIRCam masks before 2020 lacks the module's letter.
 OBSOLETE = {
     "MASK210R": "MASKA210R",
@@ -48,6 +49,24 @@ class MaskEntry:
     selectors: Mapping[str, str]
     useafter: datetime
     shape: tuple[int, ...]
+
+
+class Catalogue:
+    """The entries to choose from, and which of them match the selectors asked for before."""
+
+    def __init__(self, entries: Iterable[MaskEntry]) -> None:
+        self.entries = list(entries)
+        self._matching: dict[tuple[str, ...], list[MaskEntry]] = {}
+
+    def matching(self, wanted: Mapping[str, str]) -> list[MaskEntry]:
+        """List the entries that match all selectors, the best first."""
+        # Thousands of exposures share a few sets of selectors.
+        key = tuple(wanted[keyword] for keyword in SELECTORS)
+        if key not in self._matching:
+            found = [entry for entry in self.entries if matches(entry.selectors, wanted)]
+            found.sort(key=lambda entry: _rank(entry, wanted), reverse=True)
+            self._matching[key] = found
+        return self._matching[key]
 
 
 @dataclass(frozen=True)
@@ -163,18 +182,19 @@ def start_of(header: Header, path: Path) -> datetime:
 
 
 def select(
-    entries: Iterable[MaskEntry], wanted: Mapping[str, str], start: datetime, path: Path
+    catalogue: Catalogue, wanted: Mapping[str, str], start: datetime, path: Path
 ) -> Selection:
     """
     Choose the mask of an exposure.
 
     Of the entries that match its selectors and are not meant for later exposures, those that
-    match most of them by value win, and among these the one with the latest USEAFTER.
+    match most of them by value win; among these, those that match fewest by N/A; among these, the
+    one with the latest USEAFTER. For CRDS (crds.core.selectors) ``*`` agrees as well as a value, so
+    that a newer general row hides an older specific one; here the specific one serves.
 
     Parameters
     ----------
-    entries
-        The catalogue.
+    catalogue
     wanted
         The selectors of the exposure.
     start
@@ -188,17 +208,13 @@ def select(
         If no entry matches, or two do equally.
     """
     check_selectors(wanted, path)
-    entries = list(entries)
-    matching = [e for e in entries if matches(e.selectors, wanted)]
+    matching = catalogue.matching(wanted)
     usable = [e for e in matching if e.useafter <= start]
     if not usable:
-        raise _no_match(path, wanted, start, entries, matching)
+        raise _no_match(path, wanted, start, catalogue.entries, matching)
 
-    def rank(entry: MaskEntry) -> tuple[int, datetime]:
-        return specificity(entry.selectors, wanted), entry.useafter
-
-    best = max(map(rank, usable))
-    winners = [entry for entry in usable if rank(entry) == best]
+    best = _rank(usable[0], wanted)
+    winners = list(itertools.takewhile(lambda entry: _rank(entry, wanted) == best, usable))
     if len(winners) > 1:
         names = " and ".join(str(entry.path) for entry in winners)
         raise MaskError(
@@ -209,6 +225,10 @@ def select(
     words = " ".join(f"{key}={value}" for key, value in winners[0].selectors.items())
     reason = f"{words}, latest USEAFTER up to {start.isoformat(timespec='milliseconds')}"
     return Selection(winners[0], reason)
+
+
+def _rank(entry: MaskEntry, wanted: Mapping[str, str]) -> tuple[int, int, datetime]:
+    return *specificity(entry.selectors, wanted), entry.useafter
 
 
 def check_selectors(selectors: Mapping[str, str], path: Path) -> None:
@@ -226,24 +246,26 @@ def check_selectors(selectors: Mapping[str, str], path: Path) -> None:
 def matches(row: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Tell whether all selectors of a mask agree with those of an exposure."""
     return all(
-        _score(row[keyword], wanted[keyword]) >= 0
+        _covers(row[keyword], wanted[keyword])
         for keyword in SELECTORS
         if keyword in row and keyword in wanted
     )
 
 
-def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> int:
-    """Count the selectors that agree by value, not by a wildcard."""
-    return sum(_score(row.get(key, "N/A"), wanted.get(key, "N/A")) for key in SELECTORS)
+def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[int, int]:
+    """Count the selectors of a matching row that agree by value, and those not by N/A."""
+    pairs = [(row.get(key, "N/A"), wanted.get(key, "N/A")) for key in SELECTORS]
+    stated = [pair for pair in pairs if "N/A" not in pair]
+    by_value = [pair for pair in stated if not set(pair) & set(EVERY)]
+    return len(by_value), len(stated)
 
 
-@cache  # a catalogue repeats a few values for every exposure
-def _score(pattern: str, value: str) -> int:
-    """1 where a pattern names the value, 0 where one of the two means any, -1 otherwise."""
+def _covers(pattern: str, value: str) -> bool:
+    """Tell whether a pattern names a value, or one of the two means any."""
     if value in ANY or pattern in ANY:
-        return 0
-    alternatives = pattern.split("|")
-    return 1 if any(fnmatch.fnmatchcase(value, part) for part in alternatives) else -1
+        return True
+    alternatives = ["*" if part in ANY else part for part in pattern.split("|")]
+    return any(fnmatch.fnmatchcase(value, part) for part in alternatives)
 
 
 def _no_match(

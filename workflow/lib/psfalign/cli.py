@@ -47,7 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="psfalign", description=__doc__)
     parser.add_argument("--version", action="version", version=f"psfalign {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_align, _add_resolve, _add_stack, _add_clean, _add_fit, _add_shift, _add_check):
+    for add in (
+        _add_align,
+        _add_resolve,
+        _add_stack,
+        _add_clean,
+        _add_fit,
+        _add_shift,
+        _add_campaign,
+        _add_check,
+    ):
         add(commands)
     return parser
 
@@ -106,6 +115,20 @@ def _add_shift(commands: Commands) -> None:
     command.add_argument("--threads", type=int, default=1)
     _choice(command, "errors")
     command.set_defaults(run=_shift)
+
+
+def _add_campaign(commands: Commands) -> None:
+    command = commands.add_parser("campaign", help="write a configuration for a folder of files")
+    command.add_argument("folder", type=Path, help="folder of associations or calints files")
+    command.add_argument("--masks", type=Path, nargs="+", default=[], help="more folders of masks")
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("my_campaign.yaml"),
+        metavar="FILE",
+        help="default my_campaign.yaml",
+    )
+    command.set_defaults(run=_campaign)
 
 
 def _add_check(commands: Commands) -> None:
@@ -231,6 +254,21 @@ def _shift(options: argparse.Namespace) -> None:
         errors=options.errors,
         threads=_at_least(1, options.threads, "--threads"),
     )
+
+
+def _campaign(options: argparse.Namespace) -> None:
+    from .campaign_file import refuse_existing, write_campaign
+    from .survey import survey_folder
+
+    refuse_existing(options.output)
+    survey = survey_folder(options.folder, options.masks)
+    for line in survey.left_out:
+        print(f"psfalign: left out: {line}", file=sys.stderr)
+    write_campaign(survey, options.output)
+    if not survey.references:
+        warning = "psfmask.references is empty; name masks there before you run it"
+        print(f"psfalign: warning: {options.output}: {warning}", file=sys.stderr)
+    print(f"{options.output}: written")
 
 
 def _check(options: argparse.Namespace) -> None:

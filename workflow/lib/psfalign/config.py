@@ -34,6 +34,7 @@ KINDS = {
 REMEDIES = {
     "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
     "asn_id": "write o, c or a and digits, for example a3001",
+    "context": "write the name of a pipeline mapping, for example jwst_1413.pmap",
 }
 
 
@@ -70,6 +71,9 @@ def complete_config(config: dict[str, Any], file: object = None) -> dict[str, An
     for keyword, path in _paths(completed):
         _check_path(path, keyword, file)
     _check_bad_bits(completed["align_refs"]["bad_bits"], file)
+    if completed["psfmask"]["references"] and "crds" in completed["psfmask"]:
+        problem, remedy = "psfmask.references is given too", "keep one source of masks"
+        raise ConfigError(problem, file=file, keyword="psfmask.crds", remedy=remedy)
     return completed
 
 
@@ -175,6 +179,8 @@ def _paths(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"associations[{i}]", path
     for i, path in enumerate(config["psfmask"]["references"]):
         yield f"psfmask.references[{i}]", path
+    if "crds" in config["psfmask"]:
+        yield "psfmask.crds.path", config["psfmask"]["crds"]["path"]
     for i, exposure in enumerate(config["exposures"]):
         yield f"exposures[{i}].science", exposure["science"]
         psfs = exposure["psfs"]

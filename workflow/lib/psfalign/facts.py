@@ -53,6 +53,15 @@ class FactsStore:
         facts: Facts = self._get(path, "named_mask", describe_named_mask)
         return facts
 
+    def recall(self, path: Path, key: str) -> Any:
+        """Give what was remembered with a file as it is now, None where there is nothing."""
+        return self._about(path).get(key)
+
+    def remember(self, path: Path, key: str, value: Any) -> None:
+        """Keep something, fit for JSON, until a file changes."""
+        self._about(path)[key] = value
+        self._changed = True
+
     def save(self) -> None:
         """Remember what was read; where that cannot be written, the next run reads it again."""
         if self._changed:
@@ -63,16 +72,20 @@ class FactsStore:
                 return
 
     def _get(self, path: Path, kind: str, describe: Callable[[Path], Any]) -> Any:
+        known = self._about(path)
+        if kind not in known:
+            known[kind] = describe(path)
+            self._changed = True
+        return known[kind]
+
+    def _about(self, path: Path) -> Facts:
         check_regular_file(path)
         status = path.stat()
         signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         known = self._known.get(str(path.absolute()), {})
         if known.get("signature") != signature:
             known = self._known[str(path.absolute())] = {"signature": signature}
-        if kind not in known:
-            known[kind] = describe(path)
-            self._changed = True
-        return known[kind]
+        return known
 
     def _load(self) -> dict[str, Facts]:
         try:

@@ -1,18 +1,19 @@
 """Check all files of a campaign, and choose the masks, before any job runs."""
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .agreement import Party, check_agreement
 from .campaign import ScienceExposure
-from .catalogue import list_references, no_start, select
+from .catalogue import Catalogue, list_references, no_start, select
 from .clean import check_box
 from .config import WILDCARD
 from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore, entry_of
+from .files.crds_manifest import CrdsChoice
 from .files.resolved import NOT_APPLICABLE
 
 Masks = dict[str, list[Path]]
@@ -24,6 +25,7 @@ def choose_masks(
     facts: FactsStore,
     *,
     simulated: Collection[str] = (),
+    chosen: Mapping[str, CrdsChoice] | None = None,
 ) -> tuple[Masks, list[PsfalignError]]:
     """
     Choose the mask of each exposure, so that only what it serves depends on it.
@@ -37,6 +39,9 @@ def choose_masks(
     simulated
         Files that the demo makes. They are not looked at before they are there, so that any
         mask among them stays a candidate for an exposure among them.
+    chosen
+        What CRDS chose, see `psfalign.crds_choices`; with ``psfmask.crds``, there is no other
+        source.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def choose_masks(
     errors: list[PsfalignError] = []
     try:
         references = _references(config, simulated)
-        entries = [entry_of(path, facts.mask(path)) for path in references if path]
+        catalogue = Catalogue(entry_of(path, facts.mask(path)) for path in references if path)
     except PsfalignError as error:
         return {exposure.name: [] for exposure in exposures}, [error]
     made = [Path(name) for name in simulated if Path(name).name.startswith("psfmask")]
@@ -55,13 +60,16 @@ def choose_masks(
         if exposure.psfmask is not None:
             named = exposure.psfmask != NOT_APPLICABLE
             masks[exposure.name] = [Path(exposure.psfmask)] if named else []
+        elif config["psfmask"].get("crds"):
+            choice = (chosen or {}).get(exposure.name)
+            masks[exposure.name] = choice.files if choice else []
         elif str(exposure.science) in simulated:
             masks[exposure.name] = made
         else:
             try:
                 known = facts.exposure(exposure.science)
                 start = _start(known, exposure.science)
-                selection = select(entries, known["selectors"], start, exposure.science)
+                selection = select(catalogue, known["selectors"], start, exposure.science)
                 masks[exposure.name] = [selection.entry.path]
             except PsfalignError as error:
                 errors.append(error)

@@ -36,12 +36,15 @@ class ResolvedMask:
         What its header says.
     reason
         Why it was chosen.
+    source
+        Who chose it: ``catalogue``, ``configuration`` or ``crds``.
     notes
         What deserves a look.
     """
 
     psfmask: str
     reason: str
+    source: str = ""
     sha256: str = ""
     convention: str = ""
     decided_by: str = ""
@@ -59,6 +62,13 @@ class ResolvedMask:
     def file_name(self) -> str:
         """Name of the mask file without its folder."""
         return Path(self.psfmask).name if self.applies else NOT_APPLICABLE
+
+    @property
+    def reference_name(self) -> str:
+        """Name of the file as the jwst pipeline writes it: ``crds://`` before those of CRDS."""
+        return (
+            f"crds://{self.file_name}" if self.applies and self.source == "crds" else self.file_name
+        )
 
     def write(self, path: Path) -> None:
         """Publish it as JSON."""

@@ -150,7 +150,7 @@ def _primary(
         "DATAMODL": ("QuadModel" if four_dimensional else "CubeModel", "Type of data model"),
         "FILENAME": (output.name, "Name of the file"),
         "S_PSFALI": ("COMPLETE" if mask.applies else "SKIPPED", "Coronagraphic PSF Alignment"),
-        "R_PSFMAS": (mask.file_name, "PSF mask reference file name"),
+        "R_PSFMAS": (mask.reference_name, "PSF mask reference file name"),
         "ALIGNVER": (f"psfalign {__version__}", "software that aligned it"),
         "CANDIDAT": (candidate, "association candidate"),
         "ERRMODE": (errors, "how errors were shifted"),

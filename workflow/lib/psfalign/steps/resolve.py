@@ -7,6 +7,7 @@ from astropy.io.fits import Header
 
 from ..agreement import Party, check_agreement
 from ..catalogue import (
+    Catalogue,
     parse_useafter,
     read_entry,
     read_selectors,
@@ -29,6 +30,7 @@ def resolve_psfmask(
     candidates: Sequence[Path] = (),
     psfmask: str | None = None,
     convention: str = "auto",
+    crds: str = "",
 ) -> ResolvedMask:
     """
     Choose the mask of an exposure, decide how to read it, and write that down.
@@ -45,6 +47,8 @@ def resolve_psfmask(
         A mask file to use instead, or ``N/A`` not to align the exposure.
     convention
         ``auto``, ``weight`` or ``exclude``.
+    crds
+        By which rules CRDS chose ``psfmask``, where it was CRDS.
 
     Raises
     ------
@@ -52,21 +56,25 @@ def resolve_psfmask(
         If there is no mask, more than one, or one that does not fit the exposure.
     """
     if psfmask == NOT_APPLICABLE:
-        resolved = ResolvedMask(NOT_APPLICABLE, reason="the configuration says N/A")
+        reason = f"{crds}: not applicable" if crds else "the configuration says N/A"
+        source = "crds" if crds else "configuration"
+        resolved = ResolvedMask(NOT_APPLICABLE, reason=reason, source=source)
     else:
         exposure = Exposure(science)
-        resolved = _resolve(exposure, candidates, psfmask, convention)
+        resolved = _resolve(exposure, candidates, psfmask, convention, crds)
     resolved.write(output)
     return resolved
 
 
 def _resolve(
-    exposure: Exposure, candidates: Sequence[Path], psfmask: str | None, convention: str
+    exposure: Exposure, candidates: Sequence[Path], psfmask: str | None, convention: str, crds: str
 ) -> ResolvedMask:
     if psfmask is None:
         path, reason, notes = _choose(exposure, candidates)
+        source = "catalogue"
     else:
-        path, reason = Path(psfmask), "named in the configuration"
+        path, reason = Path(psfmask), crds or "named in the configuration"
+        source = "crds" if crds else "configuration"
         notes = _missing(path)
     header, _ = read_mask_header(path)
     check_reference_type(header, path)
@@ -85,6 +93,7 @@ def _resolve(
     return ResolvedMask(
         psfmask=str(path),
         reason=reason,
+        source=source,
         sha256=sha256(path),
         convention=weight.convention,
         decided_by="auto" if convention == "auto" else "configuration",
@@ -97,7 +106,7 @@ def _resolve(
 
 def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str, list[str]]:
     selection = select(
-        [read_entry(path) for path in candidates],
+        Catalogue(read_entry(path) for path in candidates),
         read_selectors(exposure.primary),
         start_of(exposure.primary, exposure.path),
         exposure.path,
