@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 # The campaign to run; without it, the simulated demo.
 CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
-REPORT ?= results/report/report.html
 PYTEST_ARGS ?= -n 2
 
 .PHONY: help env run test test-all lint format lock bench clean
@@ -29,10 +28,10 @@ $(VENV)/done: requirements.lock pyproject.toml
 	@touch $@
 
 run: env
-	@$(if $(CONFIG),$(BIN)/psfalign check $(CONFIG))
+	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
 	@$(SNAKEMAKE) --quiet host reason
-	@$(SNAKEMAKE) --quiet all --report $(REPORT)
-	@echo "Report: $(REPORT)"
+	@report="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))/report/report.html"; \
+	$(SNAKEMAKE) --quiet all --report "$$report" && echo "Report: $$report"
 
 test: env
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

@@ -227,3 +227,11 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([option])
         assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("psfalign ")
+
+
+def test_check_prints_the_output_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "campaign.yaml"
+    entry = "{science: a_calints.fits, psfs: b_psfstack.fits, asn_id: a3001}"
+    config.write_text(f"output_dir: else where\nexposures: [{entry}]\n")
+    assert main(["check", "--output-dir", str(config)]) == 0
+    assert capsys.readouterr().out == "else where\n"

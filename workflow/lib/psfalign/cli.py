@@ -134,6 +134,7 @@ def _add_campaign(commands: Commands) -> None:
 def _add_check(commands: Commands) -> None:
     command = commands.add_parser("check", help="check a configuration without running anything")
     command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
     command.set_defaults(run=_check)
 
 
@@ -278,6 +279,9 @@ def _check(options: argparse.Namespace) -> None:
 
     config = complete_config(read_yaml(options.config), options.config)
     exposures = plan_exposures(config)
+    if options.output_dir:
+        print(config["output_dir"])
+        return
     for warning in list_warnings(config):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     for exposure in exposures:
