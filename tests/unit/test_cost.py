@@ -1,0 +1,59 @@
+"""The fit stays cheap: transforms and evaluations are counted, not timed."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from simulate import noise, scene, shifted
+
+from psfalign.fit import fit_shifts, polynomials, spectral
+from psfalign.fit.polynomials import CrossTerm
+from psfalign.frames import Frame
+
+SHAPE = (48, 56)
+N_INTEGRATIONS, N_PSFS = 5, 12
+N_ANCHORS = 3
+TRANSFORMS = ("fft", "ifft", "rfft", "irfft", "rfft2", "irfft2")
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the transforms of the fit by name, and the evaluations of B."""
+    calls: Counter[str] = Counter()
+
+    def count(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        return counting
+
+    for module in (polynomials, spectral):
+        for name in TRANSFORMS:
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, count(name, getattr(module, name)))
+    monkeypatch.setattr(CrossTerm, "at", count("evaluations", CrossTerm.at))
+    return calls
+
+
+def test_transforms_are_shared_and_searches_are_few(counted: Counter[str]) -> None:
+    star = scene(SHAPE, seed=1)
+    science = [
+        Frame(shifted(star, (0.02 * i, -0.01 * i)) + noise(SHAPE, seed=i, sigma=1e-4))
+        for i in range(N_INTEGRATIONS)
+    ]
+    psfs = [Frame(shifted(star, (0.3 * (k % 3), 0.3 * (k // 3)))) for k in range(N_PSFS)]
+    fits = list(fit_shifts(science, psfs, star * 0 + 1))
+    assert {fit.status for row in fits for fit in row} == {"ok"}
+    # One search for each psf of the first integration, and for the anchors of the others.
+    searches = N_PSFS + N_ANCHORS * (N_INTEGRATIONS - 1)
+    # One transform for the weight, one for each psf, two for each integration.
+    assert counted["rfft2"] == 1 + N_PSFS + 2 * N_INTEGRATIONS
+    # C on the grid, once an integration, and B where it is searched.
+    assert counted["irfft2"] == N_INTEGRATIONS + searches
+    # C between the pixels: one pass on the fine grid for each integration.
+    assert {counted[name] for name in ("fft", "ifft", "rfft", "irfft")} == {N_INTEGRATIONS}
+    # From a search five evaluations, from a neighbour's solution three at the most.
+    pairs = N_INTEGRATIONS * N_PSFS
+    assert counted["evaluations"] <= 6 * searches + 3 * (pairs - searches)
