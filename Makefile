@@ -58,11 +58,13 @@ lock: env
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
+	$(BIN)/python benchmarks/stack.py
 	$(BIN)/python benchmarks/klip.py
 	$(BIN)/python benchmarks/fit_speed.py
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/catalogue.py
 
 clean:
 	rm -rf results .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
