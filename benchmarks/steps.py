@@ -22,7 +22,7 @@ prepare_process()
 import numpy as np
 
 from report import Report
-from runs import measure, offline, pin_to_one_core
+from runs import measure, offline, own_peak, pin_to_one_core
 from scenes import PSFMASK, PSFS, SCIENCE
 
 from psfalign.clean import clean_image
@@ -161,6 +161,7 @@ def measure_memory(report: Report, folder: Path) -> None:
         rows.append((name, f"{few:.0f}", f"{many:.0f}", f"{many / few:.2f}"))
     report.say("## Peak memory, {} psfs of {}×{}".format(*MIRI), "")
     report.table(("step", "20 integrations (MB)", "200 integrations (MB)", "ratio"), rows)
+    report.say(f"Memory below {own_peak():.0f} MB would not be seen.", "")
 
 
 def main() -> None:
@@ -171,12 +172,12 @@ def main() -> None:
     report.say("One thread on one core unless said otherwise; medians.", "")
     with tempfile.TemporaryDirectory(prefix="psfalign-benchmark-") as name:
         folder = Path(name)
+        measure_memory(report, folder)  # first: what this process has used, it cannot see below
         simulate(folder, *SIZE)
         prepare(folder)
         measure_floor(report, folder)
         measure_cleaning(report)
         measure_imports(report)
-        measure_memory(report, folder)
         measure_threads(report, folder)
     report.write()
 

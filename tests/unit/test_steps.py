@@ -506,3 +506,15 @@ def test_stack_refuses_the_same_psf_twice(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(line)}$"):
         stack_psfs([psf, copy], tmp_path / "psfstack.fits")
     assert not (tmp_path / "psfstack.fits").exists()
+
+
+def test_product_tells_where_each_psf_came_from(tmp_path: Path) -> None:
+    write_exposure(tmp_path / "sci_calints.fits")
+    write_mask(tmp_path / "mask.fits")
+    members = [tmp_path / "p1_calints.fits", tmp_path / "p2_calints.fits"]
+    for seed, member in enumerate(members, start=3):
+        write_exposure(member, scene(PSF_STEPS[:2], seed=seed))
+    stack_psfs(members, tmp_path / "star_psfstack.fits")
+    origins = opened(run(tmp_path, tmp_path / "out")["product"])["PSFORIG"][1]
+    assert origins["file"].tolist() == ["p1_calints.fits"] * 2 + ["p2_calints.fits"] * 2
+    assert origins["integration"].tolist() == [0, 1, 0, 1]
