@@ -128,8 +128,14 @@ def measure_imports(report: Report) -> None:
     rows = []
     for module in IMPORTS:
         code = f"import psfalign.{module}"
-        bare = [measure([sys.executable, "-c", "pass"], env={}, cwd=Path()) for _ in range(RUNS)]
-        full = [measure([sys.executable, "-c", code], env={}, cwd=Path()) for _ in range(RUNS)]
+        bare = [
+            measure([sys.executable, "-c", "pass"], env={}, cwd=Path(tempfile.gettempdir()))
+            for _ in range(RUNS)
+        ]
+        full = [
+            measure([sys.executable, "-c", code], env={}, cwd=Path(tempfile.gettempdir()))
+            for _ in range(RUNS)
+        ]
         cost = median(m.wall for m in full) - median(m.wall for m in bare)
         rows.append((f"psfalign.{module}", f"{cost:.2f}"))
     report.say("## Start-up: imports, without that of Python itself", "")
