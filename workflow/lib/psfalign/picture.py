@@ -51,7 +51,7 @@ class Subtraction:
 
 def mean_psf(psfs: Cube, beta: NDArray[np.float64]) -> Image:
     """Average psf images (psfs, rows, columns), each at the flux of the science image."""
-    return np.asarray(np.mean(psfs / beta[:, None, None], axis=0))
+    return np.mean(psfs / beta[:, None, None], axis=0)
 
 
 def draw(
@@ -167,4 +167,4 @@ def radial_scatter(image: Image, radius: Image) -> tuple[NDArray[np.float64], ND
 
 def _radius(shape: tuple[int, ...]) -> Image:
     rows, columns = np.indices(shape)
-    return np.asarray(np.hypot(rows - (shape[0] - 1) / 2, columns - (shape[1] - 1) / 2))
+    return np.hypot(rows - (shape[0] - 1) / 2, columns - (shape[1] - 1) / 2)

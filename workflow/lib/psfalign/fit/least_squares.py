@@ -40,8 +40,8 @@ def fit_least_squares(
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy, flux = parameters
         shifted = shift_spectrum(science.spectrum, science.shape, Shift(dx, dy))
-        moved = np.asarray(irfft2(shifted, s=science.shape))
-        return np.asarray((psf - flux * moved[seen]) * weight)
+        moved = irfft2(shifted, s=science.shape)
+        return (psf - flux * moved[seen]) * weight
 
     solution, _, info, _, ier = leastsq(
         residuals, (*start, beta), full_output=True, ftol=TOLERANCE, xtol=TOLERANCE

@@ -72,7 +72,7 @@ class CrossTerm:
 
     def on_grid(self) -> Image:
         """Values at all whole-pixel shifts, [dy % rows, dx % columns]."""
-        return np.asarray(irfft2(self.spectrum, s=self.shape))
+        return irfft2(self.spectrum, s=self.shape)
 
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
@@ -89,7 +89,7 @@ class CrossTerm:
         """cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in."""
         rows, columns = self.shape
         coefficient = self.spectrum[rows // 2, columns // 2].real
-        return np.asarray(coefficient * np.outer(_sines(shift.dy), _sines(shift.dx)))
+        return coefficient * np.outer(_sines(shift.dy), _sines(shift.dx))
 
 
 @dataclass
@@ -130,7 +130,7 @@ class EnergyTerm:
         in_y = np.exp(2j * np.pi / rows * np.outer(centre.dy + CELL * _NODES, ky))
         in_x = np.exp(2j * np.pi / columns * np.outer(centre.dx + CELL * _NODES, kx))
         values = (in_y @ self.spectrum @ in_x.T).real
-        return np.asarray(_FROM_NODES @ values @ _FROM_NODES.T)
+        return _FROM_NODES @ values @ _FROM_NODES.T
 
 
 def energy_term(science: Spectrum, squared_weight: Spectrum, shape: tuple[int, int]) -> EnergyTerm:
@@ -158,7 +158,7 @@ def weight_harmonics(weight: Image) -> Spectrum:
     """Give FFT(w²) at the frequencies of `EnergyTerm`, which repeat with the period of the axis."""
     rows, columns = weight.shape
     ky, kx = np.arange(-rows, rows + 1) % rows, np.arange(columns + 1) % columns
-    return np.asarray(fft2(weight**2)[ky[:, None], kx])
+    return fft2(weight**2)[ky[:, None], kx]
 
 
 def fast_length(least: int) -> int:
@@ -233,7 +233,7 @@ def _sines(shift: float) -> NDArray[np.float64]:
 def _chebyshev_powers(position: float) -> NDArray[np.float64]:
     """T_n and its first two derivatives in the shift, (3, TERMS), at a position in [-1, 1]."""
     polynomials = np.cos(_ORDERS * np.arccos(min(1.0, max(-1.0, position))))
-    return np.asarray(_DERIVATIVES @ polynomials)
+    return _DERIVATIVES @ polynomials
 
 
 _ORDERS = np.arange(TERMS)

@@ -79,8 +79,8 @@ class Science:
         """Prepare a science image, finite everywhere."""
         rows, columns = image.shape
         spectrum = rfft2(image)
-        squares = np.asarray(rfft2(image**2))
-        grid_energy = np.asarray(irfft2(weighted.spectrum * squares.conj(), s=image.shape))
+        squares = rfft2(image**2)
+        grid_energy = irfft2(weighted.spectrum * squares.conj(), s=image.shape)
         energy = energy_term(spectrum, weighted.harmonics, (rows, columns))
         return cls((rows, columns), spectrum, grid_energy, energy)
 
