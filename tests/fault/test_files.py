@@ -27,6 +27,7 @@ from files import (
 from psfalign.campaign import plan_exposures
 from psfalign.errors import PsfalignError
 from psfalign.facts import FactsStore
+from psfalign.files.structure import scan
 from psfalign.preflight import check_campaign, choose_masks
 
 Damage = Callable[[Path], None]
@@ -115,6 +116,17 @@ def test_damaged_file_of_each_role(
     assert "; " in line
 
 
+@pytest.mark.parametrize("name", ["jw1_calints.fits", "star_psfstack.fits", "mask.fits"])
+def test_item_23_wrong_checksum(name: str, config: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / name
+    content = bytearray(path.read_bytes())
+    content[scan(path)[1].data_start + 5] ^= 1
+    path.write_bytes(content)
+    (line,) = refusals(config, tmp_path)
+    assert line.startswith(f"{path}[SCI] CHECKSUM=")
+    assert line.endswith("; fetch it again, or write the checksums anew")
+
+
 @pytest.mark.parametrize("role", ["science", "psf", "psfmask"])
 def test_item_27_shapes_differ(role: str, tmp_path: Path) -> None:
     cubes = {"science": scene(PSF_STEPS), "psf": scene(PSF_STEPS)}
@@ -180,6 +192,7 @@ def test_item_33_case_and_blanks_of_values_do_not_matter(card: str, tmp_path: Pa
 def test_item_33_keyword_in_lower_case(tmp_path: Path) -> None:
     config = write_campaign(tmp_path)
     path = tmp_path / "jw1_calints.fits"
+    exposure_hdus().writeto(path, overwrite=True)  # without checksums
     path.write_bytes(path.read_bytes().replace(b"FILTER  =", b"filter  ="))
     assert refusals(config, tmp_path) == []
 

@@ -8,11 +8,11 @@ from typing import Any
 from .catalogue import START, MaskEntry, parse_useafter, read_entry, read_selectors, start_of
 from .files.digest import sha256
 from .files.exposure import Exposure
-from .files.psfmask import check_reference_type, read_mask_header
+from .files.psfmask import check_mask_checksums, check_reference_type, read_mask_header
 from .files.structure import check_regular_file, text_of
 from .publish import publish_bytes
 
-VERSION = 2  # of what is remembered
+VERSION = 3  # of what is remembered
 
 Facts = dict[str, Any]
 
@@ -39,7 +39,7 @@ class FactsStore:
         return str(self._get(path, "sha256", sha256))
 
     def exposure(self, path: Path) -> Facts:
-        """Give the image size (rows, columns), selectors and start of an exposure."""
+        """Give image size (rows, columns), number of integrations, selectors and start."""
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 
@@ -98,16 +98,18 @@ class FactsStore:
 def describe_exposure(path: Path) -> Facts:
     """Read what `FactsStore.exposure` gives; the start is empty where the header lacks it."""
     exposure = Exposure(path)
+    exposure.check_checksums()
     dated = all(text_of(exposure.primary, keyword) for keyword in START)
     return {
         "shape": exposure.shape[1:],
+        "integrations": len(exposure),
         "selectors": read_selectors(exposure.primary),
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
     }
 
 
 def describe_mask(path: Path) -> Facts:
-    """Read what `FactsStore.mask` gives."""
+    """Read what `FactsStore.mask` gives, from the headers alone: few masks of many are used."""
     entry = read_entry(path)
     return {
         "selectors": dict(entry.selectors),
@@ -119,6 +121,7 @@ def describe_mask(path: Path) -> Facts:
 def describe_named_mask(path: Path) -> Facts:
     """Read what `FactsStore.named_mask` gives."""
     header, shape = read_mask_header(path)
+    check_mask_checksums(path)
     check_reference_type(header, path)
     if text_of(header, "USEAFTER"):
         parse_useafter(header["USEAFTER"], path)

@@ -11,7 +11,8 @@ from astropy.io.fits import Header
 from ..arrays import Flags, Image
 from ..dq import ALL_FLAGS
 from ..errors import InputError
-from .structure import Hdu, scan, text_of
+from .checksums import check_checksums
+from .structure import Hdu, check_regular_file, read_exactly, scan, text_of
 
 SELECTORS = ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")
 # How FITS stores pixels, by BITPIX.
@@ -48,11 +49,14 @@ class Exposure:
     Raises
     ------
     InputError
-        If the file or its SCI, ERR or DQ extension cannot be used.
+        If the file or its SCI, ERR or DQ extension cannot be used. Checksums are verified when a
+        with block is entered, before planes are read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_regular_file(path)
+        self._signature = _signature(path)
         self.hdus = scan(path)
         self.primary: Header = self.hdus[0].header
         self.science = self._find_science()
@@ -63,9 +67,9 @@ class Exposure:
             _check_same_shape(hdu, self.shape, path)
         _check_integer(self.dq, path)
         self._stream: BinaryIO | None = None
-        self._signature = _signature(path)
 
     def __enter__(self) -> Self:
+        self.check_checksums()
         self._stream = open(self.path, "rb")
         return self
 
@@ -82,6 +86,10 @@ class Exposure:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def check_checksums(self) -> list[str]:
+        """Refuse a file whose checksums do not hold; give the names of HDUs that have none."""
+        return check_checksums(self.path, self.hdus)
 
     def read_science(self, integration: int) -> Image:
         """Give one plane of SCI, (rows, columns), in the unit of the file."""
@@ -135,9 +143,9 @@ class Exposure:
         return found[0]
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
+def _signature(path: Path) -> tuple[int, ...]:
     status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def check_image(hdu: Hdu, path: Path) -> None:
@@ -190,10 +198,7 @@ def read_plane(stream: BinaryIO, path: Path, hdu: Hdu, index: int) -> Image:
     rows, columns = hdu.shape[-2:]
     dtype = STORED[hdu.header["BITPIX"]]
     size = rows * columns * dtype.itemsize
-    stream.seek(hdu.data_start + index * size)
-    content = stream.read(size)
-    if len(content) < size:
-        raise InputError("the file shrank while it was read", file=path, remedy="run again")
+    content = read_exactly(stream, path, hdu.data_start + index * size, size)
     return np.frombuffer(content, dtype).reshape(rows, columns)
 
 

@@ -7,6 +7,7 @@ from astropy.io.fits import Header
 
 from ..arrays import Image
 from ..errors import InputError
+from .checksums import check_checksums
 from .exposure import check_image, read_plane, scale
 from .structure import Hdu, scan, text_of
 
@@ -16,13 +17,20 @@ DIMENSIONS = 2
 
 def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
     """Give the primary header of a mask file and the size of its image, (rows, columns)."""
-    header, hdu = _find_mask(path)
-    return header, hdu.shape
+    hdus, hdu = _find_mask(path)
+    return hdus[0].header, hdu.shape
+
+
+def check_mask_checksums(path: Path) -> list[str]:
+    """Refuse a mask whose checksums do not hold; give the names of HDUs that have none."""
+    hdus, _ = _find_mask(path)
+    return check_checksums(path, hdus)
 
 
 def read_mask(path: Path) -> Image:
-    """Give the pixels of a mask, (rows, columns) float64."""
-    _, hdu = _find_mask(path)
+    """Give the pixels of a mask, (rows, columns) float64, whose checksums hold."""
+    hdus, hdu = _find_mask(path)
+    check_checksums(path, hdus)
     with open(path, "rb") as stream:
         return scale(read_plane(stream, path, hdu, 0), hdu.header)
 
@@ -36,8 +44,8 @@ def check_reference_type(header: Header, path: Path) -> None:
         )
 
 
-def _find_mask(path: Path) -> tuple[Header, Hdu]:
-    """Give the primary header and the one image of a mask file."""
+def _find_mask(path: Path) -> tuple[list[Hdu], Hdu]:
+    """Give all HDUs of a mask file, and the one that is its image."""
     hdus = scan(path)
     found = [hdu for hdu in hdus if hdu.name == "SCI"]
     subject = f"{path}[SCI]"
@@ -54,4 +62,4 @@ def _find_mask(path: Path) -> tuple[Header, Hdu]:
         raise InputError(
             "holds integers", file=subject, keyword="BITPIX", value=bitpix, remedy=remedy
         )
-    return hdus[0].header, found[0]
+    return hdus, found[0]

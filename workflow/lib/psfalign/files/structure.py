@@ -105,6 +105,15 @@ def check_regular_file(path: Path) -> None:
         raise InputError("no permission to read it", file=path, remedy="change its mode")
 
 
+def read_exactly(stream: BinaryIO, path: Path, start: int, size: int) -> bytes:
+    """Read a part of a file that `scan` found there."""
+    stream.seek(start)
+    content = stream.read(size)
+    if len(content) < size:
+        raise InputError("the file shrank while it was read", file=path, remedy="run again")
+    return content
+
+
 def _scan_stream(stream: BinaryIO, path: Path, size: int) -> list[Hdu]:
     _check_start(stream.read(BLOCK), path, size)
     hdus: list[Hdu] = []

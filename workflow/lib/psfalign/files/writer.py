@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
+from .checksums import add
 from .structure import BLOCK, CARD, Hdu
 
 COPY_CHUNK = 1 << 22  # bytes
@@ -121,11 +122,11 @@ def checksummed(header: Header, words: int) -> bytes:
         Sum of the data, taken as big-endian 32-bit words; it need not be folded.
     """
     header = header.copy()
-    datasum = _fold(words)
+    datasum = add(words)
     header.set("CHECKSUM", "0" * 16, "HDU checksum")
     header.set("DATASUM", str(datasum), "data unit checksum")
     text = header.tostring().encode("ascii")
-    total = _fold(int(np.frombuffer(text, ">u4").sum(dtype=np.uint64)) + datasum)
+    total = add(int(np.frombuffer(text, ">u4").sum(dtype=np.uint64)), datasum)
     header["CHECKSUM"] = encode_checksum(~total & 0xFFFFFFFF)
     return header.tostring().encode("ascii")
 
@@ -149,13 +150,6 @@ def encode_checksum(value: int) -> str:
         columns.append(codes)
     letters = "".join(chr(columns[byte][i]) for i in range(4) for byte in range(4))
     return letters[-1] + letters[:-1]
-
-
-def _fold(words: int) -> int:
-    """Add with end-around carry, as the ones' complement sum of FITS does."""
-    while words >> 32:
-        words = (words & 0xFFFFFFFF) + (words >> 32)
-    return words
 
 
 def _image_header(template: Header, shape: tuple[int, ...], dtype: Any) -> Header:

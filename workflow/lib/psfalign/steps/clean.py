@@ -95,7 +95,7 @@ def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter
         for hdu in exposure.hdus:
             if hdu.start == 0:
                 source.seek(hdu.data_start)
-                writer.add(_primary(hdu.header, exposure.path), source.read(hdu.data_size))
+                writer.add(_primary(hdu.header, exposure), source.read(hdu.data_size))
             elif hdu is exposure.science:
                 kind = np.float64 if hdu.header["BITPIX"] == DOUBLE else np.float32
                 images["SCI"] = writer.add_image(_with_counts(hdu.header), exposure.shape, kind)
@@ -109,10 +109,13 @@ def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter
     return images["SCI"], images["DQ"]
 
 
-def _primary(header: Header, source: Path) -> Header:
+def _primary(header: Header, exposure: Exposure) -> Header:
     primary = header.copy()
-    set_text(primary, "RAWFILE", source.name, "file that was cleaned")
-    set_text(primary, "RAWSHA", sha256(source), "its SHA-256")
+    unprotected = exposure.check_checksums()
+    checked = f"none in {', '.join(unprotected)}" if unprotected else "verified"
+    set_text(primary, "RAWFILE", exposure.path.name, "file that was cleaned")
+    set_text(primary, "RAWSHA", sha256(exposure.path), "its SHA-256")
+    set_text(primary, "RAWCHECK", checked, "its FITS checksums")
     set_text(primary, "CLEANVER", f"psfalign {__version__}", "software that cleaned it")
     return primary
 
