@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulate import noise, read_only, scene, shifted, transmission
 
-from psfalign.closure import closure
+from psfalign.closure import close
 from psfalign.fit import PairFit, Status, fit_shifts
 from psfalign.frames import Frame
 
@@ -51,9 +51,11 @@ def test_closure_of_consistent_shifts_is_zero(
     dx, dy = (p[n:] - p[:n, None] for p in positions)
     usable = np.array(data.draw(st.lists(st.booleans(), min_size=n * k, max_size=n * k)))
     usable = usable.reshape(n, k)
-    residual = closure(np.where(usable, dx, np.nan), dy, usable)
+    found = close(np.where(usable, dx, np.nan), dy, np.full((n, k), 0.01), usable)
+    residual = found.residual
     # A pair is contradicted by nothing where it is the only one of its row or column.
     alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
     np.testing.assert_array_equal(np.isnan(residual), ~usable | alone)
     # Rounding of positions of a few pixels.
     np.testing.assert_allclose(residual[usable & ~alone], 0, rtol=0, atol=1e-11)
+    assert not found.suspicious.any()

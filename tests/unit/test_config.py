@@ -41,6 +41,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
             "method": "spectral",
             "max_shift": 5,
             "weighting": "mask",
+            "shifts": "pairwise",
             "errors": "variance",
             "on_failed_fit": "flag",
         },

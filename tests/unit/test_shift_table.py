@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,34 @@ def test_rows_are_ordered_by_integration_then_psf() -> None:
     assert list(made.columns) == list(COLUMNS)
 
 
+def one_wrong_pair() -> list[list[PairFit]]:
+    """Shifts of positions, but for one that is two pixels off."""
+    rows = [
+        [PairFit(dx=k - 0.5 * i, dy=0.1 * k, sigma_dx=0.01, sigma_dy=0.01) for k in range(6)]
+        for i in range(5)
+    ]
+    rows[3][4] = replace(rows[3][4], dy=2.4)
+    return rows
+
+
+def test_pair_that_contradicts_the_others_is_suspicious() -> None:
+    made = ShiftTable.of(one_wrong_pair(), META)
+    expected = (made.columns["integration"] == 3) & (made.columns["psf"] == 4)
+    np.testing.assert_array_equal(made.columns["suspicious"], expected)
+    assert made.n_suspicious == 1
+    assert made.n_failed == 0
+    assert made.columns["dy"][expected] == 2.4
+    assert made.columns["closure"][expected] == pytest.approx(2.0, abs=1e-12)
+
+
+def test_joint_shifts_are_those_that_all_pairs_imply() -> None:
+    made = ShiftTable.of(one_wrong_pair(), META, shifts="joint")
+    i, k = made.columns["integration"], made.columns["psf"]
+    np.testing.assert_allclose(made.columns["dx"], k - 0.5 * i, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(made.columns["dy"], 0.1 * k, rtol=0, atol=1e-12)
+    assert made.n_suspicious == 1
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     made = table()
     made.write(tmp_path / "s.ecsv")
@@ -66,7 +95,10 @@ def test_astropy_reads_it_with_units_types_and_meta(tmp_path: Path) -> None:
     for name, (dtype, unit, description) in COLUMNS.items():
         assert str(read[name].unit or "") == unit
         assert read[name].description == description
-        assert read[name].dtype.kind == {"int64": "i", "float64": "f", "string": "U"}[dtype]
+        assert (
+            read[name].dtype.kind
+            == {"int64": "i", "float64": "f", "string": "U", "bool": "b"}[dtype]
+        )
     assert_same({name: read[name] for name in COLUMNS}, made.columns)
     assert dict(read.meta) == META
 

@@ -45,7 +45,8 @@ CLEANING = {
     "bad_bits": parse_bad_bits(ALIGN["bad_bits"]),
 }
 FITTING = {
-    name: ALIGN[name] for name in ("method", "max_shift", "weighting", "align_to", "on_failed_fit")
+    "options": {name: ALIGN[name] for name in ("method", "max_shift", "weighting")},
+    **{name: ALIGN[name] for name in ("align_to", "shifts", "on_failed_fit")},
 }
 
 OUTPUT = str(Path(SETTINGS["output_dir"]))

@@ -15,16 +15,15 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Fit all psf images to all integrations of an exposure."""
-    settings = job.params.job["settings"]
+    settings = dict(job.params.job["settings"])
     table = fit_exposure(
         Path(job.input.science),
         Path(job.input.psfs),
         Path(job.input.psfmask),
         Path(job.output[0]),
-        options=FitOptions(settings["method"], settings["max_shift"], settings["weighting"]),
-        align_to=settings["align_to"],
-        on_failed_fit=settings["on_failed_fit"],
+        options=FitOptions(**settings.pop("options")),
         threads=job.threads,
+        **settings,
     )
     print(f"{len(table)} pairs, {table.n_failed} failed", file=sys.stderr)
 

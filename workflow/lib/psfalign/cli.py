@@ -17,6 +17,7 @@ CHOICES = {
     "weighting": ("mask", "mask+dq", "inverse_variance"),
     "align_to": ("each", "first", "mean"),
     "errors": ("variance", "fourier"),
+    "shifts": ("pairwise", "joint"),
     "on_failed_fit": ("flag", "stop"),
 }
 
@@ -157,7 +158,7 @@ def _cleaning(command: argparse.ArgumentParser) -> None:
 def _fitting(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-shift", type=int, default=10, help="pixels, default 10")
     command.add_argument("--threads", type=int, default=1)
-    _choice(command, "method", "weighting", "align_to", "on_failed_fit")
+    _choice(command, "method", "weighting", "align_to", "shifts", "on_failed_fit")
 
 
 def _at_least(least: int, number: int, option: str) -> int:
@@ -237,6 +238,7 @@ def _fit(options: argparse.Namespace) -> None:
         options.output,
         options=FitOptions(options.method, max_shift, options.weighting),
         align_to=options.align_to,
+        shifts=options.shifts,
         on_failed_fit=options.on_failed_fit,
         threads=_at_least(1, options.threads, "--threads"),
     )

@@ -1,45 +1,95 @@
 """How well the shifts of all pairs agree with one position for each image."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Bools
 
+Floats = NDArray[np.float64]
+"""One number for each pair, (integrations, psfs)."""
 
-def closure(dx: NDArray[np.float64], dy: NDArray[np.float64], usable: Bools) -> NDArray[np.float64]:
+SUSPICIOUS = 5.0  # sigma
+NEGLIGIBLE = 2e-4  # pixels, the least sigma: closer than a thousandth of a pixel nothing is wrong
+RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # of a length whose two components have unit sigma
+N_REWEIGHTINGS = 20  # beyond one sigma by the inverse distance, which settles in a few
+
+
+@dataclass(frozen=True)
+class Closure:
     """
-    Give each pair's distance from the shift that the positions of its images imply.
+    What the positions of all images imply for each pair, all (integrations, psfs).
+
+    Attributes
+    ----------
+    dx, dy
+        The shift that the pairs together imply, pixels; NaN for pairs that are not usable.
+    residual
+        Distance of a pair's own shift from it, pixels; NaN also where nothing can contradict it:
+        the only usable pair of its integration or psf.
+    suspicious : bool
+        Pairs that contradict the majority by more than five sigma, and are left out of what is
+        implied.
+    """
+
+    dx: Floats
+    dy: Floats
+    residual: Floats
+    suspicious: Bools
+
+
+def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
+    """
+    Find the positions that agree best with the shifts of all pairs.
 
     A shift is psf position minus science position, d_ik = t_k - u_i. The positions t, u that
-    fit all usable pairs best leave a residual in each, which is noise where all fits are right
-    and stands out where one is not.
+    fit all pairs best, weighted by 1 / sigma², leave a residual in each, which is noise where all
+    fits are right and stands out where one is not.
 
     Parameters
     ----------
     dx, dy : (integrations, psfs) float64
         Fitted shifts in pixels.
+    sigma : (integrations, psfs) float64
+        Standard uncertainty of a shift along one axis, pixels.
     usable : (integrations, psfs) bool
         The pairs that may be used.
-
-    Returns
-    -------
-    (integrations, psfs) float64
-        Length of the residual in pixels; NaN for pairs that are not usable, or the only usable
-        one of their integration or psf, so that nothing can contradict them.
     """
     alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
-    residual = np.full(dx.shape, np.nan)
-    lengths = np.hypot(_residual(dx, usable), _residual(dy, usable))
-    residual[usable & ~alone] = lengths[usable & ~alone]
-    return residual
+    suspicious = _find_suspicious(dx, dy, sigma, usable) & ~alone
+    trusted = usable & ~suspicious
+    weight = np.where(trusted, 1 / np.maximum(sigma, NEGLIGIBLE) ** 2, 0.0)
+    known = (trusted.sum(axis=1) > 0)[:, None] & (trusted.sum(axis=0) > 0) & usable
+    implied_dx, implied_dy = (np.where(known, _implied(d, weight), np.nan) for d in (dx, dy))
+    residual = np.where(alone, np.nan, np.hypot(dx - implied_dx, dy - implied_dy))
+    return Closure(implied_dx, implied_dy, residual, suspicious)
 
 
-def _residual(shift: NDArray[np.float64], usable: Bools) -> NDArray[np.float64]:
-    """Solve the normal equations of d_ik = t_k - u_i; their one null direction drops out."""
-    ones = usable.astype(float)
-    known = np.where(usable, shift, 0.0)
-    normal = np.block([[np.diag(ones.sum(axis=1)), -ones], [-ones.T, np.diag(ones.sum(axis=0))]])
-    moments = np.concatenate([-known.sum(axis=1), known.sum(axis=0)])
-    positions = np.linalg.lstsq(normal, moments, rcond=None)[0]
-    science, psf = np.split(positions, [len(shift)])
-    return known - (psf - science[:, None])
+def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Bools:
+    """Compare with Huber's estimate, which a few wrong pairs do not move."""
+    if not usable.any():
+        return usable
+    sigma, length = np.maximum(sigma, NEGLIGIBLE), np.zeros(dx.shape)
+    for _ in range(N_REWEIGHTINGS):
+        weight = np.where(usable, 1 / (sigma * np.maximum(length, sigma)), 0.0)
+        length = np.hypot(dx - _implied(dx, weight), dy - _implied(dy, weight))
+    scatter = np.median(length[usable]) / RAYLEIGH_MEDIAN
+    return usable & (length > SUSPICIOUS * np.maximum(sigma, scatter))
+
+
+def _implied(shift: Floats, weight: Floats) -> Floats:
+    """
+    Solve the normal equations of d_ik = t_k - u_i for t_k - u_i.
+
+    The u are eliminated, so that the system is as small as the number of psfs; its null direction,
+    all positions together, drops out of the differences.
+    """
+    known = np.where(weight > 0, shift, 0.0)
+    total = weight.sum(axis=1)
+    share = weight / np.where(total > 0, total, 1.0)[:, None]
+    normal = np.diag(weight.sum(axis=0)) - weight.T @ share
+    moments = np.sum(weight * (known - np.sum(share * known, axis=1)[:, None]), axis=0)
+    psf = np.linalg.lstsq(normal, moments, rcond=None)[0]
+    science = np.sum(share * (psf - known), axis=1)
+    return np.asarray(psf - science[:, None])

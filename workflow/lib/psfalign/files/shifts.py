@@ -11,7 +11,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from ..closure import closure
+from ..arrays import Shifts
+from ..closure import close
 from ..errors import InputError
 from ..fit.result import PairFit, Status
 from ..publish import publish_bytes
@@ -31,8 +32,10 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "n_pixels": ("int64", "", "pixels with weight"),
     "n_iterations": ("int64", "", "evaluations of the fit"),
     "closure": ("float64", "pix", "distance from the shift that all pairs imply"),
+    "suspicious": ("bool", "", "closure beyond five sigma"),
     "status": ("string", "", "ok, or why the fit may not be used"),
 }
+TRUTH = {"True": True, "False": False}
 TEXT_WIDTH = 16  # characters of the status column in FITS
 
 
@@ -53,18 +56,22 @@ class ShiftTable:
     meta: dict[str, Any]
 
     @classmethod
-    def of(cls, fits_: list[list[PairFit]], meta: dict[str, Any]) -> "ShiftTable":
-        """Collect the fits of all integrations, and add their closure."""
+    def of(
+        cls, fits_: list[list[PairFit]], meta: dict[str, Any], *, shifts: Shifts = "pairwise"
+    ) -> "ShiftTable":
+        """
+        Collect the fits of all integrations, and add their closure.
+
+        With ``joint`` shifts, dx and dy are those that all pairs together imply; their
+        uncertainties remain those of the pair alone.
+        """
         n_integrations, n_psfs = len(fits_), len(fits_[0]) if fits_ else 0
         flat = [fit for row in fits_ for fit in row]
-        fields = [name for name in COLUMNS if name not in ("integration", "psf", "closure")]
+        fields = [name for name in COLUMNS if name in PairFit.__dataclass_fields__]
         columns = {name: np.array([getattr(fit, name) for fit in flat]) for name in fields}
-        shape = n_integrations, n_psfs
-        usable = columns["status"].reshape(shape) == Status.OK
-        residual = closure(columns["dx"].reshape(shape), columns["dy"].reshape(shape), usable)
         columns["integration"] = np.repeat(np.arange(n_integrations), n_psfs)
         columns["psf"] = np.tile(np.arange(n_psfs), n_integrations)
-        columns["closure"] = residual.ravel()
+        _add_closure(columns, (n_integrations, n_psfs), shifts)
         return cls({name: columns[name] for name in COLUMNS}, meta)
 
     def __len__(self) -> int:
@@ -73,7 +80,16 @@ class ShiftTable:
     @property
     def n_failed(self) -> int:
         """How many fits may not be used."""
-        return int(np.count_nonzero(self.columns["status"] != Status.OK))
+        return len(self) - self.count(Status.OK)
+
+    def count(self, status: Status) -> int:
+        """Give the number of pairs of a status."""
+        return int(np.count_nonzero(self.columns["status"] == status))
+
+    @property
+    def n_suspicious(self) -> int:
+        """How many fits that may be used contradict the others."""
+        return int(np.count_nonzero(self.columns["suspicious"]))
 
     def count_failures(self) -> dict[str, int]:
         """Count the fits that may not be used by status."""
@@ -99,7 +115,7 @@ class ShiftTable:
             meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
             rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
             columns = {
-                name: np.array([row[name] for row in rows], dtype=_numpy_type(dtype))
+                name: _parse([row[name] for row in rows], dtype)
                 for name, (dtype, _, _) in COLUMNS.items()
             }
         except (StopIteration, KeyError, ValueError, TypeError) as error:
@@ -109,11 +125,14 @@ class ShiftTable:
 
     def to_fits(self) -> tuple[fits.Header, bytes]:
         """Give the header and the bytes of a binary table extension SHIFTS."""
-        dtype = [(name, _fits_type(kind)) for name, (kind, _, _) in COLUMNS.items()]
-        rows = np.zeros(len(self), dtype=dtype)
-        for name in COLUMNS:
-            rows[name] = self.columns[name]
-        header = fits.BinTableHDU(rows, name="SHIFTS").header
+        kinds = {name: _fits_type(kind) for name, (kind, _, _) in COLUMNS.items()}
+        header = fits.BinTableHDU(np.zeros(len(self), dtype=[*kinds.items()]), name="SHIFTS").header
+        # FITS writes logical values as letters.
+        stored = [(name, "S1" if kind == "?" else kind) for name, kind in kinds.items()]
+        rows = np.zeros(len(self), dtype=stored)
+        for name, kind in kinds.items():
+            column = self.columns[name]
+            rows[name] = np.where(column, b"T", b"F") if kind == "?" else column
         for index, (_, unit, description) in enumerate(COLUMNS.values(), start=1):
             header.comments[f"TTYPE{index}"] = description
             if unit:
@@ -122,6 +141,19 @@ class ShiftTable:
 
 
 META = "# meta: "
+
+
+def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shifts: Shifts) -> None:
+    dx, dy, sigma_dx, sigma_dy = (
+        columns[name].reshape(shape) for name in ("dx", "dy", "sigma_dx", "sigma_dy")
+    )
+    usable = columns["status"].reshape(shape) == Status.OK
+    closed = close(dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2), usable)
+    columns["closure"], columns["suspicious"] = closed.residual.ravel(), closed.suspicious.ravel()
+    if shifts == "joint":
+        known = np.isfinite(closed.dx)
+        columns["dx"] = np.where(known, closed.dx, dx).ravel()
+        columns["dy"] = np.where(known, closed.dy, dy).ravel()
 
 
 def _ecsv_header(meta: dict[str, Any]) -> list[str]:
@@ -133,9 +165,13 @@ def _ecsv_header(meta: dict[str, Any]) -> list[str]:
     return [*lines, META.removeprefix("# ") + json.dumps(meta), "schema: astropy-2.0"]
 
 
-def _numpy_type(dtype: str) -> str:
-    return "str" if dtype == "string" else dtype
+def _parse(words: list[str], dtype: str) -> NDArray[Any]:
+    if dtype == "bool":
+        return np.array([TRUTH[word] for word in words], dtype=bool)
+    return np.array(words, dtype="str" if dtype == "string" else dtype)
 
 
 def _fits_type(dtype: str) -> str:
-    return f"S{TEXT_WIDTH}" if dtype == "string" else f">{np.dtype(dtype).str[1:]}"
+    if dtype == "string":
+        return f"S{TEXT_WIDTH}"
+    return "?" if dtype == "bool" else f">{np.dtype(dtype).str[1:]}"

@@ -30,8 +30,18 @@ PROVENANCE = {
     "MASKSHA": ("psfmask_sha256", "SHA-256 of the mask"),
     "MASKCONV": ("convention", "what 1 means in the mask: weight or exclude"),
     "ALIGNTO": ("align_to", "each integration, the first, or their mean"),
+    "SHIFTSOL": ("shifts", "shifts of single pairs, or joint ones"),
     "FITMETH": ("method", "how shifts were fitted"),
     "WEIGHTNG": ("weighting", "what weighted the residuals"),
+}
+
+# Keyword that counts the pairs of a status
+FAILURES = {
+    Status.NO_CONVERGENCE: "NNOCONV",
+    Status.OUT_OF_RANGE: "NOUTRNG",
+    Status.NEGATIVE_FLUX: "NNEGFLUX",
+    Status.BAD_SCIENCE: "NBADSCI",
+    Status.BAD_PSF: "NBADPSF",
 }
 
 
@@ -161,6 +171,9 @@ def _primary(
     header["MAXSHIFT"] = (table.meta["max_shift"], "[pix] largest shift that was searched for")
     header["NPAIRS"] = (len(table), "pairs of integration and psf")
     header["NFAILED"] = (table.n_failed, "of them, those whose fit failed")
+    for status, keyword in FAILURES.items():
+        header[keyword] = (table.count(status), f"of them, {status}")
+    header["NSUSPECT"] = (table.n_suspicious, "pairs that contradict the others")
     return header
 
 

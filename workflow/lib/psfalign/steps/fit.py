@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import __version__
 from ..agreement import Party, check_agreement
-from ..arrays import AlignTo
+from ..arrays import AlignTo, Shifts
 from ..catalogue import read_selectors
 from ..errors import FitError
 from ..files.clean import read_frames
@@ -29,6 +29,7 @@ def fit_exposure(
     *,
     options: FitOptions | None = None,
     align_to: AlignTo = "each",
+    shifts: Shifts = "pairwise",
     on_failed_fit: str = "flag",
     threads: int = 1,
 ) -> ShiftTable:
@@ -47,6 +48,8 @@ def fit_exposure(
         How to fit.
     align_to
         ``each`` integration, the ``first``, or their ``mean``, which counts as integration 0.
+    shifts
+        ``pairwise``, each from its own fit, or ``joint``, those that all pairs together imply.
     on_failed_fit
         ``flag`` it in the table, or ``stop``.
     threads
@@ -60,13 +63,13 @@ def fit_exposure(
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
     _check_parties(science, psfs, mask)
-    meta = _meta(science, psfs, mask, options, align_to)
+    meta = {**_meta(science, psfs, mask, options), "align_to": align_to, "shifts": shifts}
     table = ShiftTable.of([], meta)
     if mask.applies:
         frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
         images = list(read_frames(psfs, weighting=options.weighting))
         fits = fit_shifts(frames, images, mask.read_weight(), options=options, threads=threads)
-        table = ShiftTable.of(list(fits), meta)
+        table = ShiftTable.of(list(fits), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
         raise FitError(
             f"{table.n_failed} of {len(table)} fits failed: {table.count_failures()}",
@@ -129,9 +132,7 @@ def _add(one: Frame, other: Frame) -> Frame:
     return Frame(one.image + other.image, replaced, variance)
 
 
-def _meta(
-    science: Path, psfs: Path, mask: ResolvedMask, options: FitOptions, align_to: AlignTo
-) -> dict[str, Any]:
+def _meta(science: Path, psfs: Path, mask: ResolvedMask, options: FitOptions) -> dict[str, Any]:
     """Say where the table comes from."""
     science_header, psf_header = Exposure(science).primary, Exposure(psfs).primary
     return {
@@ -143,6 +144,5 @@ def _meta(
         "psfmask": mask.file_name,
         "psfmask_sha256": mask.sha256,
         "convention": mask.convention,
-        "align_to": align_to,
         **asdict(options),
     }
