@@ -60,7 +60,6 @@ USERS = {
     "campaign.py": set(),
     "cli.py": set(),
     "facts.py": set(),
-    "provenance.py": set(),
     "strict_yaml.py": set(),
 }
 

@@ -7,6 +7,7 @@ rule align_psfs:
         shifts=SHIFTS,
         psfmask=PSFMASK,
         masks=masks_of,
+        association=association_of,
     output:
         PRODUCT,
     log:

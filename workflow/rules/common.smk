@@ -84,7 +84,8 @@ PLACED = {"output_dir": workflow.modifier.path_modifier.replace_prefix(OUTPUT)}
 errors += check_campaign(SETTINGS | PLACED, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
 if not errors:
     for exposure in EXPOSURES.values():
-        digests(exposure.science, *exposure.stack.members, *MASKS[exposure.name])
+        association = [exposure.association] if exposure.association else []
+        digests(exposure.science, *exposure.stack.members, *MASKS[exposure.name], *association)
 FACTS.save()
 if errors:
     refuse(errors)
@@ -140,6 +141,11 @@ def resolve_psfmask_inputs(wildcards):
     }
 
 
+def association_of(wildcards):
+    association = exposure_of(wildcards).association
+    return [raw(association)] if association else []
+
+
 def stack_members(wildcards):
     return [raw(member) for member in stack_of(wildcards).members]
 
@@ -187,8 +193,10 @@ def fit_shifts_job(wildcards):
 
 
 def align_psfs_job(wildcards):
-    settings = {"errors": ALIGN["errors"], "candidate": exposure_of(wildcards).asn_id}
-    return job("align_psfs.py", settings, *MASKS[wildcards.exposure])
+    exposure = exposure_of(wildcards)
+    settings = {"errors": ALIGN["errors"], "candidate": exposure.asn_id}
+    association = [exposure.association] if exposure.association else []
+    return job("align_psfs.py", settings, *MASKS[wildcards.exposure], *association)
 
 
 def plot_exposure_job(wildcards):

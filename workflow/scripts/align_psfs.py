@@ -18,6 +18,7 @@ def main(job: "Snakemake") -> None:
         Path(job.input.shifts),
         Path(job.input.psfmask),
         Path(job.output[0]),
+        association=next(map(Path, job.input.get("association", [])), None),
         threads=job.threads,
         **job.params.job["settings"],
     )

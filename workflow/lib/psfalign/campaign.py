@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class ScienceExposure:
         The mask that was named for it: a path, ``N/A``, or None to choose one.
     origin
         Where in the configuration it stands.
+    association
+        The association file that names it, where there is one.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ScienceExposure:
     stack: Stack
     psfmask: str | None
     origin: str
+    association: Path | None = None
 
 
 def plan_exposures(config: dict[str, Any]) -> list[ScienceExposure]:
@@ -97,9 +100,9 @@ def _from_associations(paths: Iterable[str]) -> Iterator[ScienceExposure]:
         association = read_association(Path(path))
         stack = Stack(association.name, association.psfs, is_stacked=False)
         for science in association.science:
-            yield _exposure(
-                science, association.asn_id, stack, None, f"associations[{index}] {path}"
-            )
+            origin = f"associations[{index}] {path}"
+            exposure = _exposure(science, association.asn_id, stack, None, origin)
+            yield replace(exposure, association=Path(path))
 
 
 def _explicit(entries: Iterable[dict[str, Any]]) -> Iterator[ScienceExposure]:
@@ -162,10 +165,7 @@ def _root(path: Path) -> str:
 def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
     """Let exposures whose psf images are the same use one stack."""
     first: dict[tuple[Path, ...], Stack] = {}
-    return [
-        ScienceExposure(**{**vars(e), "stack": first.setdefault(e.stack.members, e.stack)})
-        for e in exposures
-    ]
+    return [replace(e, stack=first.setdefault(e.stack.members, e.stack)) for e in exposures]
 
 
 def _check_names(exposures: list[ScienceExposure]) -> None:

@@ -72,7 +72,7 @@ def _add_align(commands: Commands) -> None:
         "--psfs", type=Path, nargs="+", required=True, help="a psfstack, or calints to stack"
     )
     command.add_argument("--psfmask", required=True, help="mask file, or N/A")
-    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
+    _candidate(command)
     _cleaning(command)
     _fitting(command)
     _choice(command, "convention", "errors")
@@ -112,7 +112,7 @@ def _add_fit(commands: Commands) -> None:
 def _add_shift(commands: Commands) -> None:
     command = commands.add_parser("align-psfs", help="shift cleaned psfs by a table of shifts")
     _paths(command, "psfs", "shifts", "psfmask", "output")
-    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
+    _candidate(command)
     command.add_argument("--threads", type=int, default=1)
     _choice(command, "errors")
     command.set_defaults(run=_shift)
@@ -148,6 +148,11 @@ def _choice(command: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
         flag, words = f"--{name.replace('_', '-')}", CHOICES[name]
         command.add_argument(flag, choices=words, default=words[0], help=f"default {words[0]}")
+
+
+def _candidate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
+    command.add_argument("--association", type=Path, metavar="FILE", help="its file, to record it")
 
 
 def _cleaning(command: argparse.ArgumentParser) -> None:
@@ -254,6 +259,7 @@ def _shift(options: argparse.Namespace) -> None:
         options.psfmask,
         options.output,
         candidate=options.candidate,
+        association=options.association,
         errors=options.errors,
         threads=_at_least(1, options.threads, "--threads"),
     )

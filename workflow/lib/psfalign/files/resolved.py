@@ -1,18 +1,20 @@
 """The psfmask.json of an exposure: which mask, why, and how it is read."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ..arrays import Image
 from ..errors import InputError
 from ..mask import weigh
 from ..publish import publish_bytes
+from ..records import Record, Records, plain_text
 from .digest import sha256
 from .psfmask import read_mask
 from .structure import check_regular_file
 
 NOT_APPLICABLE = "N/A"
+STEP = "resolve_psfmask"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ResolvedMask:
         Who chose it: ``catalogue``, ``configuration`` or ``crds``.
     notes
         What deserves a look.
+    provenance
+        The records of the step that chose it.
     """
 
     psfmask: str
@@ -52,6 +56,7 @@ class ResolvedMask:
     selectors: dict[str, str] = field(default_factory=dict)
     useafter: str = ""
     notes: list[str] = field(default_factory=list)
+    provenance: Records = field(default_factory=list)
 
     @property
     def applies(self) -> bool:
@@ -70,6 +75,27 @@ class ResolvedMask:
             f"crds://{self.file_name}" if self.applies and self.source == "crds" else self.file_name
         )
 
+    def records(self) -> Records:
+        """Record which mask it is, what its header says, how it is read, and why."""
+        facts = {
+            "file": self.reference_name,
+            "source": self.source,
+            "reason": self.reason,
+            **self.selectors,
+            "USEAFTER": self.useafter,
+            "convention": self.convention,
+            "decided_by": self.decided_by,
+            "share_above_half": "" if self.share_above_half is None else str(self.share_above_half),
+        }
+        told = [(name, text) for name, text in facts.items() if text]
+        told += [("note", note) for note in self.notes]
+        inputs = [Record(STEP, "input", plain_text(self.file_name), self.sha256)]
+        return [
+            *(inputs if self.applies else []),
+            *(Record(STEP, "mask", name, plain_text(text)) for name, text in told),
+            *self.provenance,
+        ]
+
     def write(self, path: Path) -> None:
         """Publish it as JSON."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
@@ -80,7 +106,8 @@ class ResolvedMask:
         """Read what `write` wrote."""
         check_regular_file(path)
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            resolved = cls(**json.loads(path.read_text(encoding="utf-8")))
+            return replace(resolved, provenance=[Record(*entry) for entry in resolved.provenance])
         except (ValueError, TypeError) as error:
             problem = "is not a resolved mask, psfmask.json"
             raise InputError(problem, file=path, remedy="run resolve_psfmask first") from error

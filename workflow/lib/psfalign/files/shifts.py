@@ -16,6 +16,7 @@ from ..closure import close
 from ..errors import InputError
 from ..fit.result import PairFit, Status
 from ..publish import publish_bytes
+from ..records import Record, Records
 from .structure import check_regular_file
 
 # Name: (dtype, unit, description); the order is that of the columns.
@@ -90,6 +91,11 @@ class ShiftTable:
     def n_suspicious(self) -> int:
         """How many fits that may be used contradict the others."""
         return int(np.count_nonzero(self.columns["suspicious"]))
+
+    @property
+    def records(self) -> Records:
+        """The records of the steps that led to the table."""
+        return [Record(*entry) for entry in self.meta.get("provenance", [])]
 
     def count_failures(self) -> dict[str, int]:
         """Count the fits that may not be used by status."""

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
+from ..records import plain_text
 from .checksums import add
 from .structure import BLOCK, CARD, Hdu
 
@@ -174,7 +175,7 @@ def set_text(header: Header, keyword: str, text: str, comment: str = "") -> None
 
     FITS headers are printable ASCII; any other character of a file's name is escaped.
     """
-    text = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+    text = plain_text(text)
     room = CARD - len("KEYWORD = '' / ") - len(text) - len(comment)
     header.set(keyword, text, comment if room >= 0 else "")
 

@@ -11,7 +11,9 @@ from ..align import Movable, Plane, failed_plane
 from ..arrays import Errors
 from ..errors import InputError
 from ..files.clean import read_plane
+from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.provenance import provenance_hdu
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..files.structure import text_of
@@ -20,6 +22,7 @@ from ..fit.result import Status
 from ..fourier import Shift
 from ..parallel import ordered_map
 from ..publish import publishing
+from ..records import Records, find_parameter, record_step, summarise_code
 
 # Keyword of the product: (entry of the table's meta, comment)
 PROVENANCE = {
@@ -34,6 +37,11 @@ PROVENANCE = {
     "FITMETH": ("method", "how shifts were fitted"),
     "WEIGHTNG": ("weighting", "what weighted the residuals"),
 }
+CLEANING = {
+    "BOXLEN": ("median_box_length", "[pix] box whose median replaced a bad pixel"),
+    "BADBITS": ("bad_bits", "DQ flags that made a pixel bad"),
+}
+STEP = "align_psfs"
 
 # Keyword that counts the pairs of a status
 FAILURES = {
@@ -52,6 +60,7 @@ def align_exposure(
     output: Path,
     *,
     candidate: str = "",
+    association: Path | None = None,
     errors: Errors = "variance",
     threads: int = 1,
 ) -> None:
@@ -72,17 +81,23 @@ def align_exposure(
         the first of them where the psfs were aligned to one image only.
     candidate
         Association candidate, for the header.
+    association
+        The association file that names the exposure, where there is one.
     errors
         ``variance`` or ``fourier``, see `psfalign.align`.
     threads
         How many planes to shift at a time; the bytes do not depend on it.
     """
     table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
+    settings = {"candidate": candidate, "errors": errors}
+    records = [*table.records, *_record(association, settings)]
     with Exposure(psfs) as exposure, publishing(output) as stream:
         _check_rows(table, mask, exposure, shifts)
         writer = FitsWriter(stream)
         shape = _product_shape(table, mask, exposure)
-        writer.add(_primary(exposure, table, mask, output, candidate, errors))
+        primary = _primary(exposure, table, mask, output, candidate, errors)
+        _summarise(primary, records, association)
+        writer.add(primary)
         science = writer.add_image(_extension(exposure, "SCI"), shape, np.float32)
         error = writer.add_image(_extension(exposure, "ERR"), shape, np.float32)
         dq = writer.add_image(_extension(exposure, "DQ"), shape, np.uint32)
@@ -93,11 +108,28 @@ def align_exposure(
                 Header([("EXTNAME", "WEIGHT", "weight of the fit")]), weight.shape, np.float32
             ).write(0, weight)
         _copy_origins(exposure, writer)
+        writer.add(*provenance_hdu(records))
         for index, plane in enumerate(_planes(exposure, table, mask, errors, threads)):
             science.write(index, plane.image)
             error.write(index, plane.error)
             dq.write(index, plane.dq)
         writer.finish()
+
+
+def _record(association: Path | None, settings: dict[str, str]) -> Records:
+    inputs = [] if association is None else [(association.name, sha256(association))]
+    return record_step(STEP, __file__, inputs=inputs, parameters=settings)
+
+
+def _summarise(header: Header, records: Records, association: Path | None) -> None:
+    """Put into the header what people look for first; the table PROVENANCE holds all of it."""
+    for keyword, (name, comment) in CLEANING.items():
+        value = find_parameter(records, "clean_psfs", name)
+        if value is not None:
+            header[keyword] = (value, comment)
+    set_text(header, "CODESHA", summarise_code(records), "SHA-256 of its code")
+    if association is not None:
+        set_text(header, "ASNTABLE", association.name, "Name of the association")
 
 
 def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:

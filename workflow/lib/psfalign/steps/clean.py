@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io.fits import Header
@@ -12,9 +13,11 @@ from ..clean import CleanImage, check_box, clean_image
 from ..dq import DO_NOT_USE, FLUX_ESTIMATED
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.provenance import is_provenance, provenance_hdu, read_records
 from ..files.structure import text_of
 from ..files.writer import FitsWriter, ImageWriter, set_text
 from ..publish import publishing
+from ..records import record_step
 
 COUNTS = {
     "NREPLACE": "bad pixels whose value was replaced",
@@ -22,6 +25,7 @@ COUNTS = {
     "NZEROED": "of them, those set to 0 off the science area",
 }
 DOUBLE = -64  # BITPIX
+STEP = "clean"
 
 
 @dataclass
@@ -47,7 +51,8 @@ def clean_exposure(
 
     The output has the HDUs of the source. SCI holds the cleaned images, and DQ marks each
     replaced pixel as FLUX_ESTIMATED besides the flags that it had, or as DO_NOT_USE where the
-    integration held no good pixel and it stays NaN; everything else is copied.
+    integration held no good pixel and it stays NaN; everything else is copied. The table
+    PROVENANCE follows, with the records of the source if it has some.
 
     Parameters
     ----------
@@ -61,18 +66,19 @@ def clean_exposure(
     with Exposure(source) as exposure, publishing(output) as stream:
         check_box(median_box_length, exposure.shape[1:])
         writer = FitsWriter(stream)
-        science, dq = _copy_structure(exposure, writer)
+        digest = sha256(source)
+        science, dq = _copy_structure(exposure, writer, digest)
         counts = CleaningCounts()
-        instrument = text_of(exposure.primary, "INSTRUME").upper()
+        settings: dict[str, Any] = {
+            "median_box_length": median_box_length,
+            "bad_bits": bad_bits,
+            "zero_non_science": text_of(exposure.primary, "INSTRUME").upper() == "MIRI",
+        }
+        made = record_step(STEP, __file__, inputs=[(source.name, digest)], parameters=settings)
+        writer.add(*provenance_hdu([*read_records(source, exposure.hdus), *made]))
         for i in range(len(exposure)):
             flags = exposure.read_dq(i)
-            cleaned = clean_image(
-                exposure.read_science(i),
-                flags,
-                bad_bits=bad_bits,
-                median_box_length=median_box_length,
-                zero_non_science=instrument == "MIRI",
-            )
+            cleaned = clean_image(exposure.read_science(i), flags, **settings)
             counts.add(cleaned)
             science.write(i, cleaned.image)
             dq.write(i, _flag(cleaned, flags))
@@ -88,20 +94,23 @@ def _flag(cleaned: CleanImage, flags: Flags) -> Flags:
     return np.where(cleaned.replaced, flags | flag, flags)
 
 
-def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter, ImageWriter]:
+def _copy_structure(
+    exposure: Exposure, writer: FitsWriter, digest: str
+) -> tuple[ImageWriter, ImageWriter]:
     """Copy all HDUs but SCI and DQ, whose space is reserved at their places; add DQ if missing."""
     images: dict[str, ImageWriter] = {}
     with open(exposure.path, "rb") as source:
         for hdu in exposure.hdus:
             if hdu.start == 0:
                 source.seek(hdu.data_start)
-                writer.add(_primary(hdu.header, exposure), source.read(hdu.data_size))
+                primary = _primary(hdu.header, exposure, digest)
+                writer.add(primary, source.read(hdu.data_size))
             elif hdu is exposure.science:
                 kind = np.float64 if hdu.header["BITPIX"] == DOUBLE else np.float32
                 images["SCI"] = writer.add_image(_with_counts(hdu.header), exposure.shape, kind)
             elif hdu is exposure.dq:
                 images["DQ"] = writer.add_image(hdu.header, exposure.shape, np.uint32)
-            else:
+            elif not is_provenance(hdu):
                 writer.copy(source, hdu)
     if "DQ" not in images:
         header = Header([("EXTNAME", "DQ", "extension name")])
@@ -109,12 +118,12 @@ def _copy_structure(exposure: Exposure, writer: FitsWriter) -> tuple[ImageWriter
     return images["SCI"], images["DQ"]
 
 
-def _primary(header: Header, exposure: Exposure) -> Header:
+def _primary(header: Header, exposure: Exposure, digest: str) -> Header:
     primary = header.copy()
     unprotected = exposure.check_checksums()
     checked = f"none in {', '.join(unprotected)}" if unprotected else "verified"
     set_text(primary, "RAWFILE", exposure.path.name, "file that was cleaned")
-    set_text(primary, "RAWSHA", sha256(exposure.path), "its SHA-256")
+    set_text(primary, "RAWSHA", digest, "its SHA-256")
     set_text(primary, "RAWCHECK", checked, "its FITS checksums")
     set_text(primary, "CLEANVER", f"psfalign {__version__}", "software that cleaned it")
     return primary

@@ -14,11 +14,16 @@ from ..catalogue import read_selectors
 from ..errors import FitError
 from ..files.clean import read_frames
 from ..files.exposure import Exposure
+from ..files.provenance import read_records
 from ..files.psfmask import read_mask_header
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
 from ..frames import Frame
+from ..records import Records, record_step, renamed
+from .clean import STEP as CLEAN
+
+STEP = "fit_shifts"
 
 
 def fit_exposure(
@@ -63,7 +68,13 @@ def fit_exposure(
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
     _check_parties(science, psfs, mask)
-    meta = {**_meta(science, psfs, mask, options), "align_to": align_to, "shifts": shifts}
+    settings = {
+        **asdict(options),
+        "align_to": align_to,
+        "shifts": shifts,
+        "on_failed_fit": on_failed_fit,
+    }
+    meta = _meta(science, psfs, mask, settings)
     table = ShiftTable.of([], meta)
     if mask.applies:
         frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
@@ -132,9 +143,12 @@ def _add(one: Frame, other: Frame) -> Frame:
     return Frame(one.image + other.image, replaced, variance)
 
 
-def _meta(science: Path, psfs: Path, mask: ResolvedMask, options: FitOptions) -> dict[str, Any]:
+def _meta(
+    science: Path, psfs: Path, mask: ResolvedMask, settings: dict[str, Any]
+) -> dict[str, Any]:
     """Say where the table comes from."""
-    science_header, psf_header = Exposure(science).primary, Exposure(psfs).primary
+    exposures = Exposure(science), Exposure(psfs)
+    science_header, psf_header = (exposure.primary for exposure in exposures)
     return {
         "psfalign": __version__,
         "science": str(science_header.get("RAWFILE", science.name)),
@@ -144,5 +158,15 @@ def _meta(science: Path, psfs: Path, mask: ResolvedMask, options: FitOptions) ->
         "psfmask": mask.file_name,
         "psfmask_sha256": mask.sha256,
         "convention": mask.convention,
-        **asdict(options),
+        **settings,
+        "provenance": _records(*exposures, mask) + record_step(STEP, __file__, parameters=settings),
     }
+
+
+def _records(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Records:
+    """Collect the records of the steps before."""
+    return [
+        *mask.records(),
+        *renamed(read_records(science.path, science.hdus), CLEAN, "clean_science"),
+        *renamed(read_records(psfs.path, psfs.hdus), CLEAN, "clean_psfs"),
+    ]

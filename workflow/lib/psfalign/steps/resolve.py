@@ -1,6 +1,7 @@
 """resolve_psfmask: which mask serves a science exposure, and how it is read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from astropy.io.fits import Header
@@ -18,9 +19,10 @@ from ..errors import MaskError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.psfmask import REQUIRED, check_reference_type, read_mask, read_mask_header
-from ..files.resolved import NOT_APPLICABLE, ResolvedMask
+from ..files.resolved import NOT_APPLICABLE, STEP, ResolvedMask
 from ..files.structure import text_of
 from ..mask import Weight, weigh
+from ..records import record_step
 
 
 def resolve_psfmask(
@@ -62,6 +64,8 @@ def resolve_psfmask(
     else:
         exposure = Exposure(science)
         resolved = _resolve(exposure, candidates, psfmask, convention, crds)
+    records = record_step(STEP, __file__, parameters={"convention": convention})
+    resolved = replace(resolved, provenance=records)
     resolved.write(output)
     return resolved
 

@@ -13,8 +13,10 @@ from ..catalogue import read_selectors
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.provenance import provenance_hdu
 from ..files.writer import FitsWriter, set_text, without_data
 from ..publish import publishing
+from ..records import plain_text, record_step
 
 NAME_WIDTH = 80  # characters of a file name in PSFORIG
 
@@ -24,7 +26,7 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
     Concatenate SCI, ERR and DQ of psf exposures along the integrations, in their order.
 
     The header is that of the first, with NINTS corrected; the table PSFORIG tells which file
-    and integration each plane came from.
+    and integration each plane came from, and PROVENANCE what made the file.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
     output
         The psfstack to write.
     """
-    _check_different(members)
+    digests = [sha256(member) for member in members]
+    _check_different(members, digests)
     exposures = [Exposure(member) for member in members]
     check_agreement(
         [Party("psf", e.path, e.shape[1:], read_selectors(e.primary)) for e in exposures]
@@ -47,7 +50,9 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
         science = writer.add_image(first.science.header, shape, np.float32)
         error = writer.add_image(_header(first, "ERR"), shape, np.float32)
         dq = writer.add_image(_header(first, "DQ"), shape, np.uint32)
-        writer.add(*_origins(exposures))
+        writer.add(*_origins(exposures, digests))
+        inputs = [(e.path.name, digest) for e, digest in zip(exposures, digests, strict=True)]
+        writer.add(*provenance_hdu(record_step("stack_psfs", __file__, inputs=inputs)))
         plane = 0
         for exposure in exposures:
             with exposure:
@@ -59,11 +64,11 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
         writer.finish()
 
 
-def _check_different(members: Sequence[Path]) -> None:
+def _check_different(members: Sequence[Path], digests: Sequence[str]) -> None:
     """Refuse the same psf twice: KLIP cannot invert the covariance of equal images."""
     first: dict[str, Path] = {}
-    for member in members:
-        other = first.setdefault(sha256(member), member)
+    for member, digest in zip(members, digests, strict=True):
+        other = first.setdefault(digest, member)
         if other is not member:
             problem = f"has the same content as {other}"
             raise InputError(problem, file=member, remedy="list each psf exposure once")
@@ -83,7 +88,7 @@ def _header(exposure: Exposure, name: str) -> Header:
     return hdu.header if hdu is not None else Header([("EXTNAME", name, "extension name")])
 
 
-def _origins(exposures: Sequence[Exposure]) -> tuple[Header, bytes]:
+def _origins(exposures: Sequence[Exposure], digests: Sequence[str]) -> tuple[Header, bytes]:
     """Give the header and bytes of the table PSFORIG."""
     dtype = [
         ("psf", ">i8"),
@@ -91,6 +96,10 @@ def _origins(exposures: Sequence[Exposure]) -> tuple[Header, bytes]:
         ("integration", ">i8"),
         ("sha256", "S64"),
     ]
-    rows = [(e.path.name, i, sha256(e.path)) for e in exposures for i in range(len(e))]
+    rows = [
+        (plain_text(e.path.name), i, digest)
+        for e, digest in zip(exposures, digests, strict=True)
+        for i in range(len(e))
+    ]
     table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=dtype)
     return fits.BinTableHDU(table, name="PSFORIG").header, table.tobytes()

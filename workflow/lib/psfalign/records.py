@@ -1,0 +1,97 @@
+"""Records of provenance: what a step was given, how it was set, and which code ran."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import __version__
+from .provenance import code_digest
+
+COMPUTING = ("numpy", "scipy", "astropy")  # packages that what is written depends on
+
+
+class Record(NamedTuple):
+    """
+    One fact about how a file came to be.
+
+    Attributes
+    ----------
+    step
+        The step of the workflow, such as ``clean_psfs``.
+    kind
+        ``input`` (value: SHA-256 of the file ``name``), ``parameter`` (value: as JSON, with all
+        digits), ``mask``, ``code`` (value: SHA-256 of the sources of the step) or ``software``
+        (value: a version).
+    name, value
+        What it is called, and what it was. Files go by their names without folders: the same
+        files give the same records wherever they lie.
+    """
+
+    step: str
+    kind: str
+    name: str
+    value: str
+
+
+Records = list[Record]
+
+
+def record_step(
+    step: str,
+    module: str,
+    *,
+    inputs: Iterable[tuple[str, str]] = (),
+    parameters: Mapping[str, Any] | None = None,
+) -> Records:
+    """
+    Record a step that runs now.
+
+    Parameters
+    ----------
+    step
+        Its name.
+    module
+        ``__file__`` of the module that does it.
+    inputs
+        Name and SHA-256 of each file from outside.
+    parameters
+        All its settings, as they took effect.
+    """
+    software = {"psfalign": __version__, "python": platform.python_version()}
+    software |= {name: version(name) for name in COMPUTING}
+    return [
+        *(Record(step, "input", plain_text(name), digest) for name, digest in inputs),
+        *(Record(step, "parameter", *entry) for entry in _as_json(parameters or {})),
+        Record(step, "code", "psfalign", code_digest(Path(module).resolve())),
+        *(Record(step, "software", *entry) for entry in software.items()),
+    ]
+
+
+def renamed(records: Iterable[Record], old: str, new: str) -> Records:
+    """Call a step by another name: files are cleaned before it is said what they will serve as."""
+    return [entry._replace(step=new) if entry.step == old else entry for entry in records]
+
+
+def summarise_code(records: Iterable[Record]) -> str:
+    """Give one SHA-256 for the sources of all steps."""
+    lines = [f"{entry.step} {entry.value}\n" for entry in records if entry.kind == "code"]
+    return hashlib.sha256("".join(sorted(set(lines))).encode()).hexdigest()
+
+
+def find_parameter(records: Iterable[Record], step: str, name: str) -> Any:
+    """Give the value of a setting of a step, None where it is not recorded."""
+    found = [e.value for e in records if (e.step, e.kind, e.name) == (step, "parameter", name)]
+    return json.loads(found[-1]) if found else None
+
+
+def plain_text(text: str) -> str:
+    """Write text as the printable ASCII that FITS allows; any other character is escaped."""
+    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+
+
+def _as_json(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return ((name, json.dumps(value)) for name, value in parameters.items())
