@@ -332,3 +332,20 @@ def test_item_36_other_extensions_are_carried_but_never_opened(tmp_path: Path) -
     mask.append(fits.ImageHDU(np.zeros(10, np.uint8), name="ASDF"))
     write(mask, tmp_path / "mask.fits")
     assert refusals(config, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (0.0, ": read as exclude, the mask leaves hardly any pixel (all are 0 to 0); "),
+        (2.0, ": values are 2 to 2, outside [0, 1]; name another mask"),
+        (np.nan, ": 1280 pixels are not finite; name another mask"),
+    ],
+)
+def test_item_41_mask_that_cannot_weight_a_fit_is_refused_beforehand(
+    value: float, message: str, tmp_path: Path
+) -> None:
+    config = write_campaign(tmp_path)
+    mask = write_mask(tmp_path / "mask.fits", np.full(SHAPE, value, np.float32))
+    (line,) = refusals(config, tmp_path)
+    assert line.startswith(f"{mask}{message}")

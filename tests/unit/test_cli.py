@@ -100,13 +100,35 @@ def test_resolve_chooses_from_a_folder(inputs: Path, tmp_path: Path) -> None:
     assert '"psfmask": "' + str(tmp_path / "refs/m.fits") in (tmp_path / "m.json").read_text()
 
 
-def test_check_lists_the_exposures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    association = write_association(
-        tmp_path / "asn.json",
-        [("s1_calints.fits", "science"), ("p.fits", "psf"), ("b.fits", "background")],
-    )
+@pytest.fixture
+def association(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An association with its files, and a configuration c.yaml that names it."""
+    monkeypatch.chdir(tmp_path)
+    write_exposure(tmp_path / "s1_calints.fits")
+    write_psfs(tmp_path / "p.fits")
+    members = [("s1_calints.fits", "science"), ("p.fits", "psf"), ("b.fits", "background")]
+    path = write_association(tmp_path / "asn.json", members)
+    mask = write_mask(tmp_path / "m.fits")
+    config = {"associations": [str(path)], "psfmask": {"references": [str(mask)]}}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_check_says_what_is_wrong_with_each_file(
+    association: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_psfs(tmp_path / "p.fits", scene(PSF_STEPS)[:, 1:])
+    (tmp_path / "results").touch()
+    assert main(["check", str(tmp_path / "c.yaml")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"psfalign: error: {tmp_path}/s1_calints.fits: image sizes differ")
+    assert lines[1] == "psfalign: error: output_dir=results: is a file; name a folder"
+
+
+def test_check_lists_the_exposures(
+    association: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text(yaml.safe_dump({"associations": [str(association)]}))
     assert main(["check", str(path)]) == 0
     captured = capsys.readouterr()
     assert captured.out == "s1_a3001: psfs jw09999-a3001_t001_nircam\n"

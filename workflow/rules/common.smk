@@ -3,13 +3,11 @@
 import re
 from dataclasses import asdict
 
-from psfalign import simulate
 from psfalign.campaign import list_warnings, plan_exposures
 from psfalign.config import complete_config
-from psfalign.crds_choices import choose_with_crds
 from psfalign.dq import parse_bad_bits
-from psfalign.facts import FactsStore
-from psfalign.preflight import check_campaign, choose_masks
+from psfalign.facts import CACHE, FactsStore
+from psfalign.preflight import inspect_campaign, list_simulated
 from psfalign.provenance import code_digest
 
 
@@ -51,7 +49,7 @@ FITTING = {
 
 OUTPUT = str(Path(SETTINGS["output_dir"]))
 LOGS = f"{OUTPUT}/logs"
-SIMULATED = [f"{OUTPUT}/simulated/{name}" for name in simulate.FILES]
+SIMULATED = list_simulated(SETTINGS)
 
 CRDS_MANIFEST = f"{OUTPUT}/crds_manifest.json"
 PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfmask.json"
@@ -68,7 +66,7 @@ wildcard_constraints:
     stack="|".join(map(re.escape, STACKS)),
 
 
-FACTS = FactsStore(Path(".snakemake/psfalign/facts.json"))
+FACTS = FactsStore(CACHE)
 
 
 def digests(*paths):
@@ -76,19 +74,12 @@ def digests(*paths):
     return {str(path): FACTS.digest(path) for path in paths if str(path) not in SIMULATED}
 
 
-CRDS, errors = choose_with_crds(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED)
-MASKS, more = choose_masks(SETTINGS, EXPOSURES.values(), FACTS, simulated=SIMULATED, chosen=CRDS)
-errors += more
 # The engine puts the prefix of a module before the outputs itself.
 PLACED = {"output_dir": workflow.modifier.path_modifier.replace_prefix(OUTPUT)}
-errors += check_campaign(SETTINGS | PLACED, EXPOSURES.values(), MASKS, FACTS, simulated=SIMULATED)
-if not errors:
-    for exposure in EXPOSURES.values():
-        association = [exposure.association] if exposure.association else []
-        digests(exposure.science, *exposure.stack.members, *MASKS[exposure.name], *association)
-FACTS.save()
-if errors:
-    refuse(errors)
+FINDINGS = inspect_campaign(SETTINGS | PLACED, EXPOSURES.values(), FACTS, simulated=SIMULATED)
+if FINDINGS.errors:
+    refuse(FINDINGS.errors)
+CRDS, MASKS = FINDINGS.crds, FINDINGS.masks
 for warning in WARNINGS:
     logger.warning(f"psfalign: warning: {warning}")
 

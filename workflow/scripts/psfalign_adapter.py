@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from psfalign.errors import PsfalignError
+from psfalign.errors import OUT_OF_MEMORY, PsfalignError
 from psfalign.process import prepare_process
 
 prepare_process()
@@ -26,8 +26,9 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
         os.dup2(log.fileno(), 2)
         try:
             step(job)
-        except (PsfalignError, OSError) as error:
-            line = f"psfalign: error: {error}\n"
+        except (PsfalignError, OSError, MemoryError) as error:
+            problem = OUT_OF_MEMORY if isinstance(error, MemoryError) else error
+            line = f"psfalign: error: {problem}\n"
             log.write(line)
             os.write(terminal, line.encode())
             sys.exit(1)

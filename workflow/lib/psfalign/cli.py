@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import __version__
-from .errors import ConfigError, PsfalignError
+from .errors import OUT_OF_MEMORY, ConfigError, PsfalignError
 from .process import prepare_process
 
 CHOICES = {
@@ -33,15 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     prepare_process()
     try:
-        options.run(options)
+        return options.run(options) or 0
     except PsfalignError as error:
         print(f"psfalign: error: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"psfalign: error: {OUT_OF_MEMORY}", file=sys.stderr)
         return 1
     except OSError as error:
         file = error.filename2 or error.filename or options.run.__name__.strip("_")
         print(f"psfalign: error: {file}: {error.strerror or error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,7 +135,7 @@ def _add_campaign(commands: Commands) -> None:
 
 
 def _add_check(commands: Commands) -> None:
-    command = commands.add_parser("check", help="check a configuration without running anything")
+    command = commands.add_parser("check", help="check a configuration and all its files")
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
     command.set_defaults(run=_check)
@@ -280,17 +282,24 @@ def _campaign(options: argparse.Namespace) -> None:
     print(f"{options.output}: written")
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace) -> int:
     from .campaign import list_warnings, plan_exposures
     from .config import complete_config
+    from .facts import CACHE, FactsStore
+    from .preflight import inspect_campaign, list_simulated
     from .strict_yaml import read_yaml
 
     config = complete_config(read_yaml(options.config), options.config)
-    exposures = plan_exposures(config)
     if options.output_dir:
         print(config["output_dir"])
-        return
+        return 0
+    exposures, simulated = plan_exposures(config), list_simulated(config)
+    findings = inspect_campaign(config, exposures, FactsStore(CACHE), simulated=simulated)
+    for error in dict.fromkeys(map(str, findings.errors)):
+        print(f"psfalign: error: {error}", file=sys.stderr)
     for warning in list_warnings(config):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
-    for exposure in exposures:
-        print(f"{exposure.name}: psfs {exposure.stack.name}")
+    if not findings.errors:
+        for exposure in exposures:
+            print(f"{exposure.name}: psfs {exposure.stack.name}")
+    return bool(findings.errors)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
+
 
 class PsfalignError(Exception):
     """

@@ -8,12 +8,13 @@ from typing import Any
 from .catalogue import START, MaskEntry, parse_useafter, read_entry, read_selectors, start_of
 from .files.digest import sha256
 from .files.exposure import Exposure
-from .files.psfmask import check_mask_checksums, check_reference_type, read_mask_header
+from .files.psfmask import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from .files.structure import check_regular_file, text_of
 from .publish import publish_bytes
 
 VERSION = 3  # of what is remembered
 
+CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
 Facts = dict[str, Any]
 
 
@@ -39,7 +40,7 @@ class FactsStore:
         return str(self._get(path, "sha256", sha256))
 
     def exposure(self, path: Path) -> Facts:
-        """Give image size (rows, columns), number of integrations, selectors and start."""
+        """Give image size (rows, columns), integrations, selectors, start and occulter."""
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 
@@ -52,6 +53,17 @@ class FactsStore:
         """Give size and selectors of a mask that was named outright."""
         facts: Facts = self._get(path, "named_mask", describe_named_mask)
         return facts
+
+    def check_weight(
+        self, path: Path, *, convention: str, occulter: tuple[float, float] | None
+    ) -> None:
+        """Refuse a mask whose pixels cannot weight a fit, read in this way."""
+
+        def weigh(path: Path) -> bool:
+            read_weight(path, convention=convention, occulter=occulter)
+            return True
+
+        self._get(path, f"{convention} around {occulter}", weigh)
 
     def recall(self, path: Path, key: str) -> Any:
         """Give what was remembered with a file as it is now, None where there is nothing."""
@@ -104,6 +116,7 @@ def describe_exposure(path: Path) -> Facts:
         "shape": exposure.shape[1:],
         "integrations": len(exposure),
         "selectors": read_selectors(exposure.primary),
+        "occulter": exposure.occulter,
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
     }
 

@@ -1,22 +1,73 @@
 """Check all files of a campaign, and choose the masks, before any job runs."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from . import simulate
 from .agreement import Party, check_agreement
 from .campaign import ScienceExposure
 from .catalogue import Catalogue, list_references, no_start, select
 from .clean import check_box
 from .config import WILDCARD
-from .errors import ConfigError, InputError, PsfalignError
+from .crds_choices import choose_with_crds
+from .errors import InputError, PsfalignError
 from .facts import FactsStore, entry_of
 from .files.crds_manifest import CrdsChoice
 from .files.resolved import NOT_APPLICABLE
+from .output_folder import check_output, check_space, expected_sizes
 
 Masks = dict[str, list[Path]]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """
+    What was found out about the files of a campaign before any job runs.
+
+    Attributes
+    ----------
+    crds
+        What CRDS chose, by the name of the exposure.
+    masks
+        The candidates for the mask of each exposure, by its name.
+    errors
+        What is wrong; nothing may run before it is mended.
+    """
+
+    crds: dict[str, CrdsChoice]
+    masks: Masks
+    errors: list[PsfalignError]
+
+
+def inspect_campaign(
+    config: dict[str, Any],
+    exposures: Collection[ScienceExposure],
+    facts: FactsStore,
+    *,
+    simulated: Collection[str] = (),
+) -> Findings:
+    """Choose the masks, check all files and the output directory, and digest the inputs."""
+    crds, errors = choose_with_crds(config, exposures, facts, simulated=simulated)
+    masks, more = choose_masks(config, exposures, facts, simulated=simulated, chosen=crds)
+    errors = [*errors, *more]
+    errors += check_campaign(config, exposures, masks, facts, simulated=simulated)
+    if not errors:
+        for exposure in exposures:
+            association = [exposure.association] if exposure.association else []
+            paths = (exposure.science, *exposure.stack.members, *masks[exposure.name], *association)
+            for path in paths:
+                if str(path) not in simulated:
+                    facts.digest(path)
+    facts.save()
+    return Findings(crds, masks, errors)
+
+
+def list_simulated(config: dict[str, Any]) -> list[str]:
+    """Name the files that the demo makes in an output directory."""
+    return [f"{Path(config['output_dir'])}/simulated/{name}" for name in simulate.FILES]
 
 
 def choose_masks(
@@ -84,18 +135,22 @@ def check_campaign(
     *,
     simulated: Collection[str] = (),
 ) -> list[PsfalignError]:
-    """Say what is wrong with the files of a campaign, one error for each exposure."""
+    """Say what is wrong with a campaign's files and output directory, once for each exposure."""
     errors: list[PsfalignError] = []
+    given = [exposure for exposure in exposures if str(exposure.science) not in simulated]
+    for exposure in given:
+        try:
+            check_exposure(config, exposure, masks[exposure.name], facts)
+        except PsfalignError as error:
+            errors.append(error)
     try:
-        check_output(Path(config["output_dir"]), exposures)
+        output, align_to = Path(config["output_dir"]), config["align_refs"]["align_to"]
+        check_output(output, exposures)
+        if not errors:
+            sizes = expected_sizes(output, given, masks, facts, align_to=align_to)
+            check_space(output, sizes)
     except PsfalignError as error:
         errors.append(error)
-    for exposure in exposures:
-        if str(exposure.science) not in simulated:
-            try:
-                check_exposure(config, exposure, masks[exposure.name], facts)
-            except PsfalignError as error:
-                errors.append(error)
     return list({str(error): error for error in errors}.values())
 
 
@@ -113,6 +168,10 @@ def check_exposure(
         mask = facts.named_mask(path)
         parties.append(Party("psfmask", path, mask["shape"], mask["selectors"]))
     check_agreement(parties)
+    for path in masks:
+        occulter = tuple(science["occulter"]) if science["occulter"] else None
+        convention = config["psfmask"]["convention"]
+        facts.check_weight(path, convention=convention, occulter=occulter)
     check_box(config["align_refs"]["median_box_length"], science["shape"])
 
 
@@ -121,27 +180,6 @@ def check_braces(paths: Iterable[Path]) -> None:
     for path in paths:
         if not set(WILDCARD).isdisjoint(str(path)):
             raise InputError("braces stand for wildcards", file=path, remedy="rename it")
-
-
-def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
-    """Refuse an output directory that is a file, or that would write over an input."""
-    folders = [output, *output.parents]
-    for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(
-                "is a file", keyword="output_dir", value=folder, remedy="name a folder"
-            )
-    for exposure in exposures:
-        # Unlike Path.resolve, realpath minds no loop of symbolic links.
-        written = {os.path.realpath(output / name) for name in (exposure.name, "psfstacks")}
-        for path in (exposure.science, *exposure.stack.members):
-            if os.path.dirname(os.path.realpath(path)) in written:  # noqa: PTH120
-                raise ConfigError(
-                    f"{path} lies where results are written",
-                    keyword="output_dir",
-                    value=output,
-                    remedy="name another folder",
-                )
 
 
 def _references(config: dict[str, Any], simulated: Collection[str]) -> list[Path]:

@@ -87,6 +87,14 @@ class Exposure:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def occulter(self) -> tuple[float, float] | None:
+        """Column and row of the reference pixel of SCI, which JWST puts on the occulter."""
+        values = [self.science.header.get(keyword) for keyword in ("CRPIX1", "CRPIX2")]
+        if not all(isinstance(value, int | float) for value in values):
+            return None
+        return values[0] - 1.0, values[1] - 1.0
+
     def check_checksums(self) -> list[str]:
         """Refuse a file whose checksums do not hold; give the names of HDUs that have none."""
         return check_checksums(self.path, self.hdus)

@@ -6,7 +6,8 @@ import numpy as np
 from astropy.io.fits import Header
 
 from ..arrays import Image
-from ..errors import InputError
+from ..errors import InputError, MaskError
+from ..mask import Weight, weigh
 from .checksums import check_checksums
 from .exposure import check_image, read_plane, scale
 from .structure import Hdu, scan, text_of
@@ -33,6 +34,25 @@ def read_mask(path: Path) -> Image:
     check_checksums(path, hdus)
     with open(path, "rb") as stream:
         return scale(read_plane(stream, path, hdu, 0), hdu.header)
+
+
+def read_weight(
+    path: Path, *, convention: str = "auto", occulter: tuple[float, float] | None = None
+) -> Weight:
+    """
+    Read a mask as a weight, see `psfalign.mask.weigh`.
+
+    Raises
+    ------
+    InputError, MaskError
+        If the file cannot be used, or its pixels cannot weight a fit.
+    """
+    mask = read_mask(path)
+    try:
+        return weigh(mask, convention=convention, occulter=occulter)
+    except MaskError as error:
+        error.file = path
+        raise
 
 
 def check_reference_type(header: Header, path: Path) -> None:

@@ -15,13 +15,12 @@ from ..catalogue import (
     select,
     start_of,
 )
-from ..errors import MaskError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
-from ..files.psfmask import REQUIRED, check_reference_type, read_mask, read_mask_header
+from ..files.psfmask import REQUIRED, check_reference_type, read_mask_header, read_weight
 from ..files.resolved import NOT_APPLICABLE, STEP, ResolvedMask
 from ..files.structure import text_of
-from ..mask import Weight, weigh
+from ..mask import Weight
 from ..records import record_step
 
 
@@ -80,20 +79,16 @@ def _resolve(
         path, reason = Path(psfmask), crds or "named in the configuration"
         source = "crds" if crds else "configuration"
         notes = _missing(path)
-    header, _ = read_mask_header(path)
+    header, shape = read_mask_header(path)
     check_reference_type(header, path)
     notes += _spellings(header, exposure.primary)
-    mask = read_mask(path)
     check_agreement(
         [
             Party("science", exposure.path, exposure.shape[1:], read_selectors(exposure.primary)),
-            Party("psfmask", path, mask.shape, read_selectors(header)),
+            Party("psfmask", path, shape, read_selectors(header)),
         ]
     )
-    try:
-        weight = weigh(mask, convention=convention, occulter=_occulter(exposure))
-    except MaskError as error:
-        raise _about(error, path) from error
+    weight = read_weight(path, convention=convention, occulter=exposure.occulter)
     return ResolvedMask(
         psfmask=str(path),
         reason=reason,
@@ -138,18 +133,3 @@ def _describe(weight: Weight, convention: str) -> list[str]:
         return []
     meaning = "1 = use" if weight.convention == "weight" else "1 = masked out"
     return [f"{weight.share:.0%} of the mask is above 0.5, so it is read as {meaning}"]
-
-
-def _occulter(exposure: Exposure) -> tuple[float, float] | None:
-    """Where the reference pixel of the science image is, which JWST puts on the occulter."""
-    header = exposure.science.header
-    values = header.get("CRPIX1"), header.get("CRPIX2")
-    if not all(isinstance(value, int | float) for value in values):
-        return None
-    return float(values[0]) - 1, float(values[1]) - 1
-
-
-def _about(error: MaskError, path: Path) -> MaskError:
-    return MaskError(
-        error.problem, file=path, keyword=error.keyword, value=error.value, remedy=error.remedy
-    )

@@ -1,0 +1,172 @@
+"""An output directory that cannot take the results is refused before anything is written."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from disks import mounted, remount
+from files import (
+    PSF_STEPS,
+    SCIENCE_STEPS,
+    SHAPE,
+    completed,
+    digests,
+    scene,
+    write_campaign,
+    write_exposure,
+    write_psfs,
+)
+
+from psfalign.campaign import plan_exposures
+from psfalign.cli import main
+from psfalign.facts import FactsStore
+from psfalign.output_folder import expected_sizes, say_bytes
+from psfalign.preflight import inspect_campaign
+
+MEGABYTE = 1_000_000
+
+
+def refusals(config: dict[str, Any], folder: Path) -> list[str]:
+    config = completed(config)
+    facts = FactsStore(folder / "facts.json")
+    return list(map(str, inspect_campaign(config, plan_exposures(config), facts).errors))
+
+
+def estimate(config: dict[str, Any], folder: Path) -> dict[str, int]:
+    config = completed(config)
+    exposures, facts = plan_exposures(config), FactsStore(folder / "facts.json")
+    masks = inspect_campaign(config, exposures, facts).masks
+    align_to = config["align_refs"]["align_to"]
+    output = Path(config["output_dir"])
+    sizes = expected_sizes(output, exposures, masks, facts, align_to=align_to)
+    return {str(path.relative_to(output)): size for path, size in sizes.items()}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    return write_campaign(tmp_path)
+
+
+@pytest.mark.parametrize("align_to", ["each", "mean"])
+def test_item_11_estimate_is_that_of_the_files_that_come_out(
+    align_to: str, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Within what headers, tables and pictures take, which is not counted byte by byte."""
+    config["align_refs"] = {"align_to": align_to}
+    sizes = estimate(config, tmp_path)
+    inputs = ["--science", config["exposures"][0]["science"]]
+    inputs += ["--psfs", config["exposures"][0]["psfs"], "--psfmask", f"{tmp_path}/mask.fits"]
+    product = tmp_path / "product.fits"
+    assert main(["align", *inputs, "--align-to", align_to, "--output", str(product)]) == 0
+    estimated = sizes["jw1_a3001/jw1_a3001_psfalign.fits"]
+    assert product.stat().st_size < estimated < product.stat().st_size + 2 * MEGABYTE
+    n_pixels = SHAPE[0] * SHAPE[1]
+    assert sizes["jw1_a3001/jw1_a3001_clean.fits"] == len(SCIENCE_STEPS) * n_pixels * 12
+    assert sizes["psfstacks/star_clean.fits"] == len(PSF_STEPS) * n_pixels * 12
+    assert len(sizes) == 3
+
+
+def test_item_11_a_stack_that_is_made_here_needs_room_too(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    members = [
+        write_psfs(tmp_path / f"p{i}_calints.fits", scene(PSF_STEPS, seed=i)) for i in (5, 6)
+    ]
+    config["exposures"][0]["psfs"] = [str(path) for path in members]
+    sizes = estimate(config, tmp_path)
+    (stack,) = (size for name, size in sizes.items() if name.endswith("_psfstack.fits"))
+    assert stack == 2 * len(PSF_STEPS) * SHAPE[0] * SHAPE[1] * 12
+
+
+def test_item_11_disk_too_small(config: dict[str, Any], tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=200k") as disk:
+        config["output_dir"] = str(disk / "results")
+        (line,) = refusals(config, tmp_path)
+        assert line.startswith(f"output_dir={disk}/results: needs 5")
+        assert line.endswith(" kB, 205 kB available; free some, or name a folder on another disk")
+        assert list(disk.iterdir()) == []
+
+
+def test_item_11_what_is_there_needs_no_room(config: dict[str, Any], tmp_path: Path) -> None:
+    """A finished campaign on a full disk is no mistake: nothing is to be done there."""
+    with mounted(tmp_path / "disk", "size=1m") as disk:
+        config["output_dir"] = str(disk / "results")
+        for name, size in estimate(config, tmp_path).items():
+            path = disk / "results" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes(size))
+        remount(disk, "size=700k")
+        assert os.statvfs(disk).f_bavail < 100
+        assert refusals(config, tmp_path) == []
+
+
+def test_item_11_no_inodes(config: dict[str, Any], tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "nr_inodes=3") as disk:
+        config["output_dir"] = str(disk / "results")
+        assert refusals(config, tmp_path) == [
+            f"output_dir={disk}/results: needs 3 new files, inodes for 2 available; "
+            "remove files, or name a folder on another disk"
+        ]
+
+
+def test_item_11_read_only_disk(config: dict[str, Any], tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=50m") as disk:
+        config["output_dir"] = str(disk / "results")
+        remount(disk, "ro")
+        line = f"output_dir={disk}: cannot be written to; name another folder"
+        assert refusals(config, tmp_path) == [line]
+
+
+def test_item_11_one_folder_of_results_is_read_only(config: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "jw1_a3001"
+    with mounted(folder, "size=50m"):
+        remount(folder, "ro")
+        line = f"output_dir={folder}: cannot be written to; name another folder"
+        assert refusals(config, tmp_path) == [line]
+
+
+def test_item_52_output_that_is_a_link_to_a_folder(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "results").symlink_to(tmp_path / "elsewhere")
+    assert refusals(config, tmp_path) == []
+
+
+def test_item_52_output_that_links_to_where_the_inputs_are(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    science = write_exposure(tmp_path / "data/jw1_a3001/jw1_calints.fits")
+    config["exposures"][0]["science"] = str(science)
+    (tmp_path / "results").symlink_to(tmp_path / "data")
+    assert refusals(config, tmp_path) == [
+        f"output_dir={tmp_path}/results: {science} lies where results are written; "
+        "name another folder"
+    ]
+
+
+def test_item_52_output_that_is_a_dangling_link(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(tmp_path / "gone")
+    line = f"output_dir={tmp_path}/results: is a link to nothing; name a folder"
+    assert refusals(config, tmp_path) == [line]
+
+
+def test_nothing_is_written_by_looking(config: dict[str, Any], tmp_path: Path) -> None:
+    before = digests(tmp_path)
+    assert refusals(config, tmp_path) == []
+    after = digests(tmp_path)
+    del after["facts.json"]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (38_000_000_000, "38 GB"),
+        (1_234_567, "1.23 MB"),
+        (5e13, "50 TB"),
+    ],
+)
+def test_sizes_are_said_in_the_unit_of_disks(size: int, text: str) -> None:
+    assert say_bytes(size) == text
