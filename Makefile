@@ -64,6 +64,7 @@ bench: env
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 
 clean:

@@ -15,6 +15,9 @@ rule align_psfs:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("align_psfs"),
+        runtime=minutes_of("align_psfs"),
     params:
         job=align_psfs_job,
     message:

@@ -10,6 +10,9 @@ rule clean_science:
         f"{LOGS}/clean_science/{{exposure}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("clean_science"),
+        runtime=minutes_of("clean_science"),
     params:
         job=clean_science_job,
     message:
@@ -27,6 +30,9 @@ rule clean_psfs:
         f"{LOGS}/clean_psfs/{{stack}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("clean_psfs"),
+        runtime=minutes_of("clean_psfs"),
     params:
         job=clean_psfs_job,
     message:

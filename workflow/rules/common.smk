@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import asdict
+from functools import cache
 
+from psfalign import resources, simulate
 from psfalign.campaign import list_warnings, plan_exposures
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
@@ -188,6 +190,61 @@ def align_psfs_job(wildcards):
     settings = {"errors": ALIGN["errors"], "candidate": exposure.asn_id}
     association = [exposure.association] if exposure.association else []
     return job("align_psfs.py", settings, *MASKS[wildcards.exposure], *association)
+
+
+@cache
+def shape_of(path):
+    """Integrations, rows and columns of an input; those of the demo are known before it is made."""
+    if str(path) in SIMULATED:
+        return simulate.SHAPES[path.name]
+    facts = FACTS.exposure(path)
+    return facts["integrations"], *facts["shape"]
+
+
+@cache
+def size_of_stack(stack):
+    shapes = [shape_of(member) for member in STACKS[stack].members]
+    return resources.Size(sum(shape[0] for shape in shapes), 0, shapes[0][1] * shapes[0][2])
+
+
+@cache
+def size_of_exposure(name):
+    integrations, rows, columns = shape_of(EXPOSURES[name].science)
+    stack = size_of_stack(EXPOSURES[name].stack.name)
+    return resources.Size(integrations, stack.integrations, rows * columns)
+
+
+def size_of(wildcards):
+    """The size of what a job works on: an exposure, a stack, or nothing in particular."""
+    if "exposure" in wildcards.keys():
+        return size_of_exposure(wildcards.exposure)
+    if "stack" in wildcards.keys():
+        return size_of_stack(wildcards.stack)
+    return resources.Size(0, 0, 0)
+
+
+def memory_of(step):
+    """Give the function that tells the engine how many MB a job of a rule needs."""
+
+    def memory(wildcards, attempt, threads):
+        size = size_of(wildcards)
+        mb = resources.memory_mb(
+            step, size, weighting=ALIGN["weighting"], threads=threads, attempt=attempt
+        )
+        # On a cluster, what starts the step counts, too.
+        return mb if workflow.local_exec else mb + resources.ENGINE_MB
+
+    return memory
+
+
+def minutes_of(step):
+    """Give the function that tells the engine how many minutes a job of a rule may take."""
+
+    def minutes(wildcards, attempt):
+        how = {"weighting": ALIGN["weighting"], "method": ALIGN["method"]}
+        return resources.minutes(step, size_of(wildcards), **how, attempt=attempt)
+
+    return minutes
 
 
 def plot_exposure_job(wildcards):

@@ -14,6 +14,9 @@ rule fit_shifts:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("fit_shifts"),
+        runtime=minutes_of("fit_shifts"),
     params:
         job=fit_shifts_job,
     message:

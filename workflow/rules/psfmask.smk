@@ -11,6 +11,9 @@ rule write_crds_manifest:
     localrule: True
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("write_crds_manifest"),
+        runtime=minutes_of("write_crds_manifest"),
     params:
         job=crds_manifest_job,
     message:
@@ -28,6 +31,9 @@ rule resolve_psfmask:
         f"{LOGS}/resolve_psfmask/{{exposure}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("resolve_psfmask"),
+        runtime=minutes_of("resolve_psfmask"),
     params:
         job=resolve_psfmask_job,
         crds=crds_reason,

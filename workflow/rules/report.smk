@@ -19,6 +19,9 @@ rule plot_exposure:
         f"{LOGS}/plot_exposure/{{exposure}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("plot_exposure"),
+        runtime=minutes_of("plot_exposure"),
     params:
         job=plot_exposure_job,
     message:

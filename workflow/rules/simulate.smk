@@ -8,6 +8,9 @@ rule simulate_demo:
         f"{LOGS}/simulate_demo.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("simulate_demo"),
+        runtime=minutes_of("simulate_demo"),
     params:
         job=job("simulate_demo.py", {"seed": 9999}),
     message:

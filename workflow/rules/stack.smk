@@ -10,6 +10,9 @@ rule stack_psfs:
         f"{LOGS}/stack_psfs/{{stack}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory_of("stack_psfs"),
+        runtime=minutes_of("stack_psfs"),
     params:
         job=stack_psfs_job,
     message:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ..publish import publish_bytes
-from .observations import CAMPAIGN, FILES, TRUTH
+from .observations import CAMPAIGN, FILES, SHAPES, TRUTH
 
-__all__ = ["CAMPAIGN", "FILES", "TRUTH", "simulate_campaign"]
+__all__ = ["CAMPAIGN", "FILES", "SHAPES", "TRUTH", "simulate_campaign"]
 
 
 def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:

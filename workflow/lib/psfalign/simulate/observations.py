@@ -118,3 +118,9 @@ FILES: tuple[str, ...] = (
     *(ROLL_1, ROLL_2, NIRCAM_PSFS, MIRI_ROLL, MIRI_PSFS),
     *(NIRCAM.psfmask, MIRI.psfmask, TRUTH),
 )
+# Integrations, rows and columns of the exposures and stacks, before they are made.
+SHAPES: Mapping[str, tuple[int, int, int]] = {
+    exposure.name: (len(exposure.steps), *observation.mode.shape)
+    for observation in CAMPAIGN
+    for exposure in (observation.psfs, *observation.sciences)
+}

@@ -1,0 +1,115 @@
+"""
+Peak memory of each step for exposures of several sizes, beside what the workflow asks for.
+
+Each step runs in a process of its own, as in the workflow, on one thread unless said otherwise.
+`tests/unit/test_resources.py` holds the formulas of `psfalign.resources` against this page.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from report import Report
+from runs import pin_to_one_core
+
+from psfalign.resources import MARGIN, Size, memory_mb
+
+HERE = Path(__file__).parent
+MB = 1e6
+STEPS = (
+    "resolve_psfmask",
+    "stack_psfs",
+    "clean_science",
+    "clean_psfs",
+    "fit_shifts",
+    "align_psfs",
+    "plot_exposure",
+)
+# Integrations, psf images, rows and columns: small; NIRCam subarrays with few, many and very many
+# psf images; MIRI 4QPM with many integrations; NIRCam 640; MIRI's full frame; a whole detector.
+SIZES = (
+    (4, 5, 64, 64),
+    (20, 9, 320, 320),
+    (20, 50, 320, 320),
+    (2, 200, 320, 320),
+    (60, 20, 288, 224),
+    (6, 40, 640, 640),
+    (4, 10, 1024, 1032),
+    (2, 40, 1024, 1032),
+    (3, 4, 2048, 2048),
+)
+VARIED = ((20, 9, 320, 320), (4, 10, 1024, 1032))
+VARIANTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("fit_shifts", {"weighting": "mask+dq"}),
+    ("fit_shifts", {"weighting": "inverse_variance"}),
+    ("fit_shifts", {"align_to": "mean"}),
+    ("fit_shifts", {"threads": 2}),
+    ("align_psfs", {"errors": "fourier"}),
+    ("align_psfs", {"threads": 2}),
+)
+COLUMNS = ("step", "integrations", "psfs", "rows", "columns", "options", "peak (MB)", "asked (MB)")
+
+
+def simulate(folder: Path, size: tuple[int, ...]) -> None:
+    """Write the files of a job."""
+    command = [sys.executable, HERE / "scenes.py", folder, *size]
+    subprocess.run([*map(str, command)], check=True)
+
+
+def measure(step: str, folder: Path, options: dict[str, Any]) -> dict[str, float]:
+    """Run a step; give its peak memory in bytes and its CPU seconds."""
+    command = [sys.executable, HERE / "one_step.py", step, folder, json.dumps(options)]
+    result = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
+    return dict(json.loads(result.stdout))
+
+
+def sized(step: str, size: tuple[int, ...]) -> Size:
+    """Give the size that the workflow knows a job by."""
+    integrations, psfs, rows, columns = size
+    if step == "stack_psfs":
+        return Size(integrations + psfs, 0, rows * columns)
+    if step == "clean_psfs":
+        return Size(psfs, 0, rows * columns)
+    return Size(integrations, psfs, rows * columns)
+
+
+def asked(step: str, size: tuple[int, ...], options: dict[str, Any]) -> int:
+    """Give what the workflow asks for."""
+    known = {name: options[name] for name in ("weighting", "threads") if name in options}
+    return memory_mb(step, sized(step, size), **known)
+
+
+def row(step: str, size: tuple[int, ...], options: dict[str, Any], folder: Path) -> list[object]:
+    """Measure a step, and give the line of the table."""
+    peak = measure(step, folder, options)["peak"] / MB
+    said = ", ".join(f"{name} {value}" for name, value in options.items())
+    return [step, *size, said, f"{peak:.0f}", asked(step, size, options)]
+
+
+def main() -> None:
+    """Measure all."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    pin_to_one_core()
+    report = Report("memory", "Peak memory of the steps, and what is asked for", [])
+    rows = []
+    for size in SIZES:
+        with tempfile.TemporaryDirectory(prefix="psfalign-benchmark-") as name:
+            folder = Path(name)
+            simulate(folder, size)
+            rows += [row(step, size, {}, folder) for step in STEPS]
+            if size in VARIED:
+                rows += [row(step, size, options, folder) for step, options in VARIANTS]
+    report.table(COLUMNS, rows)
+    ratios = [float(str(line[-1])) / float(str(line[-2])) for line in rows]
+    report.say(
+        f"Asked for: {min(ratios):.2f} to {max(ratios):.2f} times the peak; {MARGIN} was meant."
+    )
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

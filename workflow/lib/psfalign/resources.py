@@ -1,0 +1,147 @@
+"""
+How much memory and time a step needs, computed from the size of its exposure.
+
+The memory of a step is that of its process, interpreter and libraries included:
+
+    memory = MARGIN · (base + pixels · (fixed + weights + per_psf · psfs)),
+
+with coefficients from what the arrays of the step hold (a float64 is 8 bytes a pixel, a spectrum
+of the half plane as many) and checked against peaks that ``benchmarks/memory.py`` measures:
+never less than a peak, at most twice as much. Its time is an estimate in CPU seconds,
+
+    time = start + pixels · (per_plane · planes + per_pair · integrations · psfs),
+
+and the limit that is asked for is `PATIENCE` times that, as machines and file systems differ.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .arrays import Method, Weighting
+
+MARGIN = 1.3  # other versions of the libraries, and what a limit must leave free
+PATIENCE = 20.0  # times slower than the machine that was measured
+LEAST_MINUTES = 3  # of any step: a file system that is slow to answer
+START = 3.0  # CPU seconds: interpreter and imports
+MB = 1e6  # bytes, as the engine and Slurm's --mem have them within 5 %
+# Two engines stand by while a cluster's job runs: the job's own, and the one in its step.
+ENGINE_MB = 300
+
+
+@dataclass(frozen=True)
+class Size:
+    """
+    What the files of a job hold.
+
+    Attributes
+    ----------
+    integrations
+        Planes of the exposure, or of the stack, that the job works on.
+    psfs
+        Psf images beside them; 0 where they play no part.
+    pixels
+        Of one plane.
+    """
+
+    integrations: int
+    psfs: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """
+    The coefficients of a step.
+
+    Attributes
+    ----------
+    base
+        MB of interpreter, libraries and code.
+    fixed, per_psf
+        Bytes a pixel: in any case, and for each psf image that is held.
+    per_thread
+        Bytes a pixel for each thread beyond the first.
+    per_plane, per_pair
+        CPU nanoseconds a pixel: for each plane that is read, and for each pair that is worked on.
+    """
+
+    base: float
+    fixed: float
+    per_psf: float = 0.0
+    per_thread: float = 0.0
+    per_plane: float = 0.0
+    per_pair: float = 0.0
+
+
+COSTS: Mapping[str, Cost] = MappingProxyType(
+    {
+        "simulate_demo": Cost(base=180, fixed=0, per_plane=1000),
+        "write_crds_manifest": Cost(base=100, fixed=0),
+        "resolve_psfmask": Cost(base=83, fixed=32),
+        "stack_psfs": Cost(base=97, fixed=28, per_plane=100),
+        "clean_science": Cost(base=83, fixed=50, per_plane=200),
+        "clean_psfs": Cost(base=83, fixed=50, per_plane=200),
+        "fit_shifts": Cost(
+            base=90, fixed=311, per_psf=16, per_thread=400, per_plane=150, per_pair=15
+        ),
+        "align_psfs": Cost(
+            base=96, fixed=110, per_psf=25.5, per_thread=170, per_plane=100, per_pair=50
+        ),
+        "plot_exposure": Cost(base=130, fixed=130, per_psf=32, per_plane=300),
+    }
+)
+# What weightings other than the mask hold besides, bytes a pixel: in any case, and for each psf.
+WEIGHTS: Mapping[Weighting, tuple[float, float]] = MappingProxyType(
+    {"mask": (0, 0), "mask+dq": (150, 1), "inverse_variance": (170, 9)}
+)
+# CPU nanoseconds a pixel for each pair, where fits are not those of the mask by exact derivatives.
+SLOW_FITS: Mapping[str, float] = MappingProxyType(
+    {"mask+dq": 350, "inverse_variance": 350, "leastsq": 3000}
+)
+
+
+def memory_mb(
+    step: str, size: Size, *, weighting: Weighting = "mask", threads: int = 1, attempt: int = 1
+) -> int:
+    """
+    Give the memory to ask for, in MB.
+
+    Parameters
+    ----------
+    step
+        Name of the rule.
+    size
+        Of its exposure.
+    weighting
+        Of the fit, see `psfalign.weighting`.
+    threads
+        That the step runs on.
+    attempt
+        1, and one more each time that a job is tried again: it then gets that much more.
+    """
+    cost = COSTS[step]
+    fixed, per_psf = WEIGHTS[weighting] if step == "fit_shifts" else (0, 0)
+    bytes_per_pixel = cost.fixed + fixed + (cost.per_psf + per_psf) * size.psfs
+    bytes_per_pixel += cost.per_thread * (threads - 1)
+    return math.ceil(attempt * MARGIN * (cost.base + size.pixels * bytes_per_pixel / MB))
+
+
+def minutes(
+    step: str,
+    size: Size,
+    *,
+    weighting: Weighting = "mask",
+    method: Method = "spectral",
+    attempt: int = 1,
+) -> int:
+    """Give the time limit to ask for, in minutes; parameters as those of `memory_mb`."""
+    cost = COSTS[step]
+    per_pair = cost.per_pair
+    if step == "fit_shifts":
+        per_pair = max(SLOW_FITS.get(weighting, 0), SLOW_FITS.get(method, 0), per_pair)
+    planes = size.integrations + size.psfs
+    nanoseconds = cost.per_plane * planes + per_pair * size.integrations * size.psfs
+    seconds = START + size.pixels * nanoseconds * 1e-9
+    return attempt * (LEAST_MINUTES + math.ceil(PATIENCE * seconds / 60))
