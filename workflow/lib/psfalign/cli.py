@@ -21,6 +21,16 @@ CHOICES = {
     "on_failed_fit": ("flag", "stop"),
 }
 
+# What a path means, where its name alone does not say it all.
+PATHS = {
+    "science": "science exposure, calints; cleaned for fit-shifts",
+    "psfs": "cleaned psf images",
+    "psfmask": "psfmask.json that resolve-psfmask wrote",
+    "shifts": "table of shifts that fit-shifts wrote",
+    "input": "calints or psfstack",
+    "output": "file to write",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
@@ -115,7 +125,7 @@ def _add_shift(commands: Commands) -> None:
     command = commands.add_parser("align-psfs", help="shift cleaned psfs by a table of shifts")
     _paths(command, "psfs", "shifts", "psfmask", "output")
     _candidate(command)
-    command.add_argument("--threads", type=int, default=1)
+    _threads(command)
     _choice(command, "errors")
     command.set_defaults(run=_shift)
 
@@ -129,7 +139,7 @@ def _add_campaign(commands: Commands) -> None:
         type=Path,
         default=Path("my_campaign.yaml"),
         metavar="FILE",
-        help="default my_campaign.yaml",
+        help="file to write, default my_campaign.yaml",
     )
     command.set_defaults(run=_campaign)
 
@@ -143,7 +153,14 @@ def _add_check(commands: Commands) -> None:
 
 def _paths(command: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
-        command.add_argument(f"--{name}", type=Path, required=True, metavar="FILE")
+        command.add_argument(
+            f"--{name}", type=Path, required=True, metavar="FILE", help=PATHS[name]
+        )
+
+
+def _threads(command: argparse.ArgumentParser) -> None:
+    text = "how many at a time, default 1; the bytes stay the same"
+    command.add_argument("--threads", type=int, default=1, help=text)
 
 
 def _choice(command: argparse.ArgumentParser, *names: str) -> None:
@@ -159,12 +176,12 @@ def _candidate(command: argparse.ArgumentParser) -> None:
 
 def _cleaning(command: argparse.ArgumentParser) -> None:
     command.add_argument("--median-box-length", type=int, default=3, help="pixels, default 3")
-    command.add_argument("--bad-bits", default="DO_NOT_USE", help="names or numbers of DQ flags")
+    command.add_argument("--bad-bits", default="DO_NOT_USE", help="DQ flags, default DO_NOT_USE")
 
 
 def _fitting(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-shift", type=int, default=10, help="pixels, default 10")
-    command.add_argument("--threads", type=int, default=1)
+    _threads(command)
     _choice(command, "method", "weighting", "align_to", "shifts", "on_failed_fit")
 
 

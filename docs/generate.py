@@ -1,0 +1,187 @@
+"""
+Write the parts of pages that repeat what the code defines.
+
+In a page, such a part stands between `<!-- generated: NAME ... -->` and `<!-- end -->`. Run
+`python docs/generate.py` after a change of the schema, the command line or the products; a test
+fails as long as a page and the code disagree.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "workflow" / "lib")]
+
+from sample import describe_product  # noqa: E402
+
+from psfalign import cli  # noqa: E402
+from psfalign.config import load_schema  # noqa: E402
+from psfalign.files.provenance import DESCRIPTIONS  # noqa: E402
+from psfalign.files.shifts import COLUMNS  # noqa: E402
+
+PAGES = ("config/README.md", "docs/reference/products.md", "docs/reference/command_line.md")
+PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
+METAVARS = {int: "N", Path: "FILE"}
+SECTIONS = ("psfmask", "align_refs")  # the mappings of the configuration, each with its own table
+
+
+def write_pages() -> list[str]:
+    """Bring all pages up to date; give the names of those that were not."""
+    changed = []
+    for name in PAGES:
+        path = ROOT / name
+        old = path.read_text(encoding="utf-8")
+        new = up_to_date(old)
+        if new != old:
+            changed.append(name)
+            path.write_text(new, encoding="utf-8")
+    return changed
+
+
+def up_to_date(page: str) -> str:
+    """Give a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", page)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Give a Markdown table."""
+    names = list(header)
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([cell.replace("|", "\\|") for cell in row] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def campaign_keys() -> str:
+    """Give the keys of the configuration outside its sections."""
+    schema = load_schema()
+    return _keys({**schema, "properties": _without(schema["properties"], SECTIONS)})
+
+
+def _without(properties: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: part for name, part in properties.items() if name not in names}
+
+
+def _section(name: str) -> Callable[[], str]:
+    return lambda: _keys(load_schema()["properties"][name])
+
+
+def _keys(schema: dict[str, Any]) -> str:
+    return table(("key", "meaning", "values", "default"), _rows(schema, ""))
+
+
+def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, ...]]:
+    for name, part in schema.get("properties", {}).items():
+        required = name in schema.get("required", ())
+        default = "required" if required else _default(part)
+        yield f"`{prefix}{name}`", part["description"], _values(part), default
+        yield from _rows(part, f"{prefix}{name}.")
+        yield from _rows(part.get("items", {}), f"{prefix}{name}[].")
+
+
+def _default(part: dict[str, Any]) -> str:
+    if "default" not in part:
+        return "none"
+    default = part["default"]
+    return f"`{default}`" if isinstance(default, str) else f"`{default!r}`".lower()
+
+
+def _values(part: dict[str, Any]) -> str:
+    """Say what a key may hold: words, or a kind with its unit and range."""
+    if "values" in part:
+        return str(part["values"])
+    if "enum" in part:
+        return ", ".join(f"`{word}`" for word in part["enum"])
+    kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
+    said = [part["unit"] if "unit" in part else " or ".join(KINDS.get(k, k) for k in kinds)]
+    said += [f"{part['minimum']} or more"] if "minimum" in part else []
+    return ", ".join(said)
+
+
+def shift_columns() -> str:
+    """Give the columns of the table of shifts."""
+    rows = ((f"`{name}`", text, unit, kind) for name, (kind, unit, text) in COLUMNS.items())
+    return table(("column", "meaning", "unit", "type"), rows)
+
+
+def provenance_columns() -> str:
+    """Give the columns of the table PROVENANCE."""
+    return table(
+        ("column", "meaning"), ((f"`{name}`", text) for name, text in DESCRIPTIONS.items())
+    )
+
+
+def _keywords(extension: str) -> Callable[[], str]:
+    return lambda: table(
+        ("keyword", "meaning"),
+        ((f"`{key}`", text) for key, text in describe_product().keywords[extension].items()),
+    )
+
+
+def command_line() -> str:
+    """Give all commands with their options."""
+    parser = cli._parser()  # noqa: SLF001
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
+    summaries = {action.dest: action.help or "" for action in commands._choices_actions}  # noqa: SLF001
+    return "\n\n".join(
+        f"## {name}\n\n{_sentence(summaries[name])}\n\n{_options(command)}"
+        for name, command in commands.choices.items()
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _options(command: argparse.ArgumentParser) -> str:
+    actions = [a for a in command._actions if a.dest != "help"]  # noqa: SLF001
+    rows = (
+        (f"`{_usage(action)}`", _meaning(action), "required" if action.required else _given(action))
+        for action in actions
+    )
+    return table(("argument", "meaning", "default"), rows)
+
+
+def _meaning(action: argparse.Action) -> str:
+    """Say what an argument means; one that is a key of the configuration, as the schema has it."""
+    schema = load_schema()["properties"]
+    for section in SECTIONS:
+        if not action.required and action.dest in schema[section]["properties"]:
+            return str(schema[section]["properties"][action.dest]["description"])
+    return _sentence((action.help or "").partition(", default")[0])
+
+
+def _usage(action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return action.option_strings[-1]
+    words = "|".join(map(str, action.choices)) if action.choices else ""
+    metavar = words or str(action.metavar or METAVARS.get(action.type, action.dest.upper()))
+    repeated = f"{metavar} …" if action.nargs in ("+", "*") else metavar
+    return " ".join([*action.option_strings[-1:], repeated])
+
+
+def _given(action: argparse.Action) -> str:
+    return "none" if action.default in (None, [], "", False) else f"`{action.default}`"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "campaign_keys": campaign_keys,
+    "psfmask_keys": _section("psfmask"),
+    "align_refs_keys": _section("align_refs"),
+    "primary_keywords": _keywords("PRIMARY"),
+    "science_keywords": _keywords("SCI"),
+    "shift_columns": shift_columns,
+    "provenance_columns": provenance_columns,
+    "command_line": command_line,
+}
+
+if __name__ == "__main__":
+    for page in write_pages():
+        print(f"{page}: written")  # noqa: T201

@@ -1,0 +1,114 @@
+"""What pages repeat of the code is what the code says, and docstrings can be typeset."""
+
+import importlib
+import inspect
+import io
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import docutils.core
+import generate
+import pytest
+import yaml
+from files import ROOT
+from sample import describe_product
+
+import psfalign
+from psfalign.config import complete_config, load_schema
+from psfalign.fit.result import Status
+
+HEADINGS = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)  # of numpydoc's sections
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_page_is_up_to_date(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert "<!-- generated: " in page
+    assert generate.up_to_date(page) == page, f"{name}: run python docs/generate.py, and commit"
+
+
+def test_a_page_that_drifted_is_mended() -> None:
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    drifted = page.replace("| `max_shift` |", "| `largest_shift` |")
+    assert drifted != page
+    assert generate.up_to_date(drifted) == page
+
+
+def test_every_key_is_explained() -> None:
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    for key in _keys(load_schema()):
+        assert re.search(rf"^\| `[\w.\[\]]*\b{key}` \| .{{10,}}", page, re.MULTILINE), key
+
+
+def test_the_demo_names_every_option_with_its_default() -> None:
+    demo = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    entry = {"science": "s", "psfs": "p", "asn_id": "a1"}
+    defaults = complete_config({"exposures": [entry]})
+    assert demo["align_refs"] == defaults["align_refs"]
+    assert set(demo) == set(defaults)
+
+
+def test_all_statuses_are_explained() -> None:
+    page = (ROOT / "docs/reference/products.md").read_text(encoding="utf-8")
+    explained = page.partition("| status | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \| .{10,} \|$", explained, re.MULTILINE) == list(Status)
+
+
+def test_all_extensions_are_explained() -> None:
+    page = (ROOT / "docs/reference/products.md").read_text(encoding="utf-8")
+    table = page.partition("| HDU | type |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([A-Z]+) \|", table, re.MULTILINE) == describe_product().extensions
+
+
+def test_keywords_of_a_product_have_a_meaning() -> None:
+    keywords = describe_product().keywords["PRIMARY"]
+    assert {"SCISHA", "RAWSHA", "R_PSFMAS", "NFAILED"} <= set(keywords)
+    assert all(len(text) > len("unit") for text in keywords.values()), keywords
+
+
+def test_docstrings_can_be_typeset() -> None:
+    broken = [problem for module in _modules() for problem in _problems(module)]
+    assert not broken, "\n".join(broken)
+
+
+def test_a_docstring_that_cannot_be_typeset_is_found() -> None:
+    assert _complaints("The cost Σ |w| p is least.\n\nParameters\n----------\nx\n    A number.")
+    assert not _complaints("The cost.\n\nParameters\n----------\nx : (rows,) float64\n    A `Jet`.")
+
+
+def _keys(schema: dict) -> Iterator[str]:
+    for name, part in schema.get("properties", {}).items():
+        if name not in generate.SECTIONS:
+            yield name
+        yield from _keys(part)
+        yield from _keys(part.get("items", {}))
+
+
+def _modules() -> Iterator[str]:
+    yield "psfalign"
+    for module in pkgutil.walk_packages(psfalign.__path__, "psfalign."):
+        if not module.name.endswith("__main__"):
+            yield module.name
+
+
+def _problems(name: str) -> Iterator[str]:
+    module = importlib.import_module(name)
+    members = [*vars(module).values()]
+    members += [item for one in members if inspect.isclass(one) for item in vars(one).values()]
+    own = [item for item in members if getattr(item, "__module__", "") == name]
+    for item in [module, *own]:
+        documented = inspect.isroutine(item) or inspect.isclass(item) or inspect.ismodule(item)
+        if documented and item.__doc__:
+            where = f"{name}.{getattr(item, '__qualname__', '')}"
+            yield from (f"{where}: {line}" for line in _complaints(inspect.cleandoc(item.__doc__)))
+
+
+def _complaints(docstring: str) -> list[str]:
+    """What docutils has to say of a docstring without the layout of numpydoc's sections."""
+    prose, *sections = HEADINGS.split(docstring)
+    entries = [re.sub(r"^( *)(?=\S)", r"\n", text, flags=re.MULTILINE) for text in sections[1::2]]
+    complaints = io.StringIO()
+    settings = {"report_level": 2, "warning_stream": complaints, "default_role": "literal"}
+    docutils.core.publish_doctree("\n".join([prose, *entries]), settings_overrides=settings)
+    return complaints.getvalue().splitlines()
