@@ -7,7 +7,7 @@ CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run test test-all lint format lock bench clean
+.PHONY: help env run test test-all lint format lock bench docs clean
 
 help:
 	@echo "make env     make .venv from requirements.lock"
@@ -16,7 +16,8 @@ help:
 	@echo "make lint    check style, format and types"
 	@echo "make format  put style and format right"
 	@echo "make bench   measure beside the peers (they are installed first)"
-	@echo "make lock    resolve the newest versions into requirements.lock"
+	@echo "make docs    build the documentation site; open site/index.html"
+	@echo "make lock    resolve the newest versions into the two locks"
 	@echo "make clean   remove what was made: results, environment, caches"
 
 env: $(VENV)/done
@@ -55,6 +56,8 @@ lock: env
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra crds --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile --group docs --constraint requirements.lock --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-docs.lock
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
@@ -67,7 +70,17 @@ bench: env
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 
+# What builds the site is installed beside the rest only here: a run needs none of it.
+$(VENV)/docs-done: $(VENV)/done requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-docs.lock
+	@touch $@
+
+docs: $(VENV)/docs-done
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
+		-c docs -d $(VENV)/doctrees -b html . site
+	@echo "Documentation: site/index.html"
+
 clean:
-	rm -rf results .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results site .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf workflow/lib/*.egg-info
