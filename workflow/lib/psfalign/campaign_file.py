@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from .errors import ConfigError
+from .publish import publish_bytes
 from .survey import Survey, candidates, entries_of
 
 HEAD = """\
@@ -61,8 +62,7 @@ def write_campaign(survey: Survey, path: Path) -> None:
         problem = "no exposure that can be aligned was found"
         raise ConfigError(problem, file=path, remedy="mend what was left out, or write it by hand")
     refuse_existing(path)
-    with open(path, "x", encoding="utf-8") as stream:
-        stream.write(render_campaign(survey, path.name))
+    publish_bytes(path, render_campaign(survey, path.name).encode())
 
 
 def render_campaign(survey: Survey, name: str) -> str:

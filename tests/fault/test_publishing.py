@@ -1,0 +1,78 @@
+"""Every file that is written is complete or as it was before, whatever call of the system fails."""
+
+import re
+from pathlib import Path
+
+import pytest
+from studies.injection import CALLS, FAULTS, attempts, need_strace
+from studies.writers import Writer, make_writers
+
+PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
+OLD = b"an earlier file"
+KINDS = (
+    "psfmask.json",
+    "psfstack.fits",
+    "clean.fits",
+    "shifts.ecsv",
+    "psfalign.fits",
+    "picture.png",
+    "crds_manifest.json",
+    "facts.json",
+    "campaign.yaml",
+)
+
+
+@pytest.fixture(scope="module")
+def writers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Writer]:
+    folder = tmp_path_factory.mktemp("inputs")
+    need_strace(folder)
+    return make_writers(folder)
+
+
+def check(writer: Writer, path: Path, call: str, fault: str, *, old: bytes | None) -> None:
+    """Let each call fail in turn, and look at the folder each time."""
+    path.parent.mkdir()
+    writer(path)
+    new = path.read_bytes()
+    _restore(path, old)
+    for attempt in attempts(lambda: writer(path), call, fault, path.parent.with_suffix(".log")):
+        content = path.read_bytes() if path.exists() else None
+        assert content in (old, new), attempt
+        left = [entry.name for entry in path.parent.iterdir() if entry != path]
+        assert all(map(PARTIAL.fullmatch, left)) if fault == "KILL" else left == [], attempt
+        if attempt.was_hit:
+            _restore(path, old)
+    assert attempt.n > 1, "nothing was ever hit"
+    # The last one got through, and took away what killed ones had left.
+    assert attempt.code == 0
+    assert (content, left) == (new, [])
+
+
+def _restore(path: Path, old: bytes | None) -> None:
+    path.unlink(missing_ok=True)
+    if old is not None:
+        path.write_bytes(old)
+
+
+@pytest.mark.bad_input(45, 46, 47)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_item_46_a_table_and_its_predecessor(
+    call: str, fault: str, writers: dict[str, Writer], tmp_path: Path
+) -> None:
+    check(writers["shifts.ecsv"], tmp_path / "out" / "shifts.ecsv", call, fault, old=OLD)
+
+
+@pytest.mark.slow
+@pytest.mark.bad_input(45, 46, 47)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_item_46_every_file(
+    kind: str, call: str, fault: str, writers: dict[str, Writer], tmp_path: Path
+) -> None:
+    check(writers[kind], tmp_path / "out" / kind, call, fault, old=None)
+
+
+def test_every_kind_of_file_is_here(writers: dict[str, Writer]) -> None:
+    assert set(writers) == set(KINDS)
