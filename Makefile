@@ -7,11 +7,12 @@ CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run test test-all lint format lock bench docs clean
+.PHONY: help env run verify test test-all lint format lock bench docs clean
 
 help:
 	@echo "make env     make .venv from requirements.lock"
 	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml"
+	@echo "make verify  check the results of a campaign against what is recorded in them"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
 	@echo "make lint    check style, format and types"
 	@echo "make format  put style and format right"
@@ -33,6 +34,10 @@ run: env
 	@$(SNAKEMAKE) --quiet host reason
 	@report="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))/report/report.html"; \
 	$(SNAKEMAKE) --quiet all --report "$$report" && echo "Report: $$report"
+
+verify: env
+	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))" \
+		--config $(or $(CONFIG),config/config.yaml)
 
 test: env
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
@@ -69,6 +74,7 @@ bench: env
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
+	$(BIN)/python benchmarks/verify.py
 
 # What builds the site is installed beside the rest only here: a run needs none of it.
 $(VENV)/docs-done: $(VENV)/done requirements-docs.lock

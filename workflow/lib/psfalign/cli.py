@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0, or 1 after a mistake that was said in one line on standard error.
+    0, or 1 after a mistake that was said in one line on standard error, or where `verify` found
+    something wrong.
     """
     options = _parser().parse_args(arguments)
     prepare_process()
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_shift,
         _add_campaign,
         _add_check,
+        _add_verify,
     ):
         add(commands)
     return parser
@@ -149,6 +151,17 @@ def _add_check(commands: Commands) -> None:
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
     command.set_defaults(run=_check)
+
+
+def _add_verify(commands: Commands) -> None:
+    command = commands.add_parser("verify", help="check results against what is recorded in them")
+    command.add_argument("targets", type=Path, nargs="+", help="products, or output directories")
+    command.add_argument("--config", type=Path, help="default: configuration.json of the results")
+    command.add_argument(
+        "--inputs", type=Path, nargs="+", default=[], help="more folders that may hold inputs"
+    )
+    command.add_argument("--threads", type=int, default=2)
+    command.set_defaults(run=_verify)
 
 
 def _paths(command: argparse.ArgumentParser, *names: str) -> None:
@@ -320,3 +333,10 @@ def _check(options: argparse.Namespace) -> int:
         for exposure in exposures:
             print(f"{exposure.name}: psfs {exposure.stack.name}")
     return bool(findings.errors)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from .verify.command import verify_targets
+
+    threads = _at_least(1, options.threads, "--threads")
+    return verify_targets(options.targets, options.config, options.inputs, threads=threads)

@@ -1,15 +1,14 @@
 """The binary table PROVENANCE: the records of all steps that led to a file."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
-from ..errors import InputError
 from ..records import Record, Records
 from .structure import Hdu
+from .tables import read_table
 
 NAME = "PROVENANCE"
 DESCRIPTIONS = {
@@ -18,7 +17,6 @@ DESCRIPTIONS = {
     "name": "file, option, or package",
     "value": "SHA-256, value as JSON, text, or version",
 }
-TEXT = re.compile(r"([0-9]+)A")  # TFORM of a column of text
 
 
 def provenance_hdu(records: Sequence[Record]) -> tuple[fits.Header, bytes]:
@@ -55,19 +53,5 @@ def read_records(path: Path, hdus: Sequence[Hdu]) -> Records:
     found = [hdu for hdu in hdus if is_provenance(hdu)]
     if not found:
         return []
-    with open(path, "rb") as stream:
-        stream.seek(found[-1].data_start)
-        content = stream.read(found[-1].data_size)
-    try:
-        rows = np.frombuffer(content, _row_type(found[-1])).tolist()
-        return [Record(*(text.decode("ascii") for text in row)) for row in rows]
-    except ValueError as error:
-        problem, remedy = "is damaged", "make the file again"
-        raise InputError(problem, file=f"{path}[{NAME}]", remedy=remedy) from error
-
-
-def _row_type(hdu: Hdu) -> list[tuple[str, str]]:
-    forms = [TEXT.fullmatch(str(hdu.header.get(f"TFORM{i}", "")).strip()) for i in range(1, 5)]
-    if not all(forms):
-        raise ValueError("a column is no text")
-    return [(name, f"S{form[1]}") for name, form in zip(Record._fields, forms, strict=True) if form]
+    columns = read_table(path, found[-1])
+    return [Record(*map(str, row)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,1 @@
+"""Check, at any later time, that results are what their records say."""

@@ -1,0 +1,128 @@
+"""Verify results, and say on the terminal what was found."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..campaign import ScienceExposure, plan_exposures
+from ..config import complete_config
+from ..errors import ConfigError, InputError, PsfalignError
+from ..files.resolved import ResolvedMask
+from ..files.structure import check_regular_file
+from ..strict_yaml import read_yaml
+from .origins import Files
+from .results import PSFMASK, Expected, Verdict, verify
+
+CONFIGURATION = "configuration.json"  # of a campaign, beside its results
+
+
+def verify_targets(
+    targets: Sequence[Path], config: Path | None, folders: Sequence[Path], *, threads: int
+) -> int:
+    """
+    Verify results, and print a line for each file about which there is something to say.
+
+    Parameters
+    ----------
+    targets
+        Products, or output directories.
+    config
+        The configuration to compare with; None for the one that lies beside the results.
+    folders
+        Where inputs may be, besides where the configuration says.
+    threads
+        How many files to read at a time.
+
+    Returns
+    -------
+    0 if all is as it should be, otherwise 1.
+    """
+    start = time.perf_counter()
+    verdicts = []
+    for target in targets:
+        if not target.is_dir():
+            check_regular_file(target)
+        expected = expect(target, config, folders)
+        for verdict in verify(target, expected, threads=threads):
+            _print(verdict)
+            verdicts.append(verdict)
+    if not any(verdict.is_product for verdict in verdicts):
+        raise InputError("holds no product", file=targets[0], remedy="name another folder")
+    print(_sum_up(verdicts, time.perf_counter() - start))
+    return int(any(verdict.problems for verdict in verdicts))
+
+
+def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expected:
+    """Collect what results can be compared with: the configuration, and where inputs may be."""
+    paths = [path for folder in folders for path in _list_files(folder)]
+    campaign = _read_config(target, config)
+    if campaign is None:
+        return Expected({}, None, Files([*_list_masks(target), *paths]))
+    settings, exposures = campaign
+    paths = [*_list_inputs(exposures), *_list_masks(target), *paths]
+    return Expected(settings, {exposure.name: exposure for exposure in exposures}, Files(paths))
+
+
+def _read_config(
+    target: Path, config: Path | None
+) -> tuple[dict[str, Any], list[ScienceExposure]] | None:
+    """Read a configuration: one that was named must be right, the recorded one may be outlived."""
+    path = config or target / CONFIGURATION
+    if config is None and not path.is_file():
+        return None
+    try:
+        content = complete_config(read_yaml(path), path)
+        exposures = plan_exposures(content)
+    except PsfalignError as error:
+        if config is not None:
+            raise
+        print(f"psfalign: warning: {path}: not compared with: {error}", file=sys.stderr)
+        return None
+    return content["align_refs"] | {"convention": content["psfmask"]["convention"]}, exposures
+
+
+def _list_inputs(exposures: Sequence[ScienceExposure]) -> Iterator[Path]:
+    for exposure in exposures:
+        yield from (exposure.science, *exposure.stack.members)
+        if exposure.association:
+            yield exposure.association
+
+
+def _list_masks(target: Path) -> Iterator[Path]:
+    """Give the places of the masks, which psfmask.json tells."""
+    names = target.glob(f"*/*{PSFMASK}") if target.is_dir() else target.parent.glob(f"*{PSFMASK}")
+    for name in names:
+        try:
+            mask = ResolvedMask.read(name)
+        except PsfalignError:
+            continue  # `verify` says so
+        if mask.applies:
+            yield Path(mask.psfmask)
+
+
+def _list_files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        problem, remedy = "is no folder", "name a folder"
+        raise ConfigError(problem, keyword="--inputs", value=folder, remedy=remedy)
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _print(verdict: Verdict) -> None:
+    for problem in verdict.problems:
+        print(f"psfalign: error: {problem}", file=sys.stderr, flush=True)
+    if not verdict.problems and (verdict.notes or verdict.is_product):
+        said = "; ".join(["ok", *verdict.notes] if verdict.is_product else verdict.notes)
+        print(f"{verdict.path}: {said}", flush=True)
+
+
+def _sum_up(verdicts: Sequence[Verdict], seconds: float) -> str:
+    products = sum(verdict.is_product for verdict in verdicts)
+    wrong = sum(bool(verdict.problems) for verdict in verdicts)
+    size = sum(verdict.size for verdict in verdicts) / 1e9
+    files = sum(verdict.size > 0 for verdict in verdicts)
+    return (
+        f"{products} products, {wrong} files wrong; "
+        f"read {files} files, {size:.2f} GB, {size / seconds:.2f} GB/s"
+    )

@@ -1,0 +1,179 @@
+"""Check a product by itself: its structure, its checksums, and its planes against its tables."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from astropy.io.fits import Header
+from numpy.typing import NDArray
+
+from ..dq import DO_NOT_USE
+from ..errors import InputError
+from ..files.checksums import check_checksums
+from ..files.exposure import read_plane
+from ..files.provenance import NAME as PROVENANCE
+from ..files.provenance import read_records
+from ..files.structure import Hdu, scan, text_of
+from ..files.tables import read_table
+from ..fit.result import Status
+from ..records import Records
+
+MAKE_AGAIN = "remove it and run the workflow again"
+IMAGES = {"SCI": -32, "ERR": -32, "DQ": 32}  # BITPIX
+DIMENSIONS = {"QuadModel": 4, "CubeModel": 3}  # by DATAMODL
+FLAGS_ZERO = 2**31  # what FITS adds to unsigned integers
+
+
+@dataclass(frozen=True)
+class Product:
+    """
+    A product that is intact in itself.
+
+    Attributes
+    ----------
+    path, size
+        The file, and its bytes.
+    header
+        Its primary header.
+    records
+        Its table PROVENANCE.
+    shifts
+        The columns of its table SHIFTS; none where it was not aligned.
+    n_failed
+        How many of its planes are those of failed fits.
+    """
+
+    path: Path
+    size: int
+    header: Header
+    records: Records
+    shifts: dict[str, NDArray[Any]]
+    n_failed: int
+
+
+def check_product(path: Path) -> Product:
+    """
+    Read all of a product.
+
+    Raises
+    ------
+    InputError
+        With the first thing that is wrong in it.
+    """
+    hdus = scan(path)
+    check_own_checksums(path, hdus)
+    header = hdus[0].header
+    applies = text_of(header, "S_PSFALI") == "COMPLETE"
+    names = [*IMAGES, PROVENANCE, *(("SHIFTS", "WEIGHT") if applies else ())]
+    found = {name: _only(path, hdus, name) for name in names}
+    _check_images(path, header, found)
+    shifts = read_table(path, found["SHIFTS"]) if applies else {}
+    failed = _check_rows(path, header, found["SCI"], shifts)
+    _check_planes(path, found, failed)
+    if applies:
+        _check_weight(path, found["WEIGHT"])
+    n_failed = sum(failed or ())
+    return Product(path, hdus[-1].end, header, read_records(path, hdus), shifts, n_failed)
+
+
+def check_own_checksums(path: Path, hdus: Sequence[Hdu]) -> None:
+    """Refuse a file of which psfalign wrote every HDU, if one has no checksum or a wrong one."""
+    unprotected = check_checksums(path, hdus)
+    if unprotected:
+        raise _wrong(path, unprotected[0], "has no checksum")
+
+
+def _only(path: Path, hdus: Sequence[Hdu], name: str) -> Hdu:
+    found = [hdu for hdu in hdus if hdu.name == name]
+    if len(found) != 1:
+        raise _wrong(path, name, f"there are {len(found)} such extensions, expected one")
+    return found[0]
+
+
+def _check_images(path: Path, header: Header, found: dict[str, Hdu]) -> None:
+    model = text_of(header, "DATAMODL")
+    shape = found["SCI"].shape
+    if len(shape) != DIMENSIONS.get(model) or 0 in shape:
+        problem = f"has {len(shape)} axes, which does not fit DATAMODL={model}"
+        raise _wrong(path, "SCI", problem)
+    for name, bitpix in IMAGES.items():
+        if (found[name].shape, found[name].header["BITPIX"]) != (shape, bitpix):
+            raise _wrong(path, name, "its size or type is not that of a product")
+
+
+def _check_rows(
+    path: Path, header: Header, science: Hdu, shifts: dict[str, NDArray[Any]]
+) -> list[bool] | None:
+    """Give which planes are those of failed fits, None where nothing was fitted."""
+    n_planes, n_psfs = math.prod(science.shape[:-2]), science.shape[-3]
+    status = shifts.get("status", np.array([]))
+    failed = [word != Status.OK for word in status.tolist()] if shifts else None
+    expected = {"NPAIRS": len(status), "NFAILED": sum(failed or ())}
+    for keyword, count in expected.items():
+        if header.get(keyword) != count:
+            problem = f"{keyword}={header.get(keyword)} but the table has {count}"
+            raise _wrong(path, "SHIFTS", problem)
+    if failed is None:
+        return None
+    integration, psf = np.divmod(np.arange(n_planes), n_psfs)
+    for name, column in (("integration", integration), ("psf", psf)):
+        if not np.array_equal(shifts.get(name, ()), column):
+            raise _wrong(path, "SHIFTS", f"column {name} is not that of {n_planes} planes")
+    return failed
+
+
+def _check_planes(path: Path, found: dict[str, Hdu], failed: list[bool] | None) -> None:
+    """Expect NaN and DO_NOT_USE in planes of failed fits, and nothing but numbers elsewhere."""
+    n_planes = math.prod(found["SCI"].shape[:-2])
+    with open(path, "rb") as stream:
+        for index in range(n_planes):
+            read = _reader(stream, path, found, index)
+            if failed is None:
+                _check_unaligned(path, index, read)
+            elif failed[index]:
+                _check_failed(path, index, read)
+            else:
+                for name in ("SCI", "ERR"):
+                    if not np.isfinite(read(name).astype(np.float32)).all():
+                        problem = f"plane {index} has pixels that are not finite, its fit is ok"
+                        raise _wrong(path, name, problem)
+
+
+def _reader(
+    stream: BinaryIO, path: Path, found: dict[str, Hdu], index: int
+) -> Callable[[str], NDArray[Any]]:
+    return lambda name: read_plane(stream, path, found[name], index)
+
+
+def _check_failed(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -> None:
+    for name in ("SCI", "ERR"):
+        if not np.isnan(read(name)).all():
+            raise _wrong(path, name, f"plane {index} has values although its fit failed")
+    if not (_flags(read) & DO_NOT_USE).all():
+        raise _wrong(path, "DQ", f"plane {index} may be used although its fit failed")
+
+
+def _check_unaligned(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -> None:
+    """Psf images that were passed on as they are may hold pixels that nothing could replace."""
+    bad = ~np.isfinite(read("SCI"))
+    if bad.any() and not (_flags(read)[bad] & DO_NOT_USE).all():
+        problem = f"plane {index} has pixels that are not finite and not flagged"
+        raise _wrong(path, "SCI", problem)
+
+
+def _flags(read: Callable[[str], NDArray[Any]]) -> NDArray[np.int64]:
+    return np.asarray(read("DQ").astype(np.int64) + FLAGS_ZERO)
+
+
+def _check_weight(path: Path, hdu: Hdu) -> None:
+    with open(path, "rb") as stream:
+        weight = read_plane(stream, path, hdu, 0)
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise _wrong(path, "WEIGHT", "has pixels that are negative or not finite")
+
+
+def _wrong(path: Path, name: str, problem: str) -> InputError:
+    return InputError(problem, file=f"{path}[{name}]", remedy=MAKE_AGAIN)

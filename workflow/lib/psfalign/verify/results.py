@@ -1,0 +1,216 @@
+"""Check the results of a campaign, or single products."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..campaign import RESERVED, ScienceExposure
+from ..errors import InputError, PsfalignError
+from ..files.checksums import check_checksums
+from ..files.provenance import read_records
+from ..files.resolved import ResolvedMask
+from ..files.shifts import ShiftTable
+from ..files.structure import scan, text_of
+from ..parallel import ordered_map
+from ..publish import PARTIAL
+from ..records import Records, renamed
+from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
+from .product import MAKE_AGAIN, Product, check_product
+
+PRODUCT, CLEAN, SHIFTS, PSFMASK = "_psfalign.fits", "_clean.fits", "_shifts.ecsv", "_psfmask.json"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What was found about one file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    problems
+        What is wrong with it, each a line.
+    notes
+        What is worth knowing, and no mistake.
+    size
+        Bytes that were read.
+    """
+
+    path: Path
+    problems: list[PsfalignError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the file is, or should be, a product."""
+        return self.path.name.endswith(PRODUCT)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """
+    What the results should be, as far as it is known.
+
+    Attributes
+    ----------
+    settings
+        The options of the configuration by name.
+    exposures
+        Its exposures by name; None where the configuration is not known.
+    files
+        Where inputs may be.
+    """
+
+    settings: dict[str, Any]
+    exposures: dict[str, ScienceExposure] | None
+    files: Files
+
+
+def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdict]:
+    """
+    Check a product, or all results below a folder.
+
+    Parameters
+    ----------
+    target
+        A product, or the output directory of a campaign.
+    expected
+        What to compare with.
+    threads
+        How many files to read at a time.
+
+    Yields
+    ------
+    Verdict
+        One for each product and each FITS file beside them; and one for each other file about
+        which there is something to say.
+    """
+    if not target.is_dir():
+        yield from _check_exposure(target, expected)
+        return
+    products = sorted(target.glob(f"*/*{PRODUCT}"))
+    paths = [*products, *sorted(target.glob("psfstacks/*.fits"))]
+    check = partial(_check_path, expected=expected)
+    yield from chain.from_iterable(ordered_map(check, paths, threads=threads))
+    yield from _find_missing(target, expected, products)
+    yield from _find_leftovers(target, expected)
+
+
+def _check_path(path: Path, expected: Expected) -> list[Verdict]:
+    if path.name.endswith(PRODUCT):
+        return _check_exposure(path, expected)
+    return [_check(path, lambda path: _check_fits(path)[0])]
+
+
+def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
+    """Check a product and the files of its exposure beside it."""
+    try:
+        product = check_product(path)
+    except (PsfalignError, OSError) as error:
+        return [Verdict(path, [_as_error(error, path)])]
+    problems: list[PsfalignError] = [*compare_header(product)]
+    problems += compare_settings(product, expected.settings)
+    changed, gone = compare_inputs(product, expected.files)
+    problems += changed
+    verdict = Verdict(path, problems, _describe(product, gone), product.size)
+    stem = path.name.removesuffix(PRODUCT)
+    beside = {
+        SHIFTS: _check_shifts,
+        PSFMASK: _check_psfmask,
+        CLEAN: _check_clean,
+    }
+    files = ((path.with_name(stem + end), check) for end, check in beside.items())
+    return [
+        verdict,
+        *(_check(file, partial(check, product=product)) for file, check in files if file.exists()),
+    ]
+
+
+def _describe(product: Product, gone: Sequence[str]) -> list[str]:
+    n_pairs = len(product.shifts.get("status", ()))
+    notes = [f"{n_pairs} pairs, {product.n_failed} failed" if product.shifts else "not aligned"]
+    if gone:
+        notes.append(f"not at hand: {', '.join(gone)}")
+    other = compare_code(product.records)
+    if other:
+        notes.append(f"made by other code than this: {', '.join(other)}")
+    return notes
+
+
+def _check(path: Path, check: Callable[[Path], int]) -> Verdict:
+    try:
+        return Verdict(path, size=check(path))
+    except (PsfalignError, OSError) as error:
+        return Verdict(path, [_as_error(error, path)])
+
+
+def _check_shifts(path: Path, product: Product) -> int:
+    table = ShiftTable.read(path)
+    for name, column in product.shifts.items():
+        own = table.columns.get(name, np.array([]))
+        numbers = column.dtype.kind == "f"
+        if not np.array_equal(own, column, equal_nan=numbers):
+            raise InputError(
+                f"column {name} is not that of the product", file=path, remedy=MAKE_AGAIN
+            )
+    return path.stat().st_size
+
+
+def _check_psfmask(path: Path, product: Product) -> int:
+    mask = ResolvedMask.read(path)
+    if mask.sha256 != text_of(product.header, "MASKSHA"):
+        raise InputError("names another mask than the product", file=path, remedy=MAKE_AGAIN)
+    return path.stat().st_size
+
+
+def _check_clean(path: Path, product: Product) -> int:
+    size, records = _check_fits(path)
+    if not set(renamed(records, "clean", "clean_science")) <= set(product.records):
+        problem = "is not the cleaned exposure that the product was fitted to"
+        raise InputError(problem, file=path, remedy=MAKE_AGAIN)
+    return size
+
+
+def _check_fits(path: Path) -> tuple[int, Records]:
+    hdus = scan(path)
+    check_checksums(path, hdus)
+    records = read_records(path, hdus)
+    if not records:
+        raise InputError("has no table PROVENANCE", file=path, remedy=MAKE_AGAIN)
+    return hdus[-1].end, records
+
+
+def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) -> Iterator[Verdict]:
+    there = {path.name for path in products}
+    for name in expected.exposures or ():
+        path = target / name / f"{name}{PRODUCT}"
+        if path.name not in there:
+            error = InputError("there is no product", file=path, remedy="run the workflow")
+            yield Verdict(path, [error])
+
+
+def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
+    for path in sorted(target.rglob(f".*{PARTIAL}")):
+        yield Verdict(path, notes=["left over: the unfinished file of a killed run"])
+    if expected.exposures is None:
+        return
+    stacks = {exposure.stack.name for exposure in expected.exposures.values()}
+    for path in sorted(target.iterdir()):
+        if path.is_dir() and path.name not in {*expected.exposures, *RESERVED}:
+            yield Verdict(path, notes=["left over: no exposure of the configuration"])
+    for path in sorted(target.glob("psfstacks/*.fits")):
+        if path.name.removesuffix(CLEAN).removesuffix("_psfstack.fits") not in stacks:
+            yield Verdict(path, notes=["left over: no psf stack of the configuration"])
+
+
+def _as_error(error: PsfalignError | OSError, path: Path) -> PsfalignError:
+    if isinstance(error, PsfalignError):
+        return error
+    return InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the disk")
