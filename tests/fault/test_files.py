@@ -296,9 +296,10 @@ def test_item_06_box_larger_than_the_image(tmp_path: Path) -> None:
     ]
 
 
-def test_item_11_results_over_inputs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["jw1_a3001/jw1_calints.fits", "old/old_clean.fits"])
+def test_item_11_results_over_inputs(name: str, tmp_path: Path) -> None:
     config = write_campaign(tmp_path)
-    science = write_exposure(tmp_path / "results/jw1_a3001/jw1_calints.fits")
+    science = write_exposure(tmp_path / "results" / name)
     config["exposures"][0]["science"] = str(science)
     assert refusals(config, tmp_path) == [
         f"output_dir={tmp_path}/results: {science} lies where results are written; "

@@ -1,11 +1,10 @@
 """Helpers of the rules: the campaign, its files, and what makes a job run again."""
 
-import re
 from dataclasses import asdict
 from functools import cache
 
 from psfalign import resources, simulate
-from psfalign.campaign import list_warnings, plan_exposures
+from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
 from psfalign.facts import CACHE, FactsStore
@@ -63,9 +62,10 @@ STACK = f"{OUTPUT}/psfstacks/{{stack}}_psfstack.fits"
 STACK_CLEAN = f"{OUTPUT}/psfstacks/{{stack}}_clean.fits"
 
 
+# Not the names themselves: the engine goes through this text for each file of each job.
 wildcard_constraints:
-    exposure="|".join(map(re.escape, EXPOSURES)),
-    stack="|".join(map(re.escape, STACKS)),
+    exposure=NAME.pattern,
+    stack=NAME.pattern,
 
 
 FACTS = FactsStore(CACHE)
@@ -92,25 +92,33 @@ def raw(path):
     return str(path) if str(path) in SIMULATED else ancient(local(str(path)))
 
 
+@cache
+def code_of(script):
+    return code_digest(SCRIPTS / script)
+
+
 def job(script, settings, *paths):
     """What a job depends on besides its input files, as one parameter: names count in it."""
-    return {
-        "settings": settings,
-        "inputs": digests(*paths),
-        "code": code_digest(SCRIPTS / script),
-    }
+    return {"settings": settings, "inputs": digests(*paths), "code": code_of(script)}
+
+
+def known(name, campaign):
+    """The exposure or stack of this name; a target on the command line may name another."""
+    if name not in campaign:
+        refuse([f"{name}: is not in the campaign; check the name"])
+    return campaign[name]
 
 
 def exposure_of(wildcards):
-    return EXPOSURES[wildcards.exposure]
+    return known(wildcards.exposure, EXPOSURES)
 
 
 def stack_of(wildcards):
-    return STACKS[wildcards.stack]
+    return known(wildcards.stack, STACKS)
 
 
 def masks_of(wildcards):
-    return [raw(mask) for mask in MASKS[wildcards.exposure]]
+    return [raw(mask) for mask in MASKS[exposure_of(wildcards).name]]
 
 
 def science_input(wildcards):

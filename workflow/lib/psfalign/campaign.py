@@ -139,12 +139,12 @@ def _exposure(
             value=repr(asn_id),
             remedy=remedy,
         )
-    members = [_real(member.absolute()) for member in stack.members]
+    members = [real_path(member) for member in stack.members]
     twice = next((path for path in members if members.count(path) > 1), None)
     if twice is not None:
         problem, remedy = "is listed twice", "list each psf exposure once"
         raise ConfigError(problem, file=origin, keyword="psfs", value=twice, remedy=remedy)
-    if _real(science.absolute()) in members:
+    if real_path(science) in members:
         problem = "is both science and psf"
         raise ConfigError(
             problem, file=origin, keyword="science", value=science, remedy="remove one"
@@ -152,10 +152,19 @@ def _exposure(
     return ScienceExposure(f"{_root(science)}_{asn_id}", science, asn_id, stack, psfmask, origin)
 
 
-@cache
-def _real(path: Path) -> str:
+def real_path(path: Path) -> str:
     """Resolve symbolic links; unlike `Path.resolve`, a loop of them is no error here."""
-    return os.path.realpath(path)
+    absolute = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - Path is slow here
+    folder, name = os.path.split(absolute)
+    if name in ("", os.curdir, os.pardir) or os.path.islink(absolute):  # noqa: PTH114
+        return os.path.realpath(absolute)
+    # Thousands of files share a few folders.
+    return os.path.join(_real_folder(folder), name)  # noqa: PTH118
+
+
+@cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _root(path: Path) -> str:

@@ -1,6 +1,7 @@
 """What the workflow has to know of its input files before it plans, remembered between runs."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class FactsStore:
     """
     Facts about files, read again only where size, times or inode of a file have changed.
 
-    All methods raise `InputError` where a file cannot be used.
+    A store looks at a file once: what is planned from it hangs together, and a file that changes
+    later is noticed by the next run. All methods raise `InputError` where a file cannot be used.
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ class FactsStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known = self._load()
+        self._seen: dict[str, Facts] = {}
+        self._folder = os.getcwd()  # noqa: PTH109 - joined with thousands of names
         self._changed = False
 
     def digest(self, path: Path) -> str:
@@ -91,12 +95,19 @@ class FactsStore:
         return known[kind]
 
     def _about(self, path: Path) -> Facts:
-        check_regular_file(path)
-        status = path.stat()
+        name = str(path)
+        if name not in self._seen:
+            self._seen[name] = self._look_at(path)
+        return self._seen[name]
+
+    def _look_at(self, path: Path) -> Facts:
+        """Give what is known of a file as it is now."""
+        status = check_regular_file(path)
         signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        known = self._known.get(str(path.absolute()), {})
+        name = os.path.join(self._folder, path)  # noqa: PTH118 - quicker than Path.absolute
+        known = self._known.get(name, {})
         if known.get("signature") != signature:
-            known = self._known[str(path.absolute())] = {"signature": signature}
+            known = self._known[name] = {"signature": signature}
         return known
 
     def _load(self) -> dict[str, Facts]:

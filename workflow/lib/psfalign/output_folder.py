@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .campaign import ScienceExposure
+from .campaign import ScienceExposure, real_path
 from .errors import ConfigError
 from .facts import FactsStore
 
@@ -37,13 +37,21 @@ def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 def check_inputs_apart(output: Path, exposures: Iterable[ScienceExposure]) -> None:
     """Refuse an output directory in which results would lie beside inputs."""
+    root, stacks = real_path(output), real_path(output / "psfstacks")
     for exposure in exposures:
-        # Unlike Path.resolve, realpath minds no loop of symbolic links.
-        written = {os.path.realpath(output / name) for name in (exposure.name, "psfstacks")}
+        written = (stacks, real_path(output / exposure.name))
         for path in (exposure.science, *exposure.stack.members):
-            if os.path.dirname(os.path.realpath(path)) in written:  # noqa: PTH120
+            file = real_path(path)
+            if os.path.dirname(file) in written or _is_result(file, root):  # noqa: PTH120
                 problem = f"{path} lies where results are written"
                 raise _refusal(problem, output, "name another folder")
+
+
+def _is_result(file: str, root: str) -> bool:
+    """Tell whether a file is named like a result of any exposure in the output directory."""
+    folder, name = os.path.split(file)
+    above, exposure = os.path.split(folder)
+    return above == root and name in (f"{exposure}_clean.fits", f"{exposure}_psfalign.fits")
 
 
 def check_space(output: Path, sizes: Mapping[Path, int]) -> None:

@@ -87,22 +87,23 @@ def scan(path: Path) -> list[Hdu]:
         raise InputError(problem, file=path, remedy="check the path") from error
 
 
-def check_regular_file(path: Path) -> None:
-    """Refuse a path that is not a readable, regular file."""
+def check_regular_file(path: Path) -> os.stat_result:
+    """Refuse a path that is not a readable, regular file; give its status."""
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError as error:
         raise InputError("no such file", file=path, remedy="check the path") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problem = f"cannot be opened: {reason}"
         raise InputError(problem, file=path, remedy="check the path") from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         raise InputError("is a folder", file=path, remedy="name a file")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise InputError("is not a regular file", file=path, remedy="name a regular file")
     if not os.access(path, os.R_OK):
         raise InputError("no permission to read it", file=path, remedy="change its mode")
+    return status
 
 
 def read_exactly(stream: BinaryIO, path: Path, start: int, size: int) -> bytes:
