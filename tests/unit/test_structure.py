@@ -174,8 +174,8 @@ def test_item_21_trailing_bytes(tail: bytes, good: Path) -> None:
 @pytest.mark.parametrize("hdu", [0, 1, 4])
 def test_item_21_no_end(hdu: int, good: Path) -> None:
     with_card(good, "END", "NOEND", occurrence=hdu)
-    problem = "are no extension|has no END|not printable ASCII"
-    with pytest.raises(InputError, match=rf"^{good}: .*({problem}).*; fetch "):
+    problem = "are no extension|has no END|not printable ASCII|more than once"
+    with pytest.raises(InputError, match=rf"^{good}.*: .*({problem}).*; fetch "):
         scan(good)
 
 
@@ -281,3 +281,28 @@ def test_item_36_no_wcs_and_no_table_is_built(good: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fits, "open", lambda *a, **k: opened.append(a))
     assert [hdu.name for hdu in scan(path)] == ["PRIMARY", "SCI", "ERR", "DQ", "ASDF"]
     assert opened == []
+
+
+def test_item_21_what_stands_behind_end_is_not_ignored(good: Path) -> None:
+    """A reader that stops at END would not see the filter, and no checksum would notice."""
+    content = good.read_bytes()
+    end = content.index(b"END" + b" " * 77)
+    filter_card = content.index(b"FILTER  =")
+    swapped = bytearray(content)
+    swapped[filter_card : filter_card + 80] = content[end : end + 80]
+    swapped[end : end + 80] = content[filter_card : filter_card + 80]
+    good.write_bytes(swapped)
+    with refused(f"{good}: the header at byte 0 has cards behind its END; fetch the file again"):
+        scan(good)
+
+
+@pytest.mark.parametrize(
+    "card", ["BITPIX  =                   16", "NAXIS1  =                    2"]
+)
+def test_item_33_structure_said_twice(card: str, good: Path) -> None:
+    content = good.read_bytes()
+    start = content.index(b"BUNIT   =")
+    good.write_bytes(content[:start] + card.ljust(80).encode() + content[start + 80 :])
+    keyword = card[:8].strip()
+    with pytest.raises(InputError, match=f" {keyword}=.*: is there more than once; "):
+        scan(good)

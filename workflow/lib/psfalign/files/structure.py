@@ -8,7 +8,9 @@ last byte, or it is refused.
 
 import math
 import os
+import re
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +26,7 @@ MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
+DESCRIBES_DATA = re.compile(r"BITPIX|NAXIS\d*|[PG]COUNT|BSCALE|BZERO|BLANK|EXTNAME|ZIMAGE")
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK": "zip", b"\xfd7zXZ": "xz"}
 
 
@@ -145,6 +148,7 @@ def _read_hdu(stream: BinaryIO, path: Path, start: int, size: int) -> Hdu:
             problem = f"the header at byte {start} has no END; the file is cut short or damaged"
             raise InputError(problem, file=path, remedy="fetch it again")
         raw += block
+    _check_nothing_behind_end(raw, path, start)
     header = _parse(bytes(raw), path, start)
     data_start = start + len(raw)
     data_size = _data_size(header, path)
@@ -160,6 +164,14 @@ def _has_end(raw: bytearray) -> bool:
         raw[i : i + CARD].rstrip() == b"END"
         for i in range(max(0, len(raw) - BLOCK), len(raw), CARD)
     )
+
+
+def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
+    """Refuse a header that ends early: what stands behind its END would be ignored."""
+    cards = [bytes(raw[i : i + CARD]).rstrip() for i in range(0, len(raw), CARD)]
+    if any(cards[cards.index(b"END") + 1 :]):
+        problem = f"the header at byte {start} has cards behind its END"
+        raise InputError(problem, file=path, remedy="fetch the file again")
 
 
 def _parse(raw: bytes, path: Path, start: int) -> Header:
@@ -187,6 +199,7 @@ def _check_values(header: Header, path: Path) -> None:
 
 
 def _data_size(header: Header, path: Path) -> int:
+    _check_once(header, path)
     bitpix = header["BITPIX"]
     if bitpix not in BITPIX:
         raise _bad_card(path, header, "BITPIX", "is not one of 8, 16, 32, 64, -32, -64")
@@ -198,6 +211,13 @@ def _data_size(header: Header, path: Path) -> int:
         return 0
     pcount, gcount = (_count(header, key, path, default=n) for key, n in _GROUP_DEFAULTS)
     return abs(int(bitpix)) // 8 * gcount * (pcount + math.prod(axes))
+
+
+def _check_once(header: Header, path: Path) -> None:
+    """Refuse two answers to what the data are: readers differ in which of them they believe."""
+    for keyword, count in Counter(header.keys()).items():
+        if count > 1 and DESCRIBES_DATA.fullmatch(keyword):
+            raise _bad_card(path, header, keyword, "is there more than once")
 
 
 _GROUP_DEFAULTS = (("PCOUNT", 0), ("GCOUNT", 1))
