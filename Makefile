@@ -31,9 +31,12 @@ $(VENV)/done: requirements.lock pyproject.toml
 
 run: env
 	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
-	@$(SNAKEMAKE) --quiet host reason
-	@report="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))/report/report.html"; \
-	$(SNAKEMAKE) --quiet all --report "$$report" && echo "Report: $$report"
+	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
+	start="$$(mktemp)"; $(SNAKEMAKE) --quiet host reason; status=$$?; \
+	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
+		$(SNAKEMAKE) --quiet all --report "$$results/report/report.html" \
+		&& echo "Report:        $$results/report/report.html"; \
+	fi; rm -f "$$start"; exit $$status
 
 verify: env
 	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))" \

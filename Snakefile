@@ -40,5 +40,8 @@ include: "workflow/rules/report.smk"
 rule all:
     input:
         expand(PRODUCT, exposure=EXPOSURES),
-        expand(PICTURE, exposure=EXPOSURES),
+        expand(SUMMARY, exposure=EXPOSURES),
+        pages_to_report(),
         [CRDS_MANIFEST] if CRDS else [],
+    message:
+        "All products are there"

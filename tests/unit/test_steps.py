@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from chain import failing, run
 from files import (
     NOISE,
     PSF_STEPS,
@@ -34,14 +35,12 @@ from psfalign.errors import FitError, InputError, MaskError
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
-from psfalign.fit import FitOptions
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
 from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.stack import stack_psfs
 
-OPTIONS = FitOptions(max_shift=4)
 TRUTH = np.array(PSF_STEPS)[None] - np.array(SCIENCE_STEPS)[:, None]  # (integration, psf, xy)
 
 
@@ -55,29 +54,6 @@ def inputs(tmp_path: Path) -> Iterator[Path]:
     before = digests(folder)
     yield folder
     assert {name: value for name, value in digests(folder).items() if name in before} == before
-
-
-def run(inputs: Path, out: Path, **options: Any) -> dict[str, Path]:
-    """All steps, as the workflow calls them."""
-    names = ("psfmask.json", "sci_clean.fits", "star_clean.fits", "shifts.ecsv", "psfalign.fits")
-    paths = dict(
-        zip(("mask", "science", "psfs", "shifts", "product"), map(out.joinpath, names), strict=True)
-    )
-    psfmask = options.pop("psfmask", str(inputs / "mask.fits"))
-    errors = options.pop("errors", "variance")
-    threads = options.pop("threads", 1)
-    resolve_psfmask(inputs / "sci_calints.fits", paths["mask"], psfmask=psfmask)
-    clean_exposure(inputs / "sci_calints.fits", paths["science"])
-    clean_exposure(inputs / "star_psfstack.fits", paths["psfs"])
-    options.setdefault("options", OPTIONS)
-    fit_exposure(
-        paths["science"], paths["psfs"], paths["mask"], paths["shifts"], threads=threads, **options
-    )
-    align_exposure(
-        paths["psfs"], paths["shifts"], paths["mask"], paths["product"],
-        candidate="a3001", errors=errors, threads=threads,
-    )  # fmt: skip
-    return paths
 
 
 def opened(path: Path) -> dict[str, Any]:
@@ -376,17 +352,6 @@ def test_without_a_mask_the_psfs_are_passed_on(inputs: Path, tmp_path: Path) -> 
     for name in ("SCI", "ERR", "DQ"):
         np.testing.assert_array_equal(product[name][1], pixels(inputs / "star_psfstack.fits", name))
     assert len(Table.read(paths["shifts"], format="ascii.ecsv")) == 0
-
-
-def failing(tmp_path: Path) -> Path:
-    """Inputs whose second integration holds nothing."""
-    folder = tmp_path / "in"
-    science = scene(SCIENCE_STEPS)
-    science[1] = np.nan
-    write_exposure(folder / "sci_calints.fits", science)
-    write_psfs(folder / "star_psfstack.fits")
-    write_mask(folder / "mask.fits")
-    return folder
 
 
 def test_item_37_failed_integration_is_flagged_and_counted(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def edit(name: str) -> Callable[[Campaign], None]:
     return change
 
 
+def restyle(campaign: Campaign) -> None:
+    with open(campaign.code / "workflow/lib/psfalign/figures/psfalign.mplstyle", "a") as style:
+        style.write("font.size: 8\n")
+
+
 def change_science(campaign: Campaign) -> None:
     brighten(campaign.folder / OWN_CONFIG["exposures"][0]["science"])
 
@@ -169,7 +174,8 @@ CASES = {
         chain("resolve_psfmask", *AFTER_FIT),
     ),
     "the code of the fit": (edit("lib/psfalign/fit/spectral.py"), chain(*AFTER_FIT)),
-    "the code of the picture": (edit("lib/psfalign/picture.py"), chain("plot_exposure")),
+    "the code of the figures": (edit("lib/psfalign/figures/images.py"), chain("plot_exposure")),
+    "the style of the figures": (restyle, chain("plot_exposure")),
     "a module that no step uses": (edit("lib/psfalign/strict_yaml.py"), set()),
     "a script": (edit("scripts/align_psfs.py"), chain("align_psfs")),
     "one exposure more": (

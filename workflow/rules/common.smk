@@ -1,5 +1,6 @@
 """Helpers of the rules: the campaign, its files, and what makes a job run again."""
 
+import json
 from dataclasses import asdict
 from functools import cache
 
@@ -8,6 +9,8 @@ from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
 from psfalign.facts import CACHE, FactsStore
+from psfalign.figures.style import STYLE
+from psfalign.files.digest import sha256
 from psfalign.preflight import inspect_campaign, list_simulated
 from psfalign.provenance import code_digest
 
@@ -57,7 +60,9 @@ PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfmask.json"
 CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}_clean.fits"
 SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}_shifts.ecsv"
 PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfalign.fits"
-PICTURE = f"{OUTPUT}/report/{{exposure}}.png"
+PAGES = f"{OUTPUT}/report/{{exposure}}/{{exposure}}"
+SUMMARY = f"{PAGES}_summary.json"
+CAMPAIGN_PAGE = f"{OUTPUT}/report/campaign.html"
 STACK = f"{OUTPUT}/psfstacks/{{stack}}_psfstack.fits"
 STACK_CLEAN = f"{OUTPUT}/psfstacks/{{stack}}_clean.fits"
 
@@ -256,12 +261,4 @@ def minutes_of(step):
 
 
 def plot_exposure_job(wildcards):
-    return job("plot_exposure.py", {}, *MASKS[wildcards.exposure])
-
-
-def announce():
-    """Say where the results are."""
-    print("\nProducts:")
-    for exposure in EXPOSURES:
-        print(f"  {PRODUCT.format(exposure=exposure)}")
-    print(f"Pictures: {OUTPUT}/report")
+    return job("plot_exposure.py", {"style": sha256(STYLE)}, *MASKS[wildcards.exposure])

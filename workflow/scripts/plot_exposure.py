@@ -5,20 +5,21 @@ from typing import TYPE_CHECKING
 
 from psfalign_adapter import run
 
-from psfalign.steps.plot import plot_exposure
+from psfalign.steps.plot import Pages, plot_exposure
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake, snakemake
 
 
 def main(job: "Snakemake") -> None:
-    """Draw the picture of an exposure's result."""
+    """Draw an exposure's result, and sum it up."""
     plot_exposure(
         Path(job.input.science),
         Path(job.input.psfs),
         Path(job.input.shifts),
         Path(job.input.psfmask),
-        Path(job.output[0]),
+        Pages(**{name: Path(path) for name, path in job.output.items()}),
+        name=job.wildcards.exposure,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from psfalign.errors import OUT_OF_MEMORY, PsfalignError
+from psfalign.errors import DONE, ERROR, OUT_OF_MEMORY, PsfalignError
 from psfalign.process import prepare_process
 
 prepare_process()
@@ -20,15 +21,30 @@ if TYPE_CHECKING:
 
 
 def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
-    """Run a step with standard error in the job's log; say a mistake in one line and exit 1."""
-    terminal = os.dup(2)
+    """
+    Run a step with standard error in the job's log; say a mistake in one line and exit 1.
+
+    The last line of the log tells how it ended; the campaign's page is made of it.
+    """
+    terminal, start = os.dup(2), time.monotonic()
     with open(job.log[0], "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 2)
         try:
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
             problem = OUT_OF_MEMORY if isinstance(error, MemoryError) else error
-            line = f"psfalign: error: {problem}\n"
+            line = f"{ERROR}{problem}\n"
             log.write(line)
             os.write(terminal, line.encode())
             sys.exit(1)
+        print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
+
+
+def _largest_memory() -> str:
+    """Tell the peak of this process where the kernel does (Linux); getrusage has its parent's."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return ""
+    kilobytes = next((line.split()[1] for line in status.splitlines() if "VmHWM" in line), "0")
+    return f", at most {int(kilobytes) // 1024} MB"

@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_campaign,
         _add_check,
         _add_verify,
+        _add_summary,
+        _add_show,
     ):
         add(commands)
     return parser
@@ -162,6 +164,22 @@ def _add_verify(commands: Commands) -> None:
     )
     command.add_argument("--threads", type=int, default=2)
     command.set_defaults(run=_verify)
+
+
+def _add_summary(commands: Commands) -> None:
+    command = commands.add_parser("summary", help="say how far a campaign is, and how it went")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.set_defaults(run=_summary)
+
+
+def _add_show(commands: Commands) -> None:
+    command = commands.add_parser("show", help="print and draw the shifts of a product")
+    command.add_argument("product", type=Path, help="a psfalign product")
+    command.add_argument(
+        "--science", type=Path, metavar="FILE", help="the cleaned exposure, to see the residual"
+    )
+    command.add_argument("--output", type=Path, metavar="PNG", help="default <product>.png")
+    command.set_defaults(run=_show)
 
 
 def _paths(command: argparse.ArgumentParser, *names: str) -> None:
@@ -340,3 +358,26 @@ def _verify(options: argparse.Namespace) -> int:
 
     threads = _at_least(1, options.threads, "--threads")
     return verify_targets(options.targets, options.config, options.inputs, threads=threads)
+
+
+def _summary(options: argparse.Namespace) -> None:
+    from .campaign import plan_exposures
+    from .campaign_page import closing_lines, write_campaign_page
+    from .config import complete_config
+    from .strict_yaml import read_yaml
+
+    config = complete_config(read_yaml(options.config), options.config)
+    output = Path(config["output_dir"])
+    if not output.is_dir():
+        problem, remedy = "does not exist yet", "run the campaign first"
+        raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy)
+    print("\n".join(closing_lines(output, write_campaign_page(output, plan_exposures(config)))))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from .pair_table import as_text
+    from .steps.show import show_product
+
+    output = options.output or options.product.with_suffix(".png")
+    print(as_text(show_product(options.product, output, science=options.science)))
+    print(f"{output}: written")

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
+# What the last line of a log begins with, where the step failed and where it did its work.
+ERROR, DONE = "psfalign: error: ", "psfalign: done in "
+
 
 class PsfalignError(Exception):
     """

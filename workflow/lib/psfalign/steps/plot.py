@@ -1,49 +1,163 @@
-"""plot_exposure: the picture of an exposure's result."""
+"""plot_exposure: figures, table and summary of an exposure's result."""
 
-import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Image
+from ..dq import FLUX_ESTIMATED
+from ..figures import checks, images, shifts
+from ..figures.images import Panel
+from ..figures.notice import draw_notice
+from ..figures.style import Draw, draw_png
 from ..files.clean import read_frames
 from ..files.exposure import Exposure
+from ..files.origins import read_origins
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
+from ..files.structure import text_of
 from ..fit.result import Status
-from ..fourier import Shift, shift_image
-from ..picture import Subtraction, draw, draw_nothing, mean_psf
+from ..pair_table import pair_page
 from ..publish import publish_bytes
+from ..subtraction import Subtraction, mean_psf, shift_all
+from ..summary import Summary, find_suspicious, pairs_to_look_at, software, take_medians
 from .fit import choose_frames
 
+OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
-def plot_exposure(science: Path, psfs: Path, shifts: Path, psfmask: Path, output: Path) -> None:
+
+@dataclass(frozen=True)
+class Pages:
+    """Where the pages of an exposure go: three PNG files, a table, a summary."""
+
+    images: Path
+    shifts: Path
+    checks: Path
+    table: Path
+    summary: Path
+
+
+def plot_exposure(
+    science: Path, psfs: Path, shift_table: Path, psfmask: Path, pages: Pages, *, name: str
+) -> Summary:
     """
-    Draw science, psf, residuals and shifts of the first integration that has usable fits.
+    Draw an exposure's result, and sum it up.
+
+    The images are those of the first integration that has usable fits.
 
     Parameters
     ----------
     science, psfs
         Cleaned exposures.
-    shifts, psfmask
+    shift_table, psfmask
         Their table of shifts and resolved mask.
-    output
-        The picture, PNG.
+    pages
+        What to write.
+    name
+        Of the exposure.
     """
-    table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
-    title = output.stem
+    table, mask = ShiftTable.read(shift_table), ResolvedMask.read(psfmask)
     usable = table.columns["status"] == Status.OK
-    if not usable.any():
-        reason = f"{table.n_failed} fits failed" if mask.applies else "not aligned: psfmask N/A"
-        figure = draw_nothing(title=title, reason=reason)
-    else:
-        columns = {name: column[usable] for name, column in table.columns.items()}
-        integration = int(columns["integration"][0])
+    integration = int(table.columns["integration"][usable][0]) if usable.any() else None
+    subtraction = None
+    if integration is not None:
         subtraction = _subtract(science, psfs, mask, table, integration)
-        unit = str(Exposure(science).science.header.get("BUNIT", "")).strip() or "unit of the file"
-        figure = draw(subtraction, columns, integration=integration, title=title, unit=unit)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    publish_bytes(output, buffer.getvalue())
+    summary = _sum_up(name, science, psfs, mask, table, subtraction, integration)
+    replaced = [_replaced(path, what) for path, what in ((science, "science"), (psfs, "psfs"))]
+    unit = unit_of(Exposure(science))
+    for path, (draw, height) in zip(
+        (pages.images, pages.shifts, pages.checks),
+        _draw_all(summary, subtraction, table, read_origins(Exposure(psfs)), replaced, unit),
+        strict=True,
+    ):
+        publish_bytes(path, draw_png(draw, height=height))
+    publish_bytes(pages.table, pair_page(summary, table.columns))
+    publish_bytes(pages.summary, summary.to_json())
+    return summary
+
+
+def _draw_all(
+    summary: Summary,
+    subtraction: Subtraction | None,
+    table: ShiftTable,
+    origins: Sequence[str],
+    replaced: Sequence[Panel],
+    unit: str,
+) -> list[tuple[Draw, float]]:
+    name = summary.exposure
+    if not len(table):
+        notice = partial(draw_notice, title=name, text="not aligned: the psf mask is N/A")
+        return [(notice, 1.5)] * 3
+    pairs = shifts.Pairs(table.columns, origins, find_suspicious(table.columns))
+    of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.HEIGHT)
+    if subtraction is None or summary.integration is None:
+        text = f"all {summary.pairs} fits failed: {summary.failed}"
+        notice = partial(draw_notice, title=name, text=text)
+        return [(notice, 1.5), of_shifts, (notice, 1.5)]
+    title = f"{name}: residual ÷ {summary.gain:.2f} by alignment"
+    panels = images.subtraction_panels(subtraction, integration=summary.integration)
+    of_images = partial(
+        images.draw_images, panels=panels, weight=subtraction.weight, title=title, unit=unit
+    )
+    profiles = [panels[0], *panels[2:]]
+    looked_at = checks.Checks(replaced, subtraction.weight, profiles)
+    of_checks = partial(checks.draw_checks, checks=looked_at, title=name, unit=unit)
+    return [(of_images, images.HEIGHT), of_shifts, (of_checks, checks.HEIGHT)]
+
+
+def _replaced(path: Path, what: str) -> Panel:
+    share = replaced_share(path)
+    return Panel(f"Replaced in {what}: {share.sum():.0f} pixels", share)
+
+
+def replaced_share(path: Path) -> Image:
+    """Give in which share of the planes of a cleaned exposure each pixel was replaced."""
+    with Exposure(path) as exposure:
+        total = np.zeros(exposure.shape[1:])
+        for i in range(len(exposure)):
+            total += (exposure.read_dq(i) & np.uint32(FLUX_ESTIMATED)) != 0
+        return total / len(exposure)
+
+
+def unit_of(exposure: Exposure) -> str:
+    """Give the unit of an exposure's images."""
+    return text_of(exposure.science.header, "BUNIT") or "unit of the file"
+
+
+def _sum_up(
+    name: str,
+    science: Path,
+    psfs: Path,
+    mask: ResolvedMask,
+    table: ShiftTable,
+    subtraction: Subtraction | None,
+    integration: int | None,
+) -> Summary:
+    exposures = Exposure(science), Exposure(psfs)
+    return Summary(
+        exposure=name,
+        science=str(table.meta["science"]),
+        psfs=list(dict.fromkeys(read_origins(exposures[1]))),
+        shape=[len(exposures[0]), *exposures[1].shape],
+        psfmask=mask.file_name,
+        reason=mask.reason,
+        convention=mask.convention,
+        decided_by=mask.decided_by,
+        notes=list(mask.notes),
+        options={key: table.meta[key] for key in OPTIONS if key in table.meta},
+        replaced=[int(e.science.header.get("NREPLACE", 0)) for e in exposures],
+        pairs=len(table),
+        failed=table.count_failures(),
+        suspicious=int(find_suspicious(table.columns).sum()),
+        medians=take_medians(table.columns),
+        gain=None if subtraction is None else subtraction.gain,
+        integration=integration,
+        look_at=pairs_to_look_at(table.columns),
+        versions=software(),
+    )
 
 
 def _subtract(
@@ -53,11 +167,8 @@ def _subtract(
     image = next(frame.image for i, frame in enumerate(frames) if i == integration)
     rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
     columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
-    images = [frame.image for frame in read_frames(psfs)]
-    chosen = [images[psf] for psf in columns["psf"]]
-    aligned = [
-        shift_image(psf, Shift(-dx, -dy))
-        for psf, dx, dy in zip(chosen, columns["dx"], columns["dy"], strict=True)
-    ]
-    before, after = (mean_psf(np.array(cube), columns["beta"]) for cube in (chosen, aligned))
+    chosen = set(columns["psf"].tolist())
+    cube = np.array([f.image for i, f in enumerate(read_frames(psfs)) if i in chosen])
+    aligned = shift_all(cube, -columns["dx"], -columns["dy"])
+    before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     return Subtraction(image, after, before, mask.read_weight())

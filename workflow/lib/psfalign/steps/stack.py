@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.io.fits import Header
 
 from .. import __version__
@@ -13,12 +12,11 @@ from ..catalogue import read_selectors
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.origins import origins_table
 from ..files.provenance import provenance_hdu
 from ..files.writer import FitsWriter, set_text, without_data
 from ..publish import publishing
 from ..records import plain_text, record_step
-
-NAME_WIDTH = 80  # characters of a file name in PSFORIG
 
 
 def stack_psfs(members: Sequence[Path], output: Path) -> None:
@@ -90,16 +88,10 @@ def _header(exposure: Exposure, name: str) -> Header:
 
 def _origins(exposures: Sequence[Exposure], digests: Sequence[str]) -> tuple[Header, bytes]:
     """Give the header and bytes of the table PSFORIG."""
-    dtype = [
-        ("psf", ">i8"),
-        ("file", f"S{NAME_WIDTH}"),
-        ("integration", ">i8"),
-        ("sha256", "S64"),
-    ]
-    rows = [
-        (plain_text(e.path.name), i, digest)
-        for e, digest in zip(exposures, digests, strict=True)
-        for i in range(len(e))
-    ]
-    table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=dtype)
-    return fits.BinTableHDU(table, name="PSFORIG").header, table.tobytes()
+    return origins_table(
+        [
+            (plain_text(e.path.name), i, digest)
+            for e, digest in zip(exposures, digests, strict=True)
+            for i in range(len(e))
+        ]
+    )

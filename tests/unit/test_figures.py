@@ -1,0 +1,151 @@
+"""
+Figures of seeded arrays, compared with stored ones.
+
+PSFALIGN_NEW_BASELINES=1 stores them anew. The tolerance is the root mean square of the difference
+in grey levels of 255: the same matplotlib draws the same bytes, another one moves letters by a
+fraction of a pixel, which makes 2 to 3; a line or a panel that changes makes 6 and more.
+"""
+
+import io
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from psfalign.figures import checks, images, shifts
+from psfalign.figures.images import Panel
+from psfalign.figures.notice import draw_notice
+from psfalign.figures.style import LARGEST, draw_png, draw_stacked
+from psfalign.subtraction import Subtraction
+
+BASELINE = Path(__file__).parents[1] / "baseline"
+TOLERANCE = 5.0  # grey levels
+SHAPE = (32, 40)
+N_INTEGRATIONS, N_PSFS = 3, 8
+
+
+def make_subtraction(seed: int = 1, shape: tuple[int, int] = SHAPE) -> Subtraction:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices(shape)
+    radius = np.hypot(rows - shape[0] / 2, columns - shape[1] / 2)
+    star = 100 * np.exp(-((radius / (shape[0] / 6)) ** 2))
+    noisy = [star + rng.normal(0, 1, shape) for _ in range(2)]
+    return Subtraction(noisy[0], noisy[1], np.roll(star, 1, axis=1), np.clip(radius / 8, 0, 1))
+
+
+def make_pairs(*, status: str = "ok", closure: float | None = None) -> shifts.Pairs:
+    rng = np.random.default_rng(2)
+    n = N_INTEGRATIONS * N_PSFS
+    psf = np.tile(np.arange(N_PSFS), N_INTEGRATIONS)
+    columns = {
+        "integration": np.repeat(np.arange(N_INTEGRATIONS), N_PSFS),
+        "psf": psf,
+        "dx": 0.3 * (psf % 3) + rng.normal(0, 0.01, n),
+        "dy": 0.2 * (psf // 3) + rng.normal(0, 0.01, n),
+        "sigma_dx": np.full(n, 0.01),
+        "sigma_dy": np.full(n, 0.02),
+        "closure": np.abs(rng.normal(0, 0.01, n)) if closure is None else np.full(n, closure),
+        "status": np.array(["ok"] * (n - 1) + [status]),
+    }
+    suspicious = np.zeros(n, dtype=bool)
+    suspicious[3] = status != "ok"
+    return shifts.Pairs(columns, [f"star_{i // 3}" for i in range(N_PSFS)], suspicious)
+
+
+def draw_images(s: Subtraction) -> bytes:
+    panels = images.subtraction_panels(s, integration=0)
+    draw = partial(images.draw_images, panels=panels, weight=s.weight, title="t", unit="MJy/sr")
+    return draw_png(draw, height=images.HEIGHT)
+
+
+def draw_shifts(pairs: shifts.Pairs) -> bytes:
+    return draw_png(
+        partial(shifts.draw_shifts, pairs=pairs, title="some exposure"), height=shifts.HEIGHT
+    )
+
+
+def draw_checks() -> bytes:
+    s = make_subtraction()
+    share = np.zeros(SHAPE)
+    share[5, 7] = share[20:22, 30] = 1
+    share[10, 10] = 0.5
+    content = checks.Checks(
+        [Panel("Replaced in science: 4 pixels", share)],
+        s.weight,
+        [Panel("Science", s.science), Panel("Residual with alignment", s.science - s.psf)],
+    )
+    draw = partial(checks.draw_checks, checks=content, title="some exposure", unit="MJy/sr")
+    return draw_png(draw, height=checks.HEIGHT)
+
+
+FIGURES = {
+    "images": lambda: draw_images(make_subtraction()),
+    "shifts": lambda: draw_shifts(make_pairs(status="no_convergence")),
+    "checks": draw_checks,
+}
+
+
+def grey(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=float)
+
+
+def difference(one: bytes, other: bytes) -> float:
+    return float(np.sqrt(np.mean((grey(one) - grey(other)) ** 2)))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_the_stored_one(name: str) -> None:
+    path, content = BASELINE / f"{name}.png", FIGURES[name]()
+    if os.environ.get("PSFALIGN_NEW_BASELINES"):
+        path.write_bytes(content)
+    assert grey(content).shape == grey(path.read_bytes()).shape
+    assert difference(content, path.read_bytes()) < TOLERANCE
+
+
+def test_stored_figures_are_small() -> None:
+    assert all(path.stat().st_size < 100_000 for path in BASELINE.iterdir())
+    assert {path.stem for path in BASELINE.iterdir()} == set(FIGURES)
+
+
+def test_tolerance_notices_another_image() -> None:
+    s = make_subtraction()
+    changed = Subtraction(s.science, s.psf, s.psf, s.weight)
+    assert difference(draw_images(changed), draw_images(s)) > TOLERANCE
+
+
+def test_figures_are_as_wide_as_promised_and_the_same_bytes_again() -> None:
+    one, other = draw_images(make_subtraction()), draw_images(make_subtraction())
+    assert one == other
+    with Image.open(io.BytesIO(one)) as picture:
+        assert picture.width == 1200
+
+
+@pytest.mark.parametrize("shape", [(320, 320), (1024, 1032)])
+def test_figure_of_noise_stays_below_the_limit(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    # Noise does not compress; its image is the largest that there is.
+    noise = [rng.normal(0, 100, shape) for _ in range(3)]
+    content = draw_images(Subtraction(*noise, np.ones(shape)))
+    assert 50_000 < len(content) <= LARGEST
+
+
+def test_figures_do_not_depend_on_the_users_style() -> None:
+    import matplotlib as mpl
+
+    before = draw_shifts(make_pairs())
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+        assert draw_shifts(make_pairs()) == before
+
+
+def test_shifts_without_any_closure_are_drawn() -> None:
+    assert len(draw_shifts(make_pairs(closure=np.nan))) > 5000
+
+
+def test_stacked_figures_are_as_high_as_their_parts() -> None:
+    part = (partial(draw_notice, title="some exposure", text="psfmask N/A"), 1.5)
+    with Image.open(io.BytesIO(draw_stacked([part, part]))) as picture:
+        assert picture.size == (1200, 450)

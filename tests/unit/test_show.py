@@ -1,0 +1,166 @@
+"""The quick look at a product, and the pages of an exposure: numbers equal those of the table."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from chain import failing, run
+from files import write_exposure, write_mask, write_psfs
+from PIL import Image
+
+from psfalign.cli import main
+from psfalign.files.product import Product
+from psfalign.files.resolved import ResolvedMask
+from psfalign.files.shifts import ShiftTable
+from psfalign.pair_table import SHOWN, text_rows
+from psfalign.steps.plot import Pages, plot_exposure
+from psfalign.steps.show import show_product
+from psfalign.summary import take_medians
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    write_exposure(folder / "sci_calints.fits")
+    write_psfs(folder / "star_psfstack.fits")
+    write_mask(folder / "mask.fits")
+    return folder
+
+
+def pages(folder: Path) -> Pages:
+    ends = ("images.png", "shifts.png", "checks.png", "table.html", "summary.json")
+    return Pages(*(folder / end for end in ends))
+
+
+def plot(paths: dict[str, Path], out: Path) -> Pages:
+    made = pages(out)
+    plot_exposure(
+        paths["science"], paths["psfs"], paths["shifts"], paths["mask"], made, name="exposure"
+    )
+    return made
+
+
+@pytest.mark.parametrize("align_to", ["each", "first", "mean"])
+def test_product_holds_the_columns_of_the_ecsv(align_to: str, inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path, align_to=align_to)
+    table, product = ShiftTable.read(paths["shifts"]).columns, Product(paths["product"])
+    for name, column in table.items():
+        np.testing.assert_array_equal(product.columns[name], column, err_msg=name)
+    assert set(product.origins) == {"star"}
+    assert product.align_to == align_to
+
+
+@pytest.mark.parametrize("with_science", [True, False])
+def test_show_draws_and_prints_a_product(
+    with_science: bool, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = run(inputs, tmp_path)
+    option = ["--science", str(paths["science"])] if with_science else []
+    assert main(["show", str(paths["product"]), *option]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["integration", "psf", "dx", "(pix)"]
+    assert len(lines) == 1 + 6 + 1
+    first = Table.read(paths["shifts"], format="ascii.ecsv")[0]
+    assert lines[1].split()[2:4] == [f"{first['dx']:.4f}", f"{first['dy']:.4f}"]
+    picture = paths["product"].with_suffix(".png")
+    assert lines[-1] == f"{picture}: written"
+    with Image.open(picture) as image:
+        assert image.width == 1200
+
+
+def test_show_says_what_is_no_product(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = run(inputs, tmp_path)
+    assert main(["show", str(paths["psfs"])]) == 1
+    line = (
+        f"psfalign: error: {paths['psfs']}[SHIFTS]: no such extension; name a product of psfalign"
+    )
+    assert capsys.readouterr().err.strip() == line
+    science = inputs / "sci_calints.fits"
+    assert main(["show", str(paths["product"]), "--science", str(science)]) == 1
+    line = (
+        f"psfalign: error: {science}: is not the cleaned exposure that {paths['product']} was "
+        "aligned to; name the cleaned sci_calints.fits"
+    )
+    assert capsys.readouterr().err.strip() == line
+
+
+def test_show_of_psfs_that_were_not_aligned(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path, psfmask="N/A")
+    assert ResolvedMask.read(paths["mask"]).file_name == "N/A"
+    with pytest.raises(Exception, match="its psf images were not aligned; look at their psfstack"):
+        show_product(paths["product"], tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_table_shows_the_numbers_of_the_ecsv(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    table = Table.read(paths["shifts"], format="ascii.ecsv")
+    for index, row in enumerate(text_rows(ShiftTable.read(paths["shifts"]).columns)):
+        assert row[-1] == "ok"
+        for name, text in zip(SHOWN, row, strict=False):
+            # Half a unit of the last digit that is shown.
+            assert abs(float(text) - table[name][index]) <= 0.5 * 10 ** -len(text.partition(".")[2])
+
+
+def test_summary_holds_medians_counts_and_gain(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    summary = json.loads(plot(paths, tmp_path / "pages").summary.read_text())
+    table = Table.read(paths["shifts"], format="ascii.ecsv")
+    assert summary["medians"]["shift"] == np.median(np.hypot(table["dx"], table["dy"]))
+    assert summary["pairs"] == 6
+    assert summary["failed"] == {}
+    assert summary["shape"] == [2, 3, 32, 40]
+    assert summary["psfmask"] == "mask.fits"
+    # Speckles 100 high that were shifted by a pixel, against noise of a few.
+    assert summary["gain"] > 3
+
+
+def test_failed_pairs_are_named_and_counted(tmp_path: Path) -> None:
+    made = plot(run(failing(tmp_path), tmp_path), tmp_path / "pages")
+    summary = json.loads(made.summary.read_text())
+    assert summary["failed"] == {"bad_science": 3}
+    assert [(p["integration"], p["psf"], p["why"]) for p in summary["look_at"]] == [
+        (1, psf, "bad_science") for psf in range(3)
+    ]
+    assert summary["look_at"][0]["dx"] is None
+    assert "bad_science" in made.table.read_text()
+
+
+@pytest.mark.parametrize("psfmask", ["N/A"])
+def test_exposure_that_is_not_aligned_has_pages_that_say_so(
+    psfmask: str, inputs: Path, tmp_path: Path
+) -> None:
+    made = plot(run(inputs, tmp_path, psfmask=psfmask), tmp_path / "pages")
+    summary = json.loads(made.summary.read_text())
+    assert (summary["pairs"], summary["gain"], summary["medians"]["shift"]) == (0, None, None)
+    for path in (made.images, made.shifts, made.checks):
+        with Image.open(path) as image:
+            assert image.size == (1200, 225)
+
+
+def test_exposure_whose_fits_all_failed_has_pages(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write_exposure(folder / "sci_calints.fits", np.full((2, 32, 40), np.nan))
+    write_psfs(folder / "star_psfstack.fits")
+    write_mask(folder / "mask.fits")
+    paths = run(folder, tmp_path)
+    made = plot(paths, tmp_path / "pages")
+    assert json.loads(made.summary.read_text())["failed"] == {"bad_science": 6}
+    show_product(paths["product"], tmp_path / "show.png")
+    assert (tmp_path / "show.png").stat().st_size > 1000
+
+
+def test_medians_leave_out_what_failed() -> None:
+    columns = {
+        "status": np.array(["ok", "ok", "bad_psf"]),
+        "dx": np.array([3.0, 0.0, 99.0]),
+        "dy": np.array([4.0, 1.0, 99.0]),
+        "sigma_dx": np.array([0.3, 0.3, 9.0]),
+        "sigma_dy": np.array([0.4, 0.4, 9.0]),
+        "closure": np.array([np.nan, 0.2, np.nan]),
+    }
+    assert take_medians(columns) == {"shift": 3.0, "uncertainty": 0.5, "closure": 0.2}

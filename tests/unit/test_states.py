@@ -1,0 +1,164 @@
+"""How far exposures are, read off logs and results, and the page that says so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psfalign.campaign import ScienceExposure, Stack
+from psfalign.campaign_page import MOST_LINES, closing_lines, count, write_campaign_page
+from psfalign.states import OWN_STEPS, State, Step, product_path, read_log, summary_path
+
+DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
+SUMMARY = {
+    "exposure": "a",
+    "science": "a_calints.fits",
+    "psfs": ["p1", "p2"],
+    "shape": [2, 3, 32, 40],
+    "psfmask": "mask.fits",
+    "reason": "FILTER=F335M <latest>",
+    "convention": "weight",
+    "decided_by": "auto",
+    "notes": [],
+    "options": {},
+    "replaced": [4, 5],
+    "pairs": 6,
+    "failed": {},
+    "suspicious": 0,
+    "medians": {"shift": 0.51234, "uncertainty": 0.00123, "closure": None},
+    "gain": 3.456,
+    "integration": 0,
+    "look_at": [],
+    "versions": {"psfalign": "0.1.0"},
+}
+
+
+def exposure(name: str) -> ScienceExposure:
+    stack = Stack("stack", (Path("p1"), Path("p2")), is_stacked=False)
+    return ScienceExposure(name, Path(f"{name}.fits"), "a3001", stack, None, "exposures[0]")
+
+
+def log(output: Path, step: str, name: str, text: str) -> None:
+    path = output / "logs" / step / f"{name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def finish(output: Path, name: str, **changes: Any) -> None:
+    """Leave what a complete exposure leaves."""
+    for step in OWN_STEPS:
+        log(output, step, name, f"said something\n{DONE_LINE}")
+    for path in (product_path(output, name), summary_path(output, name)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
+
+
+def states_of(output: Path, *names: str) -> dict[str, State]:
+    found = write_campaign_page(output, [exposure(name) for name in names])
+    return {state.name: state.state for state in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (DONE_LINE, {"seconds": 1.5, "megabytes": 200}),
+        ("psfalign: done in 2.00 s\n", {"seconds": 2.0, "megabytes": 0}),
+        ("half\n", {}),
+        ("", {}),
+        ("psfalign: error: a.fits: is empty; mend it\n", {"error": "a.fits: is empty; mend it"}),
+        (
+            "fitted 3\nTraceback (most recent call last):\n  File x\nMemoryError: much\n",
+            {"error": "MemoryError: much (see {path})"},
+        ),
+    ],
+)
+def test_last_line_of_a_log_tells_how_a_step_ended(
+    text: str, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.log"
+    path.write_text(text)
+    if "error" in expected:
+        expected = {"error": expected["error"].format(path=path)}
+    assert read_log("fit_shifts", path) == Step("fit_shifts", str(path), **expected)
+
+
+def test_state_of_each_exposure(tmp_path: Path) -> None:
+    log(tmp_path, "stack_psfs", "stack", DONE_LINE)
+    finish(tmp_path, "complete")
+    finish(tmp_path, "lost")
+    product_path(tmp_path, "lost").unlink()
+    finish(tmp_path, "broken")
+    log(tmp_path, "fit_shifts", "broken", "psfalign: error: broken.fits: why; remedy\n")
+    states = states_of(tmp_path, "complete", "lost", "broken", "new")
+    assert states == {
+        "broken": State.FAILED,
+        "lost": State.UNFINISHED,
+        "new": State.NOT_STARTED,
+        "complete": State.DONE,
+    }
+    assert list(states) == ["broken", "lost", "new", "complete"]  # what went wrong stands first
+
+
+def test_failed_stack_fails_the_exposures_that_need_it(tmp_path: Path) -> None:
+    log(tmp_path, "clean_psfs", "stack", "psfalign: error: p1: broken; mend it\n")
+    assert states_of(tmp_path, "a", "b") == {"a": State.FAILED, "b": State.FAILED}
+
+
+def test_page_shows_failed_exposures_with_their_line_and_escapes_it(tmp_path: Path) -> None:
+    finish(tmp_path, "good")
+    log(tmp_path, "fit_shifts", "bad", "psfalign: error: <b>x</b> & y; remedy\n")
+    states_of(tmp_path, "good", "bad")
+    page = (tmp_path / "report/campaign.html").read_text()
+    assert "&lt;b&gt;x&lt;/b&gt; &amp; y; remedy" in page
+    assert "<b>x" not in page
+    assert "FILTER=F335M &lt;latest&gt;" in page
+    assert "http" not in page
+    listed = json.loads((tmp_path / "report/campaign.json").read_text())
+    assert [(entry["name"], entry["state"]) for entry in listed] == [
+        ("bad", "failed"),
+        ("good", "done"),
+    ]
+
+
+def test_shared_stack_counts_once_in_the_durations(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        finish(tmp_path, name)
+    log(tmp_path, "clean_psfs", "stack", DONE_LINE)
+    states_of(tmp_path, "a", "b")
+    page = (tmp_path / "report/campaign.html").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("<tr>")]
+    (stack,) = [row for row in rows if "clean_psfs" in row]
+    (fits,) = [row for row in rows if "fit_shifts" in row]
+    assert [">1<" in stack, ">2<" in fits] == [True, True]
+
+
+def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
+    finish(tmp_path, "good")
+    finish(tmp_path, "dubious", failed={"bad_psf": 2}, suspicious=1)
+    finish(tmp_path, "skipped", pairs=0, reason="psfmask N/A")
+    log(tmp_path, "fit_shifts", "bad", "psfalign: error: broken; remedy\n")
+    names = ("good", "dubious", "skipped", "bad", "new")
+    states = write_campaign_page(tmp_path, [exposure(name) for name in names])
+    assert closing_lines(tmp_path, states) == [
+        "",
+        "5 exposures: 1 failed, 1 not started, 3 done. "
+        "12 pairs of integration and psf image: 2 fits failed, 1 suspicious.",
+        "  bad      FAILED in fit_shifts: broken; remedy",
+        "  new      not started",
+        "  dubious  6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 2 failed, 1 suspicious, "
+        "7.5 s",
+        "  good     6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 0 failed, 7.5 s",
+        "  skipped  not aligned: psfmask N/A",
+        "",
+        f"Products:      {tmp_path}/<exposure>/<exposure>_psfalign.fits",
+        f"Campaign page: {tmp_path}/report/campaign.html",
+    ]
+
+
+def test_long_campaigns_do_not_flood_the_screen(tmp_path: Path) -> None:
+    states = write_campaign_page(tmp_path, [exposure(f"e{i}") for i in range(MOST_LINES + 7)])
+    lines = closing_lines(tmp_path, states)
+    assert len(lines) < MOST_LINES + 10
+    assert "  and 7 more, on the campaign page" in lines
+    assert count(states).startswith("57 exposures: 57 not started.")

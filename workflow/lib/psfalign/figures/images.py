@@ -1,0 +1,79 @@
+"""The images of a subtraction side by side, on one scale."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..arrays import Image
+from ..subtraction import Subtraction
+from .style import Canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HEIGHT = 6.9  # inches, of two rows of panels
+WEIGHT_LEVEL = 0.5
+BELOW = 1 / 3  # of the largest value, what the scale shows of negative ones
+
+
+class Panel(NamedTuple):
+    """An image with its title."""
+
+    title: str
+    image: Image
+
+
+def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
+    """Give the panels of a subtraction: above what is subtracted, below what is left."""
+    return [
+        Panel(f"Science, integration {integration}", s.science),
+        Panel("Mean of the aligned psf images", s.psf),
+        Panel("Residual without alignment", s.science - s.unaligned),
+        Panel("Residual with alignment", s.science - s.psf),
+    ]
+
+
+def height_of(panels: Sequence[Panel]) -> float:
+    """Give the height in inches of a figure of some panels, two in a row."""
+    return HEIGHT / 2 * ((len(panels) + 1) // 2)
+
+
+def draw_images(
+    canvas: Canvas, panels: Sequence[Panel], weight: Image, *, title: str, unit: str
+) -> None:
+    """
+    Draw images, two in a row, on one asinh scale, with the contour of half the weight.
+
+    The scale is linear within three times the noise of the last panel, and ends at the
+    brightest thousandth of the first.
+    """
+    from matplotlib.colors import AsinhNorm
+
+    top = float(np.nanpercentile(np.abs(panels[0].image), 99.9))
+    noise = float(1.4826 * np.nanmedian(np.abs(panels[-1].image)))
+    norm = AsinhNorm(linear_width=max(3 * noise, top / 1e4), vmin=-BELOW * top, vmax=top)
+    axes = canvas.subplots((len(panels) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False)
+    for axis, panel in zip(axes.flat, panels, strict=True):
+        shown = axis.imshow(panel.image, norm=norm)
+        axis.set_title(panel.title)
+        draw_weight(axis, weight)
+    label_pixels(axes)
+    bar = canvas.colorbar(shown, ax=axes, shrink=0.7, label=f"{unit}, asinh scale")
+    bar.ax.yaxis.set_major_formatter("{x:g}")
+    bar.ax.minorticks_off()
+    canvas.suptitle(title)
+
+
+def draw_weight(axis: "Axes", weight: Image) -> None:
+    """Draw the contour of half the weight, where there is one."""
+    if weight.min() < WEIGHT_LEVEL < weight.max():
+        axis.contour(weight, levels=[WEIGHT_LEVEL], colors="white", linewidths=0.7)
+
+
+def label_pixels(axes: "np.ndarray") -> None:
+    """Label the axes of images that share them."""
+    for axis in axes[-1, :]:
+        axis.set_xlabel("column (pixels)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("row (pixels)")

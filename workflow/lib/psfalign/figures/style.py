@@ -1,0 +1,89 @@
+"""What all figures share: one style, one width, one way to become a PNG of bounded size."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+Canvas: TypeAlias = "Figure | SubFigure"
+Draw: TypeAlias = Callable[[Canvas], None]
+
+STYLE = Path(__file__).with_name("psfalign.mplstyle")
+WIDTH = 8.0  # inches; 1200 pixels
+LARGEST = 300_000  # bytes of a figure
+# Colours of the colour map and greys, for text; tried until the figure is small enough.
+PALETTES = ((192, 24), (96, 24), (48, 12), (24, 8), (12, 6), (6, 4))
+N_TINTS = 5  # of each colour of lines, for their edges on white
+# Of the cycle in the style file, for what is not one of many.
+GOOD, BAD, QUIET = "#0072B2", "#D55E00", "#767676"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of the project, whatever the user's own is."""
+    from matplotlib import style
+
+    with style.context(["default", STYLE]):
+        yield
+
+
+def draw_png(draw: Draw, *, height: float) -> bytes:
+    """
+    Draw a figure of `WIDTH` and some height in inches, and give it as PNG.
+
+    A palette of the colour map, greys and tints of the line colours tells as much as all colours,
+    and takes a third of the bytes; it is made smaller where that is more than `LARGEST`.
+    """
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    with styled():
+        figure = Figure(figsize=(WIDTH, height))
+        draw(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        palettes = [_palette(*numbers) for numbers in PALETTES]
+    with Image.open(buffer) as full:
+        picture = full.convert("RGB")
+    for palette in palettes:
+        content = io.BytesIO()
+        colours = Image.new("P", (1, 1))
+        colours.putpalette(palette)
+        reduced = picture.quantize(palette=colours, dither=Image.Dither.NONE)
+        reduced.save(content, format="png", optimize=True)
+        if content.tell() <= LARGEST:
+            break
+    return content.getvalue()
+
+
+def _palette(n_colours: int, n_greys: int) -> bytes:
+    """Give red, green and blue of 256 colours, of which some are there twice."""
+    from matplotlib import colormaps, rcParams
+    from matplotlib.colors import to_rgb
+
+    lines = [np.array(to_rgb(c)) for c in rcParams["axes.prop_cycle"].by_key()["color"]]
+    colours = [
+        *colormaps[rcParams["image.cmap"]](np.linspace(0, 1, n_colours))[:, :3],
+        *np.linspace(0, 1, n_greys)[:, None].repeat(3, axis=1),
+        *(t * line + 1 - t for line in lines for t in np.linspace(0, 1, N_TINTS + 1)[1:]),
+    ]
+    colours += [colours[0]] * (256 - len(colours))
+    return bytes(np.rint(255 * np.array(colours)).astype(np.uint8).ravel())
+
+
+def draw_stacked(parts: list[tuple[Draw, float]]) -> bytes:
+    """Draw several figures, each with its height in inches, below each other into one PNG."""
+    heights = [height for _, height in parts]
+
+    def draw(canvas: Canvas) -> None:
+        rows = canvas.subfigures(len(parts), 1, height_ratios=heights, squeeze=False)
+        for (part, _), row in zip(parts, rows[:, 0], strict=True):
+            part(row)
+
+    return draw_png(draw, height=sum(heights))

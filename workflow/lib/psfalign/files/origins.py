@@ -1,0 +1,45 @@
+"""The table PSFORIG: which exposure each psf image of a stack came from."""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits import Header
+
+from .exposure import Exposure
+from .structure import Hdu, text_of
+
+NAME = "PSFORIG"
+NAME_WIDTH = 80  # characters of a file name
+ROW = np.dtype(
+    [("psf", ">i8"), ("file", f"S{NAME_WIDTH}"), ("integration", ">i8"), ("sha256", "S64")]
+)
+
+
+def origins_table(rows: list[tuple[str, int, str]]) -> tuple[Header, bytes]:
+    """Give header and bytes of the table for rows of file, integration and SHA-256."""
+    table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=ROW)
+    return fits.BinTableHDU(table, name=NAME).header, table.tobytes()
+
+
+def read_origins(exposure: Exposure) -> list[str]:
+    """Give the name of the exposure that each psf image came from, as far as that is known."""
+    table = next((hdu for hdu in exposure.hdus if hdu.name == NAME), None)
+    source = text_of(exposure.primary, "RAWFILE") or exposure.path.name
+    return read_origins_of(exposure.path, table, source, len(exposure))
+
+
+def read_origins_of(path: Path, table: Hdu | None, source: str, n_psfs: int) -> list[str]:
+    """Give the same for a file with a table PSFORIG, or without one but with a known source."""
+    files = [source] * n_psfs
+    if table is not None and table.data_size == n_psfs * ROW.itemsize:
+        with open(path, "rb") as stream:
+            stream.seek(table.data_start)
+            rows = np.frombuffer(stream.read(table.data_size), ROW)
+        files = [name.decode("ascii", "replace") for name in rows["file"]]
+    return [stem(name) for name in files]
+
+
+def stem(name: str) -> str:
+    """Give the name of an exposure's or a stack's file without what all such names end in."""
+    return name.removesuffix(".fits").removesuffix("_calints").removesuffix("_psfstack")

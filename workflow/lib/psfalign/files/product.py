@@ -1,0 +1,108 @@
+"""Read psfalign products: any plane, the table of shifts, the weight."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from astropy.io.fits import Header
+from numpy.typing import NDArray
+
+from ..arrays import AlignTo, Flags, Image
+from ..errors import InputError
+from .exposure import read_plane
+from .origins import read_origins_of
+from .shifts import COLUMNS, read_fits_rows
+from .structure import scan, text_of
+
+EXTENSIONS = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT")
+
+
+class Product:
+    """
+    A psfalign product, of which planes are read as they are needed.
+
+    Attributes
+    ----------
+    path, primary
+        The file, and the header of its first HDU.
+    n_psfs
+        How many psf images it holds for each integration.
+    columns
+        The table of shifts.
+
+    Raises
+    ------
+    InputError
+        If the file is not a psfalign product, or holds psf images that were not aligned.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        hdus = scan(path)
+        self.primary: Header = hdus[0].header
+        self._hdus = {hdu.name: hdu for hdu in hdus}
+        self._check()
+        self.n_psfs: int = self._hdus["SCI"].shape[-3]
+        self.columns = self._read_columns()
+        if len(self) % self.n_psfs or len(self) != np.prod(self._hdus["SCI"].shape[:-2]):
+            problem = f"its {len(self)} rows are not those of {self.n_psfs} psf images"
+            raise InputError(problem, file=f"{path}[SHIFTS]", remedy="run the exposure again")
+
+    def __len__(self) -> int:
+        return len(self.columns["psf"])
+
+    @property
+    def unit(self) -> str:
+        """The unit of the images."""
+        return text_of(self._hdus["SCI"].header, "BUNIT") or "unit of the file"
+
+    @property
+    def align_to(self) -> AlignTo:
+        """What the psf images were aligned to."""
+        words: tuple[AlignTo, ...] = get_args(AlignTo)
+        return words[words.index(text_of(self.primary, "ALIGNTO"))]
+
+    @property
+    def origins(self) -> list[str]:
+        """The name of the exposure that each psf image came from, as far as that is known."""
+        source = text_of(self.primary, "PSFFILE")
+        return read_origins_of(self.path, self._hdus.get("PSFORIG"), source, self.n_psfs)
+
+    def read_image(self, pair: int) -> Image:
+        """Give the aligned psf image of a pair, (rows, columns) float64."""
+        return self._read("SCI", pair).astype(np.float64)
+
+    def read_dq(self) -> Iterator[Flags]:
+        """Give the flags of all pairs, plane by plane."""
+        for pair in range(len(self)):
+            stored = self._read("DQ", pair).astype(np.int64)
+            zero = int(self._hdus["DQ"].header.get("BZERO", 0))
+            yield np.asarray(stored + zero).astype(np.uint32)
+
+    def read_weight(self) -> Image:
+        """Give the weight of the fit, (rows, columns) float64."""
+        return self._read("WEIGHT", 0).astype(np.float64)
+
+    def _check(self) -> None:
+        if text_of(self.primary, "S_PSFALI") == "SKIPPED":
+            problem, remedy = "its psf images were not aligned", "look at their psfstack"
+            raise InputError(problem, file=self.path, keyword="S_PSFALI", remedy=remedy)
+        for name in EXTENSIONS:
+            if name not in self._hdus:
+                remedy = "name a product of psfalign"
+                raise InputError("no such extension", file=f"{self.path}[{name}]", remedy=remedy)
+
+    def _read(self, name: str, index: int) -> NDArray[Any]:
+        with open(self.path, "rb") as stream:
+            return read_plane(stream, self.path, self._hdus[name], index)
+
+    def _read_columns(self) -> dict[str, NDArray[Any]]:
+        hdu = self._hdus["SHIFTS"]
+        names = [hdu.header.get(f"TTYPE{i}") for i in range(1, len(COLUMNS) + 1)]
+        if names != list(COLUMNS):
+            problem, remedy = "has not the columns of this version", "run the exposure again"
+            raise InputError(problem, file=f"{self.path}[SHIFTS]", remedy=remedy)
+        with open(self.path, "rb") as stream:
+            stream.seek(hdu.data_start)
+            return read_fits_rows(stream.read(hdu.data_size))

@@ -1,0 +1,100 @@
+"""Pages of HTML that need nothing besides themselves: no network, no files, no fonts."""
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 1.5rem;
+  max-width: 80rem; }
+h1 { font-size: 1.4rem; margin: 0 0 .3rem; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
+p { margin: .3rem 0; max-width: 60rem; }
+table { border-collapse: collapse; margin: .5rem 0; font-size: .9rem; max-width: 100%; }
+caption { text-align: left; color: #444; padding: .2rem 0; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #d5d5d5; text-align: left;
+  vertical-align: top; }
+thead th { border-bottom: 2px solid #555; background: #fff; position: sticky; top: 0;
+  cursor: pointer; }
+td { overflow-wrap: anywhere; }
+td:first-child { overflow-wrap: normal; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.bad { color: #9c3a00; font-weight: 600; }
+td.good { color: #00557f; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem .8rem; margin: .5rem 0; }
+dt { color: #444; } dd { margin: 0; overflow-wrap: anywhere; }
+"""
+# A click on a heading sorts by its column; a second one the other way round.
+SCRIPT = """
+document.querySelectorAll('thead th').forEach(function (head) {
+  head.addEventListener('click', function () {
+    const body = head.closest('table').tBodies[0], column = head.cellIndex;
+    const sign = head.dataset.sorted === 'up' ? -1 : 1;
+    head.dataset.sorted = sign > 0 ? 'up' : 'down';
+    const key = function (row) { return row.cells[column].textContent.trim(); };
+    Array.from(body.rows).sort(function (a, b) {
+      return sign * key(a).localeCompare(key(b), 'en', {numeric: true});
+    }).forEach(function (row) { body.appendChild(row); });
+  });
+});
+"""
+MARKS = {"bad", "good"}
+NUMBER = re.compile(r"[-−+]?[0-9][0-9.,e−+-]*( ?[±%÷].*)?|÷.*|–")
+
+
+class Marked(NamedTuple):
+    """A text of a cell, marked as ``bad`` or ``good``."""
+
+    text: str
+    mark: str
+
+
+Cell = str | int | Marked
+
+
+def page(title: str, *parts: str) -> bytes:
+    """Give a page with a title and parts that are HTML already."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n" + "\n".join(parts) + f"\n<script>{SCRIPT}</script>\n"
+        "</body>\n</html>\n"
+    ).encode()
+
+
+def paragraph(text: str) -> str:
+    """Give a paragraph."""
+    return f"<p>{escape(text)}</p>"
+
+
+def heading(text: str) -> str:
+    """Give the heading of a section."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def facts(entries: Iterable[tuple[str, str]]) -> str:
+    """Give a list of names and what they stand for."""
+    items = (f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries)
+    return f"<dl>{''.join(items)}</dl>"
+
+
+def table(
+    identity: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str = ""
+) -> str:
+    """Give a table; cells that look like numbers are aligned to the right."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    text = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<table id="{escape(identity)}">{text}<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table>"
+    )
+
+
+def _cell(cell: Cell) -> str:
+    text, mark = cell if isinstance(cell, Marked) else (str(cell), "")
+    classes = [*([mark] if mark in MARKS else []), *(["number"] if NUMBER.fullmatch(text) else [])]
+    attribute = f' class="{" ".join(classes)}"' if classes else ""
+    return f"<td{attribute}>{escape(text)}</td>"

@@ -1,0 +1,75 @@
+"""The table of shifts for people: the digits that mean something, as HTML or as text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .page import Cell, Marked, facts, page, paragraph, table
+from .summary import Columns, Summary, find_suspicious
+
+# Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.
+SHOWN = {
+    "integration": ("integration", "d"),
+    "psf": ("psf", "d"),
+    "dx": ("dx (pix)", ".4f"),
+    "dy": ("dy (pix)", ".4f"),
+    "beta": ("beta", ".5f"),
+    "sigma_dx": ("sigma_dx (pix)", ".5f"),
+    "sigma_dy": ("sigma_dy (pix)", ".5f"),
+    "sigma_beta": ("sigma_beta", ".5f"),
+    "closure": ("closure (pix)", ".5f"),
+}
+NOTHING = "–"
+
+
+def heads() -> list[str]:
+    """Give the headings of the columns."""
+    return [*(head for head, _ in SHOWN.values()), "status"]
+
+
+def text_rows(columns: Columns) -> list[list[str]]:
+    """Give the rows as text, the status last."""
+    shown = [
+        [format(value, spec) if np.isfinite(value) else NOTHING for value in columns[name].tolist()]
+        for name, (_, spec) in SHOWN.items()
+    ]
+    suspicious = find_suspicious(columns).tolist()
+    status = [
+        f"{word}, suspicious" if doubt else str(word)
+        for word, doubt in zip(columns["status"].tolist(), suspicious, strict=True)
+    ]
+    return [list(row) for row in zip(*shown, status, strict=True)]
+
+
+def as_text(columns: Columns) -> str:
+    """Give the table in lines, its columns aligned to the right."""
+    rows = [heads(), *text_rows(columns)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def pair_page(summary: Summary, columns: Columns) -> bytes:
+    """Give the page of an exposure: what it was made from, and the shifts of all pairs."""
+    origin = facts(
+        [
+            ("science", summary.science),
+            ("psf exposures", ", ".join(summary.psfs)),
+            ("mask", f"{summary.psfmask}: {summary.reason}"),
+            ("read as", f"{summary.convention or NOTHING} ({summary.decided_by or 'no mask'})"),
+            *(("note", note) for note in summary.notes),
+            ("options", ", ".join(f"{k}={v}" for k, v in summary.options.items())),
+            ("bad pixels replaced", "{} in science, {} in psf planes".format(*summary.replaced)),
+            ("software", ", ".join(f"{k} {v}" for k, v in summary.versions.items())),
+        ]
+    )
+    meaning = paragraph(
+        "dx, dy: psf position minus science position in pixels, positive towards higher column "
+        "and row. beta: psf flux over science flux. closure: distance from the shift that all "
+        "pairs together imply."
+    )
+    rows: list[Sequence[Cell]] = [
+        [*row[:-1], Marked(row[-1], "good" if row[-1] == "ok" else "bad")]
+        for row in text_rows(columns)
+    ]
+    return page(summary.exposure, origin, meaning, table("shifts", heads(), rows))

@@ -1,0 +1,157 @@
+"""How far each exposure of a campaign is, read off its results and the logs of its steps."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from .campaign import ScienceExposure
+from .errors import DONE, ERROR
+
+# Steps of an exposure in their order; those of its psf stack may serve others, too.
+OWN_STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
+STACK_STEPS = ("stack_psfs", "clean_psfs")
+FINISHED = re.compile(rf"{DONE}([0-9.]+) s(?:, at most ([0-9]+) MB)?")
+TRACEBACK = "Traceback (most recent call last):"
+TAIL = 1 << 14  # bytes of a log that are looked at
+
+
+class State(StrEnum):
+    """How far an exposure is."""
+
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+    NOT_STARTED = "not started"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    The last run of a step.
+
+    Attributes
+    ----------
+    name
+        Of the rule.
+    seconds, megabytes
+        How long it took and how much memory at most; None where it has not finished.
+    error
+        The line that says why it failed.
+    log
+        Where it said so.
+    """
+
+    name: str
+    log: str
+    seconds: float | None = None
+    megabytes: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ExposureState:
+    """
+    An exposure of the campaign as it is now.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    state
+        How far it is.
+    steps
+        The last runs of its steps, as far as there are logs.
+    summary
+        What `psfalign.summary.Summary` wrote; empty where there is none.
+    """
+
+    name: str
+    state: State
+    steps: list[Step] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> Step | None:
+        """The first step that failed."""
+        return next((step for step in self.steps if step.error), None)
+
+    @property
+    def seconds(self) -> float:
+        """How long its own steps took."""
+        return sum(s.seconds or 0.0 for s in self.steps if s.name in OWN_STEPS)
+
+    @property
+    def deserves_a_look(self) -> tuple[int, int]:
+        """Sort by this, and what went wrong comes first."""
+        pairs = sum(self.summary.get("failed", {}).values()) + self.summary.get("suspicious", 0)
+        return list(State).index(self.state), -pairs
+
+
+def survey_states(output: Path, exposures: Iterable[ScienceExposure]) -> list[ExposureState]:
+    """Look at the results and logs in an output directory, what went wrong first."""
+    return sorted((_look(output, e) for e in exposures), key=lambda s: s.deserves_a_look)
+
+
+def as_json(states: Iterable[ExposureState]) -> bytes:
+    """Write the states for machines."""
+    entries = [
+        {key: value for key, value in asdict(state).items() if key != "summary"} for state in states
+    ]
+    return (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def summary_path(output: Path, exposure: str) -> Path:
+    """Give where the summary of an exposure is."""
+    return output / "report" / exposure / f"{exposure}_summary.json"
+
+
+def product_path(output: Path, exposure: str) -> Path:
+    """Give where the product of an exposure is."""
+    return output / exposure / f"{exposure}_psfalign.fits"
+
+
+def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
+    names = [(step, exposure.name) for step in OWN_STEPS]
+    names[1:1] = [(step, exposure.stack.name) for step in STACK_STEPS]
+    if exposure.stack.is_stacked:
+        names.remove(("stack_psfs", exposure.stack.name))
+    logs = ((step, output / "logs" / step / f"{name}.log") for step, name in names)
+    steps = [read_log(step, path) for step, path in logs if path.is_file()]
+    summary = _read_summary(summary_path(output, exposure.name))
+    complete = bool(summary) and product_path(output, exposure.name).is_file()
+    return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
+
+
+def _judge(steps: list[Step], *, complete: bool) -> State:
+    if any(step.error for step in steps):
+        return State.FAILED
+    if complete:
+        return State.DONE
+    return State.UNFINISHED if any(s.name in OWN_STEPS for s in steps) else State.NOT_STARTED
+
+
+def read_log(step: str, path: Path) -> Step:
+    """Read how a step ended off its log."""
+    with open(path, "rb") as stream:
+        stream.seek(max(0, path.stat().st_size - TAIL))
+        lines = stream.read().decode("utf-8", "replace").strip().splitlines()
+    last = lines[-1] if lines else ""
+    if found := FINISHED.fullmatch(last):
+        return Step(step, str(path), float(found[1]), int(found[2] or 0))
+    if last.startswith(ERROR):
+        return Step(step, str(path), error=last.removeprefix(ERROR))
+    if TRACEBACK in lines:
+        return Step(step, str(path), error=f"{last} (see {path})")
+    return Step(step, str(path))
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,134 @@
+"""What is worth knowing of an exposure's result, in a few numbers."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__
+from .arrays import Bools
+from .fit.result import Status
+
+Columns = dict[str, NDArray[Any]]
+
+LIBRARIES = ("numpy", "scipy", "astropy")
+MOST_PAIRS = 20  # of those that deserve a look, what a summary names
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    An exposure's result.
+
+    Attributes
+    ----------
+    exposure
+        Its name.
+    science, psfs
+        Names of the science file, and of the psf exposures or the psfstack.
+    shape
+        Integrations, psf images, rows, columns.
+    psfmask, reason, convention, decided_by, notes
+        Which mask, why, how it is read, who decided that, and what deserves a look.
+    options
+        How the shifts were fitted.
+    replaced
+        Bad pixels replaced in all planes of the science exposure, and of the psf images.
+    pairs
+        How many pairs of integration and psf image there are.
+    failed
+        How many fits may not be used, by status.
+    suspicious
+        How many of the others have a larger closure than their uncertainty explains.
+    medians
+        Over the usable pairs, in pixels: of the length of the ``shift``, of its ``uncertainty``
+        hypot(sigma_dx, sigma_dy), of the ``closure``; None where there is nothing to take it of.
+    gain, integration
+        By which factor alignment divides the weighted RMS of science minus mean psf, and in
+        which integration.
+    look_at
+        The first of the pairs that failed or are suspicious.
+    versions
+        Of the software.
+    """
+
+    exposure: str
+    science: str
+    psfs: list[str]
+    shape: list[int]
+    psfmask: str
+    reason: str
+    convention: str
+    decided_by: str
+    notes: list[str]
+    options: dict[str, Any]
+    replaced: list[int]
+    pairs: int
+    failed: dict[str, int]
+    suspicious: int
+    medians: dict[str, float | None]
+    gain: float | None
+    integration: int | None
+    look_at: list[dict[str, Any]]
+    versions: dict[str, str]
+
+    @property
+    def n_failed(self) -> int:
+        """How many fits may not be used."""
+        return sum(self.failed.values())
+
+    def to_json(self) -> bytes:
+        """Write it as JSON."""
+        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def take_medians(columns: Columns) -> dict[str, float | None]:
+    """Give the medians of shift, uncertainty and closure over the usable pairs."""
+    usable = columns["status"] == Status.OK
+    lengths = {
+        "shift": np.hypot(columns["dx"], columns["dy"]),
+        "uncertainty": np.hypot(columns["sigma_dx"], columns["sigma_dy"]),
+        "closure": columns["closure"],
+    }
+    return {name: _median(length[usable]) for name, length in lengths.items()}
+
+
+def find_suspicious(columns: Columns) -> Bools:
+    """Tell which pairs may be used, but have a closure beyond what their uncertainty explains."""
+    return np.asarray(columns["suspicious"] & (columns["status"] == Status.OK))
+
+
+def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
+    """Name the first pairs that failed or are suspicious."""
+    suspicious = find_suspicious(columns)
+    rows = np.flatnonzero((columns["status"] != Status.OK) | suspicious)[:MOST_PAIRS]
+    names = ("integration", "psf", "dx", "dy", "closure")
+    return [
+        {name: _plain(columns[name][row]) for name in names}
+        | {"why": "suspicious" if suspicious[row] else str(columns["status"][row])}
+        for row in rows
+    ]
+
+
+def software() -> dict[str, str]:
+    """Give the versions of psfalign and what computes its numbers."""
+    return (
+        {"psfalign": __version__}
+        | {name: version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()}
+    )
+
+
+def _median(values: NDArray[np.float64]) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else None
+
+
+def _plain(value: Any) -> float | int | None:
+    """Give a number as JSON has it, which has no NaN."""
+    number: float | int = value.item()
+    return number if np.isfinite(number) else None
