@@ -6,6 +6,7 @@ from functools import cache
 
 from psfalign import resources, simulate
 from psfalign.campaign import NAME, list_warnings, plan_exposures
+from psfalign.campaign_page import closing_lines, write_campaign_page
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
 from psfalign.facts import CACHE, FactsStore
@@ -63,6 +64,15 @@ PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfalign.fits"
 PAGES = f"{OUTPUT}/report/{{exposure}}/{{exposure}}"
 SUMMARY = f"{PAGES}_summary.json"
 CAMPAIGN_PAGE = f"{OUTPUT}/report/campaign.html"
+# More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
+# the campaign has all; the figures of all are in the folder of the report.
+MOST_REPORTED = 100
+FIGURES = {
+    "images": ("images.png", "1 images"),
+    "shifts": ("shifts.png", "2 shifts"),
+    "checks": ("checks.png", "3 pixels, weight, radius"),
+    "table": ("table.html", "4 table of shifts"),
+}
 STACK = f"{OUTPUT}/psfstacks/{{stack}}_psfstack.fits"
 STACK_CLEAN = f"{OUTPUT}/psfstacks/{{stack}}_clean.fits"
 
@@ -262,3 +272,45 @@ def minutes_of(step):
 
 def plot_exposure_job(wildcards):
     return job("plot_exposure.py", {"style": sha256(STYLE)}, *MASKS[wildcards.exposure])
+
+
+def exposures_to_report():
+    """Those that fit into the report: if not all, what deserves a look most."""
+    states = Path(OUTPUT, "report", "campaign.json")
+    if len(EXPOSURES) <= MOST_REPORTED or not states.exists():
+        return list(EXPOSURES)[:MOST_REPORTED]
+    names = [state["name"] for state in json.loads(states.read_text(encoding="utf-8"))]
+    return [name for name in names if name in EXPOSURES][:MOST_REPORTED]
+
+
+def reported(path, caption, category, subcategory, labels):
+    return report(
+        path,
+        caption=f"workflow/report/{caption}.rst",  # from the Snakefile, where it is used
+        category=category,
+        subcategory=subcategory,
+        labels=labels,
+    )
+
+
+def pages_to_report():
+    """
+    What --report takes into its HTML.
+
+    These are inputs of the default target and not outputs of plot_exposure, because the engine
+    refuses to write a report where one figure of one failed exposure is missing.
+    """
+    if IS_MODULE:
+        return []
+    pages = [(CAMPAIGN_PAGE, "campaign", "Campaign", None, {"page": "Did it work, and how well?"})]
+    for exposure in exposures_to_report():
+        for figure, (end, label) in FIGURES.items():
+            path = f"{PAGES}_{end}".format(exposure=exposure)
+            pages.append((path, figure, "Exposures", exposure, {"figure": label}))
+    return [reported(*page) for page in pages if Path(page[0]).exists()]
+
+
+def conclude():
+    """Write the page of the campaign, whatever has failed, and say how it went."""
+    states = write_campaign_page(Path(OUTPUT), EXPOSURES.values())
+    print("\n".join(closing_lines(Path(OUTPUT), states)))
