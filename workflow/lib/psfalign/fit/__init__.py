@@ -5,6 +5,7 @@ from functools import partial
 
 from ..arrays import Image
 from ..frames import Frame
+from ..padding import pad_frame, pad_weight
 from ..parallel import ordered_map
 from .integration import FitOptions, Guide, PsfSet, fit_integration
 from .result import PairFit, Status
@@ -45,8 +46,10 @@ def fit_shifts(
         The fits of one integration, in the order of the psf images.
     """
     options = options or FitOptions()
-    prepared = PsfSet.of(psfs, weight)
-    stream = iter(science)
+    padding = options.padding
+    padded = [pad_frame(frame, padding) for frame in psfs]
+    prepared = PsfSet.of(padded, pad_weight(weight, padding), centred=options.centred)
+    stream = (pad_frame(frame, padding) for frame in science)
     guide = None
     for frame in stream:
         fits = fit_integration(frame, prepared, options)

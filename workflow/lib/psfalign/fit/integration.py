@@ -6,10 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import Bools, Image, Method, Weighting
+from ..arrays import Background, Bools, Image, Method, Weighting
 from ..fourier import Shift
 from ..frames import Frame
 from ..weighting import pair_weight
+from .noise import PsfNoise, ScienceNoise, add_uncertainties
 from .pair import Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
@@ -32,11 +33,22 @@ class FitOptions:
         Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
     weighting
         ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.weighting`.
+    background
+        ``fit`` a constant difference between psf and science, or ``none``.
+    padding
+        Pixels between opposite edges, against wrapping around; see `psfalign.padding`.
     """
 
     method: Method = "spectral"
     max_shift: int = 10
     weighting: Weighting = "mask"
+    background: Background = "none"
+    padding: int = 0
+
+    @property
+    def centred(self) -> bool:
+        """Whether means are subtracted."""
+        return self.background == "fit"
 
 
 @dataclass(frozen=True)
@@ -88,14 +100,15 @@ class PsfSet:
 
     frames: Sequence[Frame]
     prepared: Sequence[Psf | None]
+    noise: PsfNoise | None
     weighted: Weighted
 
     @classmethod
-    def of(cls, frames: Sequence[Frame], weight: Image) -> "PsfSet":
+    def of(cls, frames: Sequence[Frame], weight: Image, *, centred: bool = False) -> "PsfSet":
         """Prepare psf images with the weight that all pairs share."""
-        weighted, seen = Weighted(weight), weight != 0
+        weighted, seen = Weighted(weight, centred), weight != 0
         prepared = [Psf.of(f.image, weighted) if _usable(f, seen) else None for f in frames]
-        return cls(frames, prepared, weighted)
+        return cls(frames, prepared, PsfNoise.of(frames, weighted), weighted)
 
 
 def fit_integration(
@@ -127,8 +140,8 @@ def fit_integration(
         if fit is None and guide and expected:
             fit = integration.fit(i, start=expected)
             fit = fit if guide.confirms(i, fit, expected) else None
-        fits.append(integration.refine(i, fit or integration.search(i)))
-    return fits
+        fits.append(fit or integration.search(i))
+    return integration.finish(fits)
 
 
 @dataclass(frozen=True)
@@ -152,18 +165,26 @@ class _Integration:
         pair = Pair(self.science, prepared, self.psfs.frames[psf].image, self.psfs.weighted)
         return self._fit(pair, start)
 
-    def refine(self, psf: int, fit: PairFit) -> PairFit:
-        """Fit a psf again where its weight depends on the first fit."""
-        if self.options.weighting == "mask" or fit.status is not Status.OK:
+    def finish(self, fits: list[PairFit]) -> list[PairFit]:
+        """Fit again where weights depend on a first fit, and add uncertainties."""
+        noise = ScienceNoise(self.frame, self.science.spectrum)
+        if self.options.weighting == "mask":
+            return add_uncertainties(fits, noise, self.psfs.noise, self.psfs.weighted)
+        return [self._refine(i, fit, noise) for i, fit in enumerate(fits)]
+
+    def _refine(self, psf: int, fit: PairFit, noise: ScienceNoise) -> PairFit:
+        """Fit a psf again with a weight of its own."""
+        if fit.status is not Status.OK:
             return fit
         shift, frame = Shift(fit.dx, fit.dy), self.psfs.frames[psf]
-        mask = self.psfs.weighted.weight
-        kind = self.options.weighting
-        own = Weighted(pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind))
+        mask, kind = self.psfs.weighted.weight, self.options.weighting
+        weight = pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind)
+        own = Weighted(weight, self.options.centred)
         if own.n_pixels == 0:
-            return PairFit(status=Status.BAD_PSF)
+            return PairFit(status=Status.NO_WEIGHT)
         science, psf_side = Science.of(self.frame.image, own), Psf.of(frame.image, own)
-        return self._fit(Pair(science, psf_side, frame.image, own), shift)
+        refined = self._fit(Pair(science, psf_side, frame.image, own), shift)
+        return add_uncertainties([refined], noise, PsfNoise.of([frame], own), own)[0]
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

@@ -41,7 +41,10 @@ def fit_least_squares(
         dx, dy, flux = parameters
         shifted = shift_spectrum(science.spectrum, science.shape, Shift(dx, dy))
         moved = irfft2(shifted, s=science.shape)
-        return (psf - flux * moved[seen]) * weight
+        residual = psf - flux * moved[seen]
+        if weighted.centred:
+            residual -= np.average(residual, weights=weight**2)
+        return np.asarray(residual * weight)
 
     solution, _, info, _, ier = leastsq(
         residuals, (*start, beta), full_output=True, ftol=TOLERANCE, xtol=TOLERANCE

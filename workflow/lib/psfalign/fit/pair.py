@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..arrays import Image, Method
 from ..fourier import Shift
 from .polynomials import CrossTerm
-from .result import N_PARAMETERS, PairFit, Status, covariance
+from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature
 from .spectral import Climb, Psf, Science, Weighted, is_summit, maximise, search_grid
 
 HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
@@ -49,10 +47,11 @@ def fit_pair(
     -------
     PairFit
         The shift is psf position minus science position. A fit that did not converge to a
-        minimum within the range, with a positive flux, carries the status that says so.
+        minimum within the range, with a positive flux, carries the status that says so. It has
+        no uncertainties yet, see `psfalign.fit.noise`.
     """
-    if pair.weighted.n_pixels <= N_PARAMETERS:
-        return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_CONVERGENCE)
+    if pair.weighted.n_pixels <= N_PARAMETERS + pair.weighted.centred:
+        return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_WEIGHT)
     cross = pair.cross
     rival = 0.0
     if start is None and max_shift:
@@ -82,8 +81,7 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
     if b.value <= 0 or not climb.converged:
         status = Status.NEGATIVE_FLUX if b.value <= 0 else Status.NO_CONVERGENCE
         return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=status)
-    cost, errors = covariance(pair.psf.energy, b, c, n_pixels)
-    sigma_dx, sigma_dy, sigma_beta = np.sqrt(np.diag(errors)).tolist()
+    cost, curvature = cost_and_curvature(pair.psf.energy, b, c)
     dx, dy = climb.shift
     beyond = max_shift > 0 and max(abs(dx), abs(dy)) > max_shift + HALF_PIXEL
     outshone = rival > b.value**2 / c.value
@@ -91,12 +89,10 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
         dx=float(dx),
         dy=float(dy),
         beta=b.value / c.value,
-        sigma_dx=sigma_dx,
-        sigma_dy=sigma_dy,
-        sigma_beta=sigma_beta,
         cost=cost,
         misfit=cost / pair.psf.energy,
         n_pixels=n_pixels,
         n_iterations=climb.n_iterations,
         status=Status.OUT_OF_RANGE if beyond or outshone else Status.OK,
+        curvature=curvature,
     )

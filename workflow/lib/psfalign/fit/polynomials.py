@@ -85,6 +85,18 @@ class CrossTerm:
             products -= self._corner(shift)
         return Jet.of(products / (rows * columns))
 
+    def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values at all combinations of some dx and dy, (dy, dx)."""
+        rows, columns = self.shape
+        in_y = np.stack([_powers(_row_rates(rows), y, rows)[0] for y in dy])
+        in_x = np.stack([_powers(_column_rates(columns), x, columns)[0] for x in dx])
+        in_x[:, 1 : (columns + 1) // 2] *= 2
+        values = (in_y @ self.spectrum @ in_x.T).real
+        if rows % 2 == columns % 2 == 0:
+            coefficient = self.spectrum[rows // 2, columns // 2].real
+            values -= coefficient * np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx))
+        return np.asarray(values / (rows * columns))
+
     def _corner(self, shift: Shift) -> NDArray[np.float64]:
         """cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in."""
         rows, columns = self.shape
@@ -104,10 +116,13 @@ class EnergyTerm:
         kx from 0 to columns, those of kx > 0 counted twice.
     shape
         Rows and columns of the images.
+    mean
+        Σ w² S(s, d) / √(Σ w²), whose square is taken away where means are subtracted.
     """
 
     spectrum: Spectrum
     shape: tuple[int, int]
+    mean: CrossTerm | None = None
     _cells: list[tuple[Shift, NDArray[np.float64]]] = field(default_factory=list)
 
     def at(self, shift: Shift) -> Jet:
@@ -127,13 +142,21 @@ class EnergyTerm:
     def _tabulate(self, centre: Shift) -> NDArray[np.float64]:
         rows, columns = self.shape
         ky, kx = np.arange(-rows, rows + 1), np.arange(columns + 1)
-        in_y = np.exp(2j * np.pi / rows * np.outer(centre.dy + CELL * _NODES, ky))
-        in_x = np.exp(2j * np.pi / columns * np.outer(centre.dx + CELL * _NODES, kx))
+        dy, dx = centre.dy + CELL * _NODES, centre.dx + CELL * _NODES
+        in_y = np.exp(2j * np.pi / rows * np.outer(dy, ky))
+        in_x = np.exp(2j * np.pi / columns * np.outer(dx, kx))
         values = (in_y @ self.spectrum @ in_x.T).real
+        if self.mean is not None:
+            values -= self.mean.on_nodes(dx, dy) ** 2
         return _FROM_NODES @ values @ _FROM_NODES.T
 
 
-def energy_term(science: Spectrum, squared_weight: Spectrum, shape: tuple[int, int]) -> EnergyTerm:
+def energy_term(
+    science: Spectrum,
+    squared_weight: Spectrum,
+    shape: tuple[int, int],
+    mean: CrossTerm | None = None,
+) -> EnergyTerm:
     """
     Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
 
@@ -151,7 +174,21 @@ def energy_term(science: Spectrum, squared_weight: Spectrum, shape: tuple[int, i
     spectrum *= squared_weight
     spectrum[:, 1:] *= 2
     spectrum /= (rows * columns) ** 2
-    return EnergyTerm(spectrum, shape)
+    return EnergyTerm(spectrum, shape, mean)
+
+
+def gradient_rates(
+    shape: tuple[int, ...],
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """
+    Give the factors that turn the ``rfft2`` of f into those of ∂S(f, d)/∂dx and ∂dy at d = 0.
+
+    At Nyquist's frequency a shift multiplies by a cosine, whose derivative is 0.
+    """
+    rows, columns = shape
+    return -_powers(_column_rates(columns), 0.0, columns)[1], -_powers(_row_rates(rows), 0.0, rows)[
+        1
+    ]
 
 
 def weight_harmonics(weight: Image) -> Spectrum:

@@ -1,6 +1,6 @@
 """What a fit found: numbers, uncertainties, and whether they may be used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -18,6 +18,8 @@ class Status(StrEnum):
     NO_CONVERGENCE = "no_convergence"
     OUT_OF_RANGE = "out_of_range"
     NEGATIVE_FLUX = "negative_flux"
+    INSIGNIFICANT = "insignificant"
+    NO_WEIGHT = "no_weight"
     BAD_SCIENCE = "bad_science"
     BAD_PSF = "bad_psf"
 
@@ -34,7 +36,10 @@ class PairFit:
     beta
         Flux of the psf over flux of the science.
     sigma_dx, sigma_dy, sigma_beta
-        Standard uncertainties, from the curvature of the cost and the scatter of the residual.
+        Standard uncertainties, see `psfalign.fit.noise`.
+    beta_bias
+        The expected error of beta that comes from noise in the science image; NaN where its errors
+        are not known. Beta minus this is the flux ratio without bias.
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
     misfit
@@ -45,6 +50,8 @@ class PairFit:
         Evaluations of the cost and its derivatives.
     status
         Whether the numbers may be used; where it is not `OK`, they are what was reached, or NaN.
+    curvature : (3, 3) float64, optional
+        ½ ∂²E by (dx, dy, beta) at a minimum that was reached.
     """
 
     dx: float = np.nan
@@ -53,20 +60,20 @@ class PairFit:
     sigma_dx: float = np.nan
     sigma_dy: float = np.nan
     sigma_beta: float = np.nan
+    beta_bias: float = np.nan
     cost: float = np.nan
     misfit: float = np.nan
     n_pixels: int = 0
     n_iterations: int = 0
     status: Status = Status.OK
+    curvature: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
 
-def covariance(
-    psf_energy: float, cross: Jet, energy: Jet, n_pixels: int
-) -> tuple[float, NDArray[np.floating]]:
+def cost_and_curvature(
+    psf_energy: float, cross: Jet, energy: Jet
+) -> tuple[float, NDArray[np.float64]]:
     """
-    Give the cost and the covariance of (dx, dy, beta) at the minimum.
-
-    With E = A - 2 beta B(d) + beta² C(d), the covariance is (E / (n - 3)) · (½ ∂²E)⁻¹.
+    Give E = A - 2 beta B(d) + beta² C(d) at beta = B/C, and ½ ∂²E by (dx, dy, beta), (3, 3).
 
     Parameters
     ----------
@@ -74,8 +81,6 @@ def covariance(
         A = Σ w² p².
     cross, energy
         B and C at the fitted shift.
-    n_pixels
-        Number n of pixels with weight.
     """
     beta = cross.value / energy.value
     cost = max(0.0, psf_energy - beta * cross.value)
@@ -83,4 +88,4 @@ def covariance(
     curvature[:2, :2] = 0.5 * beta**2 * energy.hessian - beta * cross.hessian
     curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient - cross.gradient
     curvature[2, 2] = energy.value
-    return cost, cost / (n_pixels - N_PARAMETERS) * np.linalg.inv(curvature)
+    return cost, curvature

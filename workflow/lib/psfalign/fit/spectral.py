@@ -2,6 +2,8 @@
 The fit by exact derivatives of trigonometric polynomials.
 
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
+A constant background is eliminated, too, where it is fitted: p and S(s, d) then have their weighted
+means subtracted.
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
@@ -25,14 +27,28 @@ MAX_HALVINGS = 20
 
 @dataclass(frozen=True)
 class Weighted:
-    """A weight and what the fit needs of it, shared by all images that it weights."""
+    """
+    A weight and what the fit needs of it, shared by all images that it weights.
+
+    Attributes
+    ----------
+    weight : (rows, columns) float64
+    centred
+        Whether weighted means are subtracted, so that a constant background drops out.
+    """
 
     weight: Image
+    centred: bool = False
 
     @cached_property
     def squared(self) -> Image:
         """w²."""
         return self.weight**2
+
+    @cached_property
+    def total(self) -> float:
+        """Σ w²."""
+        return float(self.squared.sum())
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -61,6 +77,8 @@ class Psf:
     def of(cls, image: Image, weighted: Weighted) -> "Psf":
         """Prepare a psf image; what stands under zero weight is never looked at."""
         seen = np.where(weighted.weight != 0, image, 0.0)
+        if weighted.centred:
+            seen -= np.vdot(weighted.squared, seen) / weighted.total
         product = weighted.squared * seen
         return cls(float(np.vdot(product, seen)), rfft2(product))
 
@@ -81,7 +99,12 @@ class Science:
         spectrum = rfft2(image)
         squares = rfft2(image**2)
         grid_energy = irfft2(weighted.spectrum * squares.conj(), s=image.shape)
-        energy = energy_term(spectrum, weighted.harmonics, (rows, columns))
+        mean = None
+        if weighted.centred:
+            root = np.sqrt(weighted.total)
+            mean = CrossTerm(weighted.spectrum * (spectrum.conj() / root), (rows, columns))
+            grid_energy -= mean.on_grid() ** 2
+        energy = energy_term(spectrum, weighted.harmonics, (rows, columns), mean)
         return cls((rows, columns), spectrum, grid_energy, energy)
 
 

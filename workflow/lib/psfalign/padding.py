@@ -1,0 +1,48 @@
+"""Room between the edges of an image, which a Fourier shift would otherwise join."""
+
+import numpy as np
+
+from .arrays import Image
+from .frames import Frame
+
+
+def pad_image(image: Image, padding: int) -> Image:
+    """
+    Put rows and columns after the last ones that lead back to the first ones in a straight line.
+
+    Parameters
+    ----------
+    image : (rows, columns) float64
+        Finite everywhere; not modified.
+    padding
+        How many of each, 0 or more.
+
+    Returns
+    -------
+    (rows + padding, columns + padding) float64
+        The image, and a periodic continuation without a step.
+    """
+    if padding == 0:
+        return image
+    return _pad_rows(_pad_rows(image, padding).T, padding).T
+
+
+def pad_weight(weight: Image, padding: int) -> Image:
+    """Give the padding no weight."""
+    return np.pad(weight, (0, padding))
+
+
+def pad_frame(frame: Frame, padding: int) -> Frame:
+    """Pad a frame; the padding counts as replaced."""
+    if padding == 0:
+        return frame
+    rows, columns = frame.image.shape
+    replaced = np.ones((rows + padding, columns + padding), dtype=bool)
+    replaced[:rows, :columns] = False if frame.replaced is None else frame.replaced
+    variance = None if frame.variance is None else pad_image(frame.variance, padding)
+    return Frame(pad_image(frame.image, padding), replaced, variance)
+
+
+def _pad_rows(image: Image, padding: int) -> Image:
+    share = np.arange(1, padding + 1)[:, None] / (padding + 1)
+    return np.concatenate([image, (1 - share) * image[-1] + share * image[0]])
