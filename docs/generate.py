@@ -101,7 +101,9 @@ def _values(part: dict[str, Any]) -> str:
         return ", ".join(f"`{word}`" for word in part["enum"])
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
     said = [part["unit"] if "unit" in part else " or ".join(KINDS.get(k, k) for k in kinds)]
-    said += [f"{part['minimum']} or more"] if "minimum" in part else []
+    if "minimum" in part:
+        last = f"to {part['maximum']}" if "maximum" in part else "or more"
+        said.append(f"{part['minimum']} {last}")
     return ", ".join(said)
 
 

@@ -41,6 +41,8 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
             "method": "spectral",
             "max_shift": 5,
             "weighting": "mask",
+            "background": "none",
+            "padding": 0,
             "shifts": "pairwise",
             "errors": "variance",
             "on_failed_fit": "flag",

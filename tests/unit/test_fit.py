@@ -194,7 +194,7 @@ def test_curvature_is_that_of_the_cost() -> None:
     _, ours = cost_and_curvature(pair.psf.energy, pair.cross.at(shift), ready.energy.at(shift))
     # Central differences err by step² times a fourth derivative, some (π/4)² of the second each.
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-    np.testing.assert_allclose(ours, found.curvature, rtol=1e-12)
+    np.testing.assert_allclose(ours, found.curvature, rtol=1e-9)
 
 
 # Failures

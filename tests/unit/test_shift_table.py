@@ -25,7 +25,7 @@ def table(n_integrations: int = 2, n_psfs: int = 3) -> ShiftTable:
     def fit(failed: bool) -> PairFit:
         if failed:
             return PairFit(status=Status.BAD_PSF)
-        return PairFit(*rng.normal(0, 1, 7).tolist(), n_pixels=100, n_iterations=4)
+        return PairFit(*rng.normal(0, 1, 8).tolist(), n_pixels=100, n_iterations=4)
 
     rows = [[fit(i == 1 and k == 2) for k in range(n_psfs)] for i in range(n_integrations)]
     return ShiftTable.of(rows, META)

@@ -48,7 +48,10 @@ CLEANING = {
     "bad_bits": parse_bad_bits(ALIGN["bad_bits"]),
 }
 FITTING = {
-    "options": {name: ALIGN[name] for name in ("method", "max_shift", "weighting")},
+    "options": {
+        name: ALIGN[name]
+        for name in ("method", "max_shift", "weighting", "background", "padding")
+    },
     **{name: ALIGN[name] for name in ("align_to", "shifts", "on_failed_fit")},
 }
 

@@ -17,6 +17,7 @@ CHOICES = {
     "weighting": ("mask", "mask+dq", "inverse_variance"),
     "align_to": ("each", "first", "mean"),
     "errors": ("variance", "fourier"),
+    "background": ("none", "fit"),
     "shifts": ("pairwise", "joint"),
     "on_failed_fit": ("flag", "stop"),
 }
@@ -212,8 +213,9 @@ def _cleaning(command: argparse.ArgumentParser) -> None:
 
 def _fitting(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-shift", type=int, default=10, help="pixels, default 10")
+    command.add_argument("--padding", type=int, default=0, help="pixels, default 0")
     _threads(command)
-    _choice(command, "method", "weighting", "align_to", "shifts", "on_failed_fit")
+    _choice(command, "method", "weighting", "background", "align_to", "shifts", "on_failed_fit")
 
 
 def _at_least(least: int, number: int, option: str) -> int:
@@ -285,13 +287,19 @@ def _fit(options: argparse.Namespace) -> None:
     from .fit import FitOptions
     from .steps.fit import fit_exposure
 
-    max_shift = _at_least(0, options.max_shift, "--max-shift")
+    fitting = FitOptions(
+        options.method,
+        _at_least(0, options.max_shift, "--max-shift"),
+        options.weighting,
+        options.background,
+        _at_least(0, options.padding, "--padding"),
+    )
     table = fit_exposure(
         options.science,
         options.psfs,
         options.psfmask,
         options.output,
-        options=FitOptions(options.method, max_shift, options.weighting),
+        options=fitting,
         align_to=options.align_to,
         shifts=options.shifts,
         on_failed_fit=options.on_failed_fit,

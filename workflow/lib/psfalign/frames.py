@@ -8,7 +8,7 @@ from .arrays import Bools, Image
 @dataclass(frozen=True)
 class Frame:
     """
-    An image and, where a weighting asks for them, its replaced pixels and their variance.
+    An image and, where they are known, its replaced pixels and the variance of all.
 
     Attributes
     ----------

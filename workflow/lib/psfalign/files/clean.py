@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..align import Plane, fill_error
-from ..arrays import Bools, Weighting
+from ..arrays import Bools, Image, Weighting
 from ..dq import FLUX_ESTIMATED
 from ..errors import InputError
 from ..frames import Frame
@@ -14,16 +14,24 @@ from .exposure import Exposure
 
 
 def read_frames(path: Path, *, weighting: Weighting = "mask") -> Iterator[Frame]:
-    """Give the integrations of a cleaned exposure, with what a weighting asks for."""
+    """
+    Give the integrations of a cleaned exposure with their replaced pixels and variances.
+
+    Raises
+    ------
+    InputError
+        If a weighting asks for errors that the exposure does not have.
+    """
     with Exposure(path) as exposure:
         for i in range(len(exposure)):
-            if weighting == "mask":
-                yield Frame(exposure.read_science(i))
-                continue
             plane, replaced = read_plane(exposure, i)
-            variance = None
-            if weighting == "inverse_variance":
-                variance = _positive_variance(plane, replaced, path)
+            variance = _positive_variance(plane, replaced)
+            if weighting == "inverse_variance" and variance is None:
+                raise InputError(
+                    "has no positive errors",
+                    file=f"{path}[ERR]",
+                    remedy="set align_refs.weighting to mask or mask+dq",
+                )
             yield Frame(plane.image, replaced, variance)
 
 
@@ -34,12 +42,7 @@ def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
     return plane, (dq & np.uint32(FLUX_ESTIMATED)) != 0
 
 
-def _positive_variance(plane: Plane, replaced: Bools, path: Path) -> np.ndarray:
+def _positive_variance(plane: Plane, replaced: Bools) -> Image | None:
+    """Give squared errors, those of bad pixels from their neighbours; None where none is known."""
     unknown = replaced | ~(plane.error > 0)
-    if unknown.all():
-        raise InputError(
-            "has no positive errors",
-            file=f"{path}[ERR]",
-            remedy="set align_refs.weighting to mask or mask+dq",
-        )
-    return fill_error(plane.error, unknown) ** 2
+    return None if unknown.all() else fill_error(plane.error, unknown) ** 2

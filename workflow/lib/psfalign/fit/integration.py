@@ -1,7 +1,7 @@
 """Fit all psf images to one science integration, and start where an earlier one points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -182,9 +182,11 @@ class _Integration:
         own = Weighted(weight, self.options.centred)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
-        science, psf_side = Science.of(self.frame.image, own), Psf.of(frame.image, own)
+        variance = self.frame.variance if kind == "inverse_variance" else None
+        science, psf_side = Science.of(self.frame.image, own, variance), Psf.of(frame.image, own)
         refined = self._fit(Pair(science, psf_side, frame.image, own), shift)
-        return add_uncertainties([refined], noise, PsfNoise.of([frame], own), own)[0]
+        (finished,) = add_uncertainties([refined], noise, PsfNoise.of([frame], own), own)
+        return finished if variance is None else replace(finished, beta_bias=0.0)
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

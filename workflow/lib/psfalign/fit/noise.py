@@ -31,6 +31,20 @@ FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
 
 @dataclass(frozen=True)
+class _Spread:
+    """What noise adds up to under a weight: Σ w⁴ V g gᵀ for beta = 1, and Σ w² V."""
+
+    products: NDArray[np.float64]
+    expected: float
+
+    def plus(self, other: "_Spread", factor: float) -> "_Spread":
+        """Add that of another image whose variance is multiplied by a factor."""
+        return _Spread(
+            self.products + factor * other.products, self.expected + factor * other.expected
+        )
+
+
+@dataclass(frozen=True)
 class PsfNoise:
     """
     The noise of psf images under one weight.
@@ -58,6 +72,14 @@ class PsfNoise:
         for row, variance, total in zip(spread, variances, expected, strict=True):
             row[:] = (square**2 * (variance / total)).ravel()
         return cls(spread, expected)
+
+    def propagate(self, psfs: list[int], products: NDArray[np.float64]) -> list[_Spread]:
+        """Give what the noise of some psfs adds up to."""
+        peak = np.abs(products).max()  # any unit of flux fits into single precision after it
+        sums = self.spread[psfs] @ (products / peak).astype(np.float32).T
+        expected = self.expected[psfs]
+        in_products = sums.astype(np.float64) * (peak * expected)[:, None]
+        return [_Spread(p, float(e)) for p, e in zip(in_products, expected, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -93,20 +115,6 @@ class ScienceNoise:
         return np.asarray(derivatives[FIRST] * derivatives[SECOND])
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """What noise adds up to under a weight: Σ w⁴ V g gᵀ for beta = 1, and Σ w² V."""
-
-    products: NDArray[np.float64]
-    expected: float
-
-    def plus(self, other: "_Spread", factor: float) -> "_Spread":
-        """Add that of another image whose variance is multiplied by a factor."""
-        return _Spread(
-            self.products + factor * other.products, self.expected + factor * other.expected
-        )
-
-
 def add_uncertainties(
     fits: Sequence[PairFit], science: ScienceNoise, psfs: PsfNoise | None, weighted: Weighted
 ) -> list[PairFit]:
@@ -126,11 +134,9 @@ def add_uncertainties(
                 finished[i] = _finish(fits[i], spread, np.nan, weighted)
             continue
         of_science = _spread(products, np.roll(variance, whole, axis=(0, 1)), weighted)
-        of_psfs = psfs.spread[members] @ products.T.astype(np.float32)
+        of_psfs = psfs.propagate(members, products)
         for i, of_psf in zip(members, of_psfs, strict=True):
-            expected = float(psfs.expected[i])
-            own = _Spread(expected * of_psf.astype(np.float64), expected)
-            spread = own.plus(of_science, fits[i].beta ** 2)
+            spread = of_psf.plus(of_science, fits[i].beta ** 2)
             finished[i] = _finish(fits[i], spread, of_science.expected, weighted)
     return finished
 

@@ -82,6 +82,8 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
         status = Status.NEGATIVE_FLUX if b.value <= 0 else Status.NO_CONVERGENCE
         return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=status)
     cost, curvature = cost_and_curvature(pair.psf.energy, b, c)
+    if pair.science.noise is not None:  # it is in the residual all the same
+        cost += (b.value / c.value) ** 2 * pair.science.noise.at(climb.shift).value
     dx, dy = climb.shift
     beyond = max_shift > 0 and max(abs(dx), abs(dy)) > max_shift + HALF_PIXEL
     outshone = rival > b.value**2 / c.value

@@ -156,11 +156,13 @@ def energy_term(
     squared_weight: Spectrum,
     shape: tuple[int, int],
     mean: CrossTerm | None = None,
+    variance: Image | None = None,
 ) -> EnergyTerm:
     """
     Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
 
-    S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s.
+    S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s. What its noise
+    is expected to add is taken away where the variance of s is given.
     """
     rows, columns = shape
     fine_rows, fine_columns = fast_length(2 * rows + 1), fast_length(2 * columns + 1)
@@ -170,6 +172,8 @@ def energy_term(
     # One axis at a time, so that what is zero or not wanted is not transformed.
     squares = rfft(image, norm="forward")[:, : columns + 1]
     spectrum = fft(squares, axis=0, norm="forward")[np.arange(-rows, rows + 1)]
+    if variance is not None:
+        spectrum -= _noise_harmonics(variance)
     np.conj(spectrum, out=spectrum)
     spectrum *= squared_weight
     spectrum[:, 1:] *= 2
@@ -186,16 +190,41 @@ def gradient_rates(
     At Nyquist's frequency a shift multiplies by a cosine, whose derivative is 0.
     """
     rows, columns = shape
-    return -_powers(_column_rates(columns), 0.0, columns)[1], -_powers(_row_rates(rows), 0.0, rows)[
-        1
-    ]
+    in_x = _powers(_column_rates(columns), 0.0, columns)
+    in_y = _powers(_row_rates(rows), 0.0, rows)
+    return -in_x[1], -in_y[1]
 
 
 def weight_harmonics(weight: Image) -> Spectrum:
     """Give FFT(w²) at the frequencies of `EnergyTerm`, which repeat with the period of the axis."""
-    rows, columns = weight.shape
+    return _harmonics(weight**2)
+
+
+def _harmonics(values: Image) -> Spectrum:
+    rows, columns = values.shape
     ky, kx = np.arange(-rows, rows + 1) % rows, np.arange(columns + 1) % columns
-    return fft2(weight**2)[ky[:, None], kx]
+    return fft2(values)[ky[:, None], kx]
+
+
+def _noise_harmonics(variance: Image) -> Spectrum:
+    """
+    Give the expected spectrum of S(n, ·)² for independent noise n.
+
+    The products n̂(f) n̂(g) with f + g = k all have the expectation of FFT(V) at k.
+    """
+    rows, columns = variance.shape
+    pairs = np.outer(_count_pairs(rows), _count_pairs(columns)[columns:])
+    return _harmonics(variance) * pairs
+
+
+def _count_pairs(size: int) -> NDArray[np.float64]:
+    """Count the pairs of frequencies with a sum of -size … size; halves at Nyquist count half."""
+    half = size // 2
+    share = np.ones(2 * half + 1)
+    if size % 2 == 0:
+        share[[0, -1]] = 0.5
+    pairs = np.convolve(share, share)
+    return np.pad(pairs, (2 * size + 1 - len(pairs)) // 2)
 
 
 def fast_length(least: int) -> int:

@@ -39,7 +39,7 @@ class PairFit:
         Standard uncertainties, see `psfalign.fit.noise`.
     beta_bias
         The expected error of beta that comes from noise in the science image; NaN where its errors
-        are not known. Beta minus this is the flux ratio without bias.
+        are not known, 0 where it was taken into account. Beta minus this is the unbiased ratio.
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
     misfit

@@ -3,7 +3,9 @@ The fit by exact derivatives of trigonometric polynomials.
 
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
 A constant background is eliminated, too, where it is fitted: p and S(s, d) then have their weighted
-means subtracted.
+means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which biases beta and,
+where w varies with the noise, the shift; where N is given, it is taken away from C (Fuller 1987,
+Measurement Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
@@ -91,10 +93,11 @@ class Science:
     spectrum: Spectrum
     grid_energy: Image
     energy: EnergyTerm
+    noise: CrossTerm | None = None
 
     @classmethod
-    def of(cls, image: Image, weighted: Weighted) -> "Science":
-        """Prepare a science image, finite everywhere."""
+    def of(cls, image: Image, weighted: Weighted, variance: Image | None = None) -> "Science":
+        """Prepare a science image, finite everywhere, and correct for its variance if given."""
         rows, columns = image.shape
         spectrum = rfft2(image)
         squares = rfft2(image**2)
@@ -104,8 +107,12 @@ class Science:
             root = np.sqrt(weighted.total)
             mean = CrossTerm(weighted.spectrum * (spectrum.conj() / root), (rows, columns))
             grid_energy -= mean.on_grid() ** 2
-        energy = energy_term(spectrum, weighted.harmonics, (rows, columns), mean)
-        return cls((rows, columns), spectrum, grid_energy, energy)
+        noise = None
+        if variance is not None:
+            noise = CrossTerm(weighted.spectrum * rfft2(variance).conj(), (rows, columns))
+            grid_energy -= noise.on_grid()
+        energy = energy_term(spectrum, weighted.harmonics, (rows, columns), mean, variance)
+        return cls((rows, columns), spectrum, grid_energy, energy, noise)
 
 
 def search_grid(cross: Image, energy: Image, max_shift: int) -> tuple[Shift, float]:

@@ -36,6 +36,7 @@ PROVENANCE = {
     "SHIFTSOL": ("shifts", "shifts of single pairs, or joint ones"),
     "FITMETH": ("method", "how shifts were fitted"),
     "WEIGHTNG": ("weighting", "what weighted the residuals"),
+    "BACKGRND": ("background", "whether a constant was fitted"),
 }
 CLEANING = {
     "BOXLEN": ("median_box_length", "[pix] box whose median replaced a bad pixel"),
@@ -48,6 +49,8 @@ FAILURES = {
     Status.NO_CONVERGENCE: "NNOCONV",
     Status.OUT_OF_RANGE: "NOUTRNG",
     Status.NEGATIVE_FLUX: "NNEGFLUX",
+    Status.INSIGNIFICANT: "NINSIGN",
+    Status.NO_WEIGHT: "NNOWEIGH",
     Status.BAD_SCIENCE: "NBADSCI",
     Status.BAD_PSF: "NBADPSF",
 }
@@ -201,6 +204,7 @@ def _primary(
     for keyword, (text, comment) in texts.items():
         set_text(header, keyword, text, comment)
     header["MAXSHIFT"] = (table.meta["max_shift"], "[pix] largest shift that was searched for")
+    header["PADDING"] = (table.meta["padding"], "[pix] room between opposite edges")
     header["NPAIRS"] = (len(table), "pairs of integration and psf")
     header["NFAILED"] = (table.n_failed, "of them, those whose fit failed")
     for status, keyword in FAILURES.items():
