@@ -76,10 +76,10 @@ class PsfNoise:
     def propagate(self, psfs: list[int], products: NDArray[np.float64]) -> list[_Spread]:
         """Give what the noise of some psfs adds up to."""
         peak = np.abs(products).max()  # any unit of flux fits into single precision after it
-        sums = self.spread[psfs] @ (products / peak).astype(np.float32).T
-        expected = self.expected[psfs]
-        in_products = sums.astype(np.float64) * (peak * expected)[:, None]
-        return [_Spread(p, float(e)) for p, e in zip(in_products, expected, strict=True)]
+        scaled = (products / peak).astype(np.float32)
+        sums = [(scaled @ self.spread[i]).astype(np.float64) for i in psfs]
+        expected = self.expected[psfs].tolist()
+        return [_Spread(peak * e * s, e) for s, e in zip(sums, expected, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,10 @@ class ScienceNoise:
         derivatives = np.roll(self.derivatives, whole, axis=(1, 2)).reshape(N_PARAMETERS, -1)
         if weighted.centred:
             derivatives -= (derivatives @ weighted.squared.ravel() / weighted.total)[:, None]
-        return np.asarray(derivatives[FIRST] * derivatives[SECOND])
+        products = np.empty((len(FIRST), derivatives.shape[1]))
+        for product, i, j in zip(products, FIRST, SECOND, strict=True):
+            np.multiply(derivatives[i], derivatives[j], out=product)
+        return products
 
 
 def add_uncertainties(
