@@ -1,10 +1,10 @@
 """Laws of the Fourier shift, for images of any size."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.fft import rfft2
-from simulate import BAND, low_pass, noise, shifted
+from simulate import BAND, low_pass, noise, read_only, shifted
 
 from psfalign.fourier import Shift, shift_image, shift_variance
 
@@ -15,6 +15,8 @@ seeds = st.integers(0, 2**32 - 1)
 
 # Phases of up to 2π · 50 round to 1e-14 of themselves; sums of some hundred numbers of order 1.
 ROUNDING = 1e-11
+
+DRAWS, RATIO = 400, 0.05
 
 
 @given(shapes, shifts, seeds)
@@ -48,3 +50,25 @@ def test_variance_is_not_negative_and_does_not_grow(
     assert moved.min() >= 0
     # Σ K² is at most 1: no factor of the shift is longer than that.
     assert moved.sum() <= variance.sum() + ROUNDING
+
+
+@given(shapes, shifts, seeds)
+def test_shift_and_back_is_nothing_below_nyquist(
+    shape: tuple[int, int], shift: Shift, seed: int
+) -> None:
+    image = read_only(low_pass(noise(shape, seed=seed), BAND))
+    back = shift_image(shift_image(image, shift), Shift(-shift.dx, -shift.dy))
+    np.testing.assert_allclose(back, image, rtol=0, atol=ROUNDING)
+
+
+@settings(max_examples=5)
+@given(st.tuples(st.integers(24, 40), st.integers(24, 40)), shifts, seeds)
+def test_variance_is_that_of_a_monte_carlo(shape: tuple[int, int], shift: Shift, seed: int) -> None:
+    error = 1 + 9 * np.random.default_rng(seed).random(shape)
+    expected = shift_variance(rfft2(error**2), shape, shift)
+    drawn = np.random.default_rng(seed + 1).normal(0.0, error, (DRAWS, *shape))
+    squares = sum(shift_image(image, shift) ** 2 for image in drawn)
+    ratio = squares / DRAWS / expected
+    # Each pixel's variance scatters by the root of 2 / DRAWS of itself, neighbours together.
+    assert abs(ratio.mean() - 1) < RATIO
+    np.testing.assert_allclose(ratio.std(), np.sqrt(2 / DRAWS), rtol=0.2)
