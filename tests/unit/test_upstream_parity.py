@@ -234,7 +234,7 @@ def test_planes_shifted_by_upstreams_shifts_are_upstreams(case: Case) -> None:
         for i, (dx, dy, _) in enumerate(shifts[:, k]):
             moved = movable.moved(Shift(-dx, -dy))
             # Upstream rounded to float32, by up to half a unit of the largest value.
-            for ours, theirs in ((moved.image, their_images), (moved.error, their_errors)):
+            for ours, theirs in zip(moved, (their_images, their_errors), strict=True):
                 worst = 1.01 * FLOAT32 * 2 ** np.ceil(np.log2(np.abs(theirs[i, k]).max()))
                 np.testing.assert_allclose(ours, theirs[i, k], rtol=0, atol=worst)
 
@@ -254,5 +254,5 @@ def test_whole_way_leads_to_upstreams_planes(shared_data: Path, name: str) -> No
         for i, (dx, dy, _) in enumerate(found[:, k]):
             # In these two, shifts agree to 2e-6 pixels an axis; times the steepest slope.
             slope = np.abs(np.gradient(psf)).max()
-            moved = movable.moved(Shift(-dx, -dy)).image
+            moved, _ = movable.moved(Shift(-dx, -dy))
             np.testing.assert_allclose(moved, theirs[i, k], rtol=2 * FLOAT32, atol=4e-6 * slope)

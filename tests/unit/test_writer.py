@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +26,36 @@ SHAPE = (3, 2, 5, 7)  # the last two are those of a plane
 ENCODER = fits.PrimaryHDU()
 
 
-def opened(stream: io.BytesIO) -> fits.HDUList:
+def opened(content: bytes) -> fits.HDUList:
     """Open with verified checksums; pytest turns astropy's warning about a wrong one to an error."""
-    hdus = fits.open(io.BytesIO(stream.getvalue()), checksum=True)
+    hdus = fits.open(io.BytesIO(content), checksum=True)
     for hdu in hdus:
         assert hdu.verify_checksum() == hdu.verify_datasum() == 1
     return hdus
 
 
-def write_planes(data: Any, order: Any, header: fits.Header | None = None) -> io.BytesIO:
-    stream = io.BytesIO()
-    writer = FitsWriter(stream)
-    writer.add(fits.PrimaryHDU().header)
-    image = writer.add_image(header or fits.Header([("EXTNAME", "SCI")]), data.shape, data.dtype)
-    planes = data.reshape(-1, *data.shape[-2:])
-    for index in order:
-        image.write(index, planes[index])
-    writer.finish()
-    return stream
+def written(add: Callable[[FitsWriter], None], before: bytes = b"") -> bytes:
+    """Give what a writer writes to a file, after HDUs were added to it."""
+    with tempfile.TemporaryFile() as stream:
+        stream.write(before)
+        writer = FitsWriter(stream)
+        add(writer)
+        writer.finish()
+        stream.seek(0)
+        return stream.read()
+
+
+def write_planes(data: Any, order: Any, header: fits.Header | None = None) -> bytes:
+    def add(writer: FitsWriter) -> None:
+        writer.add(fits.PrimaryHDU().header)
+        image = writer.add_image(
+            header or fits.Header([("EXTNAME", "SCI")]), data.shape, data.dtype
+        )
+        planes = data.reshape(-1, *data.shape[-2:])
+        for index in order:
+            image.write(index, planes[index])
+
+    return written(add)
 
 
 def random_data(dtype: str, seed: int) -> Any:
@@ -77,11 +91,10 @@ def test_checksums_hold_for_random_headers_and_data(seed: int) -> None:
 
 
 def test_a_wrong_bit_would_be_noticed() -> None:
-    stream = write_planes(random_data("f4", 0), range(6))
-    content = bytearray(stream.getvalue())
+    content = bytearray(write_planes(random_data("f4", 0), range(6)))
     content[-2880] ^= 1  # the first byte of the last block is data
     with pytest.raises(Warning, match="verification failed"):
-        opened(io.BytesIO(bytes(content)))
+        opened(bytes(content))
 
 
 @pytest.mark.parametrize("value", [0, 1, 255, 256, 2**31, 2**32 - 1, 0x3A5B60, 0x5D5D5D5D])
@@ -106,36 +119,36 @@ def test_header_is_not_modified() -> None:
 @pytest.mark.parametrize("dtype", ["f4", "u4"])
 def test_planes_in_any_order_give_the_same_bytes(dtype: str) -> None:
     data = random_data(dtype, 1)
-    expected = write_planes(data, range(6)).getvalue()
+    expected = write_planes(data, range(6))
     for order in itertools.islice(itertools.permutations(range(6)), 1, 720, 97):
-        assert write_planes(data, order).getvalue() == expected
+        assert write_planes(data, order) == expected
 
 
 def test_several_planes_at_once_are_those_one_by_one() -> None:
     data = random_data("f4", 2)
-    stream = io.BytesIO()
-    writer = FitsWriter(stream)
-    writer.add(fits.PrimaryHDU().header)
-    image = writer.add_image(fits.Header([("EXTNAME", "SCI")]), data.shape, data.dtype)
-    image.write(2, data[1:])
-    image.write(0, data[0])
-    writer.finish()
-    assert stream.getvalue() == write_planes(data, range(6)).getvalue()
+
+    def add(writer: FitsWriter) -> None:
+        writer.add(fits.PrimaryHDU().header)
+        image = writer.add_image(fits.Header([("EXTNAME", "SCI")]), data.shape, data.dtype)
+        image.write(2, data[1:])
+        image.write(0, data[0])
+
+    assert written(add) == write_planes(data, range(6))
 
 
 def test_two_images_and_a_table_between_planes() -> None:
     data, flags = random_data("f4", 3), random_data("u4", 4)
     table = np.zeros(5, dtype=[("a", ">i8")])
-    stream = io.BytesIO()
-    writer = FitsWriter(stream)
-    writer.add(fits.PrimaryHDU().header)
-    science = writer.add_image(fits.Header([("EXTNAME", "SCI")]), SHAPE, np.float32)
-    dq = writer.add_image(fits.Header([("EXTNAME", "DQ")]), SHAPE, np.uint32)
-    dq.write(0, flags.reshape(-1, 5, 7))
-    writer.add(fits.BinTableHDU(table, name="TAB").header, table.tobytes())
-    science.write(0, data.reshape(-1, 5, 7))
-    writer.finish()
-    hdus = opened(stream)
+
+    def add(writer: FitsWriter) -> None:
+        writer.add(fits.PrimaryHDU().header)
+        science = writer.add_image(fits.Header([("EXTNAME", "SCI")]), SHAPE, np.float32)
+        dq = writer.add_image(fits.Header([("EXTNAME", "DQ")]), SHAPE, np.uint32)
+        dq.write(0, flags.reshape(-1, 5, 7))
+        writer.add(fits.BinTableHDU(table, name="TAB").header, table.tobytes())
+        science.write(0, data.reshape(-1, 5, 7))
+
+    hdus = opened(written(add))
     assert [hdu.name for hdu in hdus] == ["PRIMARY", "SCI", "DQ", "TAB"]
     np.testing.assert_array_equal(hdus["SCI"].data, data)
     np.testing.assert_array_equal(hdus["DQ"].data, flags)
@@ -151,29 +164,26 @@ def test_plane_that_was_never_written_is_zero_with_a_checksum_that_holds() -> No
 
 def test_big_endian_and_strided_planes_are_written_as_native_ones() -> None:
     data = random_data("f4", 7)
-    expected = write_planes(data, range(6)).getvalue()
+    expected = write_planes(data, range(6))
     swapped = np.ascontiguousarray(data.swapaxes(2, 3)).swapaxes(2, 3)
     assert not swapped.flags.c_contiguous
-    assert write_planes(swapped, range(6)).getvalue() == expected
+    assert write_planes(swapped, range(6)) == expected
 
 
 def test_what_was_in_the_stream_before_is_cut_off() -> None:
-    stream = io.BytesIO(b"x" * 100_000)
-    writer = FitsWriter(stream)
-    writer.add(fits.PrimaryHDU().header)
-    writer.finish()
-    assert len(stream.getvalue()) == 2880
+    content = written(lambda writer: writer.add(fits.PrimaryHDU().header), before=b"x" * 100_000)
+    assert len(content) == 2880
 
 
 def test_copied_hdus_keep_their_bytes(tmp_path: Path) -> None:
     path = write(exposure_hdus(), tmp_path / "a.fits")
-    stream = io.BytesIO()
-    writer = FitsWriter(stream)
-    with open(path, "rb") as source:
-        for hdu in scan(path):
-            writer.copy(source, hdu)
-    writer.finish()
-    assert stream.getvalue() == path.read_bytes()
+
+    def add(writer: FitsWriter) -> None:
+        with open(path, "rb") as source:
+            for hdu in scan(path):
+                writer.copy(source, hdu)
+
+    assert written(add) == path.read_bytes()
 
 
 @pytest.mark.parametrize(("length", "kept"), [(8, True), (61, True), (62, False), (68, False)])

@@ -1,15 +1,15 @@
-"""Shift psf images, their errors and their flags onto a science image."""
+"""Shift psf images and their errors onto a science image."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.fft import irfft2, rfft2
+from numpy.fft import rfft2
 
-from .arrays import Bools, Errors, Flags, Image, Spectrum
+from .arrays import Bools, Errors, Flags, Image, SingleImage, Spectrum
 from .clean import clean_image
 from .dq import DO_NOT_USE
-from .flags import Motion, flag_motion, move_along
-from .fourier import Shift, shift_spectrum, shift_variance
+from .fourier import Shift, shift_spectrum, shift_variance, to_image
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Plane:
 @dataclass(frozen=True)
 class Movable:
     """
-    A psf image that is ready to be shifted, many times.
+    A psf image and its error, ready to be shifted many times.
 
     Attributes
     ----------
@@ -39,7 +39,8 @@ class Movable:
         Rows and columns.
     image, error : (rows, columns // 2 + 1) complex128
         ``rfft2`` of the image, and of its variance or, for ``fourier`` errors, of its error.
-    dq : (rows, columns) uint32
+    unit
+        What the error is counted in, a power of two, so that no variance is small or large.
     errors
         How errors are shifted.
     """
@@ -47,9 +48,8 @@ class Movable:
     shape: tuple[int, ...]
     image: Spectrum
     error: Spectrum
-    dq: Flags
+    unit: np.float32
     errors: Errors
-    _moved_dq: dict[tuple[Motion, Motion], Flags] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plane: Plane, replaced: Bools, *, errors: Errors = "variance") -> "Movable":
@@ -60,36 +60,28 @@ class Movable:
         taken from their neighbours. ``fourier`` shifts the error as if it were an image, as the
         step of the jwst pipeline does; it can become negative.
         """
-        if errors == "variance":
-            spread = fill_error(plane.error, replaced) ** 2
-        else:
-            spread = fill_error(plane.error, np.zeros_like(replaced))
-        return cls(
-            plane.image.shape,
-            rfft2(plane.image),
-            rfft2(spread),
-            plane.dq,
-            errors,
-        )
+        variance = errors == "variance"
+        error = fill_error(plane.error, replaced if variance else np.zeros_like(replaced))
+        unit = np.float32(2.0 ** math.frexp(error.max())[1])
+        error /= unit
+        spread = np.square(error, out=error) if variance else error
+        return cls(plane.image.shape, rfft2(plane.image), rfft2(spread), unit, errors)
 
-    def moved(self, shift: Shift) -> Plane:
-        """Give the plane, shifted."""
-        image = irfft2(shift_spectrum(self.image, self.shape, shift), s=self.shape)
+    def moved(self, shift: Shift) -> tuple[Image, SingleImage]:
+        """
+        Give the image and its error, shifted.
+
+        The root of the variance is taken in single precision, in which the product holds it: the
+        rounding before it makes half a rounding of the root.
+        """
+        image = to_image(shift_spectrum(self.image, self.shape, shift), self.shape)
         if self.errors == "variance":
-            error = np.sqrt(shift_variance(self.error, self.shape, shift))
+            error = shift_variance(self.error, self.shape, shift).astype(np.float32)
+            np.sqrt(error, out=error)
         else:
-            error = irfft2(shift_spectrum(self.error, self.shape, shift), s=self.shape)
-        return Plane(image, error, self._move_dq(shift))
-
-    def _move_dq(self, shift: Shift) -> Flags:
-        """Move the flags; shifts that differ by a fraction of a pixel often move them alike."""
-        motion = flag_motion(self.shape, shift)
-        moved = self._moved_dq.get(motion)
-        if moved is None:
-            moved = move_along(self.dq, motion)
-            self._moved_dq.clear()
-            self._moved_dq[motion] = moved
-        return moved
+            shifted = shift_spectrum(self.error, self.shape, shift)
+            error = to_image(shifted, self.shape).astype(np.float32)
+        return image, np.multiply(error, self.unit, out=error)
 
 
 def failed_plane(shape: tuple[int, ...]) -> Plane:

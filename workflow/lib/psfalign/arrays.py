@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 Image = NDArray[np.float64]
 """One plane, (rows, columns)."""
 
+SingleImage = NDArray[np.float32]
+"""One plane in the precision of the product."""
+
 Cube = NDArray[np.float64]
 """A stack of planes, (planes, rows, columns)."""
 

@@ -67,18 +67,17 @@ def move_along(dq: Flags, motion: tuple[Motion, Motion]) -> Flags:
     """Do what `move_flags` does, for all shifts that have the same motion."""
     rows, columns = motion
     moved = _spread(_spread(dq, rows.nearest).T, columns.nearest).T
-    moved[_outside(dq.shape, motion)] |= np.uint32(DO_NOT_USE)
+    for edge in (np.s_[: rows.first], np.s_[rows.last :]):
+        moved[edge] |= np.uint32(DO_NOT_USE)
+    for edge in (np.s_[: columns.first], np.s_[columns.last :]):
+        moved[:, edge] |= np.uint32(DO_NOT_USE)
     return moved
 
 
 def find_wrapped(shape: tuple[int, ...], shift: Shift) -> Bools:
     """Tell which pixels of a shifted image came from outside the image."""
-    return _outside(shape, flag_motion(shape, shift))
-
-
-def _outside(shape: tuple[int, ...], motion: tuple[Motion, Motion]) -> Bools:
     wrapped = np.ones(shape, dtype=bool)
-    rows, columns = motion
+    rows, columns = flag_motion(shape, shift)
     wrapped[rows.first : rows.last, columns.first : columns.last] = False
     return wrapped
 

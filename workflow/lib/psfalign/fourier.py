@@ -7,10 +7,13 @@ factor is a cosine; where both axes are even, the corner term gets cos(π (dx + 
 periodic: what leaves the image on one side comes in on the other.
 """
 
+import cmath
+import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.fft import fft, fftfreq, ifft, irfft, irfft2, rfft, rfft2, rfftfreq
+from numpy.fft import ifft, irfft, rfft2, rfftfreq
 from numpy.typing import NDArray
 
 from .arrays import Image, Spectrum
@@ -34,7 +37,7 @@ def shift_image(image: Image, shift: Shift) -> Image:
     shift
         Where a point of the image is moved to, minus where it was.
     """
-    return irfft2(shift_spectrum(rfft2(image), image.shape, shift), s=image.shape)
+    return to_image(shift_spectrum(rfft2(image), image.shape, shift), image.shape)
 
 
 def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Spectrum:
@@ -44,18 +47,27 @@ def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> 
     shifted *= row_factors(rows, shift.dy)[:, None]
     if rows % 2 == columns % 2 == 0:
         corner = rows // 2, columns // 2
-        shifted[corner] = spectrum[corner] * np.cos(np.pi * (shift.dx + shift.dy))
+        shifted[corner] = spectrum[corner] * math.cos(math.pi * (shift.dx + shift.dy))
     return shifted
+
+
+def to_image(spectrum: Spectrum, shape: tuple[int, ...]) -> Image:
+    """Give what ``irfft2`` makes of a spectrum, which is overwritten: that spares its copy."""
+    ifft(spectrum, axis=0, out=spectrum)
+    return irfft(spectrum, n=shape[1], axis=1)
 
 
 def row_factors(size: int, shift: float) -> NDArray[np.complex128]:
     """Factors of a shift along the axis that ``rfft2`` transforms in full."""
-    return _with_even_nyquist(fftfreq(size), size, shift)
+    return _in_full(column_factors(size, shift), size)
 
 
 def column_factors(size: int, shift: float) -> NDArray[np.complex128]:
     """Factors of a shift along the axis of which ``rfft2`` keeps one half."""
-    return _with_even_nyquist(rfftfreq(size), size, shift)
+    factors = np.exp(shift * _column_rates(size))
+    if size % 2 == 0:
+        factors[size // 2] = math.cos(math.pi * shift)
+    return factors
 
 
 def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Image:
@@ -80,17 +92,14 @@ def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: S
     """
     spectrum = _squared_kernel_spectrum(shape, shift)
     spectrum *= variance_spectrum
-    variance = irfft2(spectrum, s=shape)
+    variance = to_image(spectrum, shape)
     return np.maximum(variance, 0.0, out=variance)  # rounding alone can take it below
 
 
-def _with_even_nyquist(
-    frequencies: NDArray[np.floating], size: int, shift: float
-) -> NDArray[np.complex128]:
-    factors = np.exp(-2j * np.pi * frequencies * shift)
-    if size % 2 == 0:
-        factors[size // 2] = np.cos(np.pi * shift)
-    return factors
+@cache
+def _column_rates(size: int) -> NDArray[np.complex128]:
+    """-2πi f of the axis of which ``rfft2`` keeps one half."""
+    return np.asarray(-2j * np.pi * rfftfreq(size), dtype=complex)
 
 
 def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
@@ -101,17 +110,36 @@ def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
     sin(π dx) sin(π dy) / (rows · columns) and 0 otherwise.
     """
     rows, columns = shape
-    x = irfft(column_factors(columns, shift.dx), n=columns)
-    y = ifft(row_factors(rows, shift.dy)).real
+    squared_x, squared_y = _squared_factors(columns, shift.dx), _squared_factors(rows, shift.dy)
     if rows % 2 or columns % 2:
-        return fft(y * y)[:, None] * rfft(x * x)
-    a = np.sin(np.pi * shift.dx) * np.sin(np.pi * shift.dy) / (rows * columns)
-    in_y = fft(np.stack([y * y, y * _signs(rows)]))
-    in_x = rfft(np.stack([x * x, -2 * a * x * _signs(columns)]))
-    spectrum = in_y.T @ in_x
+        return _in_full(squared_y, rows)[:, None] * squared_x
+    a = math.sin(math.pi * shift.dx) * math.sin(math.pi * shift.dy) / (rows * columns)
+    # The transform of X(x) (-1)^x is that of X, half a period on: backwards and conjugate.
+    alternating_x = column_factors(columns, shift.dx)[::-1].conj()
+    alternating_y = column_factors(rows, shift.dy)[::-1].conj()
+    in_y = np.stack([_in_full(squared_y, rows), _in_full(alternating_y, rows)])
+    spectrum = in_y.T @ np.stack([squared_x, -2 * a * alternating_x])
     spectrum[0, 0] += a * a * rows * columns
     return spectrum
 
 
-def _signs(size: int) -> NDArray[np.float64]:
-    return np.where(np.arange(size) % 2, -1.0, 1.0)
+def _squared_factors(size: int, shift: float) -> NDArray[np.complex128]:
+    """
+    Give the ``rfft`` of X², for the kernel X of a shift along one axis.
+
+    It is the factors' convolution with themselves. Of its N products for frequency k, N - k have
+    the phase -2π k d / N, and k, whose frequencies add up to k - N, that phase and 2π d.
+    """
+    rates = _column_rates(size)
+    wrapped = cmath.exp(2j * math.pi * shift)
+    # The k-th rate is -2πi k / N.
+    squared = np.exp(shift * rates) * (1 + rates * ((1 - wrapped) / (2j * math.pi)))
+    if size % 2 == 0:
+        # At 0, half a product is Nyquist's with itself, +N/2 and -N/2 counted half each.
+        squared[0] -= (1 - math.cos(2 * math.pi * shift)) / (2 * size)
+    return squared
+
+
+def _in_full(half: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+    """Continue the ``rfft`` of a real signal of some size to its ``fft``."""
+    return np.concatenate([half, half[1 : (size + 1) // 2][::-1].conj()])

@@ -110,9 +110,8 @@ def check_regular_file(path: Path) -> os.stat_result:
 
 
 def read_exactly(stream: BinaryIO, path: Path, start: int, size: int) -> bytes:
-    """Read a part of a file that `scan` found there."""
-    stream.seek(start)
-    content = stream.read(size)
+    """Read a part of a file that `scan` found there; processes may share the stream."""
+    content = os.pread(stream.fileno(), size, start)
     if len(content) < size:
         raise InputError("the file shrank while it was read", file=path, remedy="run again")
     return content

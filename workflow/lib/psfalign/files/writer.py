@@ -1,7 +1,8 @@
 """Write FITS files as a stream, with CHECKSUM and DATASUM in every HDU."""
 
+import os
 import string
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from astropy.io.fits import Header
@@ -18,7 +19,7 @@ _LETTERS = np.frombuffer((string.digits + string.ascii_letters).encode(), np.uin
 
 class FitsWriter:
     """
-    Write HDUs one after the other to a binary stream that can seek.
+    Write HDUs one after the other to a file that is open for binary writing.
 
     Only one plane is in memory at a time: the space of an image is reserved with its header, its
     planes are written in any order, and its checksums when `finish` is called.
@@ -67,7 +68,14 @@ class FitsWriter:
         """Write what had to wait until all planes were there."""
         for image in self._images:
             image.finish()
-        self._stream.truncate(self._end)
+        self._stream.truncate(self._end)  # or extend: the padding of the last image
+
+
+class Stored(NamedTuple):
+    """The bytes of planes as FITS has them, and the sum of their 32-bit words."""
+
+    content: memoryview
+    words: int
 
 
 class ImageWriter:
@@ -90,25 +98,39 @@ class ImageWriter:
 
     def write(self, index: int, planes: NDArray[Any]) -> None:
         """Write one plane, or several that follow each other, from a position counted in planes."""
+        stored = self.store(planes)
+        self.put(index, stored)
+        self.count(stored.words)
+
+    def store(self, planes: NDArray[Any]) -> "Stored":
+        """Bring planes into the form in which they are written."""
         if self._dtype.kind == "i":
-            stored = (planes.astype(np.uint32) ^ np.uint32(UINT32_ZERO)).astype(">u4")
+            native = planes.astype(np.uint32) ^ np.uint32(UINT32_ZERO)
         else:
-            stored = planes.astype(self._dtype)
-        content = np.ascontiguousarray(stored).view(">u4")
-        self._sum += int(content.sum(dtype=np.uint64))
-        self._stream.seek(self._data_start + index * self._plane_size)
-        self._stream.write(content.data)
+            native = np.ascontiguousarray(planes, self._dtype.newbyteorder("="))
+        stored = native.astype(native.dtype.newbyteorder(">")).reshape(-1)
+        words = native.view(np.uint32).sum(dtype=np.uint64)  # of either byte order the same
+        return Stored(stored.view(np.uint8).data, int(words))
+
+    def put(self, index: int, stored: "Stored") -> None:
+        """Write what `store` gave without counting it; any process may, the others at once."""
+        content, position = stored.content, self._data_start + index * self._plane_size
+        while content:
+            n_written = os.pwrite(self._stream.fileno(), content, position)
+            content, position = content[n_written:], position + n_written
+
+    def count(self, words: int) -> None:
+        """Take what was put into the checksum."""
+        self._sum += words
 
     def set(self, keyword: str, value: int) -> None:
         """Give a number to a keyword that the header has already."""
         self._header[keyword] = value
 
     def finish(self) -> None:
-        """Write the header with its checksums, and the padding."""
+        """Write the header with its checksums."""
         self._stream.seek(self._start)
         self._stream.write(checksummed(self._header, self._sum))
-        self._stream.seek(0, 2)
-        self._stream.write(bytes(max(0, self.end - self._stream.tell())))
 
 
 def checksummed(header: Header, words: int) -> bytes:

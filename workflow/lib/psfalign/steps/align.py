@@ -1,16 +1,13 @@
 """align_psfs: the psfalign product, written plane by plane."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..align import Movable, Plane, failed_plane
 from ..arrays import Errors
 from ..errors import InputError
-from ..files.clean import read_plane
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.provenance import provenance_hdu
@@ -19,10 +16,9 @@ from ..files.shifts import ShiftTable
 from ..files.structure import text_of
 from ..files.writer import FitsWriter, set_text, without_data
 from ..fit.result import Status
-from ..fourier import Shift
-from ..parallel import ordered_map
 from ..publish import publishing
 from ..records import Records, find_parameter, record_step, summarise_code
+from .planes import PlaneWriter, copy_planes, shift_planes
 
 # Keyword of the product: (entry of the table's meta, comment)
 PROVENANCE = {
@@ -89,7 +85,7 @@ def align_exposure(
     errors
         ``variance`` or ``fourier``, see `psfalign.align`.
     threads
-        How many planes to shift at a time; the bytes do not depend on it.
+        How many processes shift planes; the bytes do not depend on it.
     """
     table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
     settings = {"candidate": candidate, "errors": errors}
@@ -112,10 +108,11 @@ def align_exposure(
             ).write(0, weight)
         _copy_origins(exposure, writer)
         writer.add(*provenance_hdu(records))
-        for index, plane in enumerate(_planes(exposure, table, mask, errors, threads)):
-            science.write(index, plane.image)
-            error.write(index, plane.error)
-            dq.write(index, plane.dq)
+        planes = PlaneWriter(science, error, dq)
+        if mask.applies:
+            shift_planes(exposure, table, planes, errors=errors, threads=threads)
+        else:
+            copy_planes(exposure, planes)
         writer.finish()
 
 
@@ -141,26 +138,6 @@ def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:
         for hdu in exposure.hdus:
             if hdu.name == "PSFORIG":
                 writer.copy(source, hdu)
-
-
-def _planes(
-    exposure: Exposure, table: ShiftTable, mask: ResolvedMask, errors: Errors, threads: int
-) -> Iterator[Plane]:
-    """Give the planes of the product in their order, each as it is needed."""
-    cleaned = (read_plane(exposure, i) for i in range(len(exposure)))
-    if not mask.applies:
-        yield from (plane for plane, _ in cleaned)
-        return
-    movable = [Movable.of(plane, replaced, errors=errors) for plane, replaced in cleaned]
-    columns = (table.columns[name].tolist() for name in ("psf", "dx", "dy", "status"))
-
-    def moved(row: tuple[int, float, float, str]) -> Plane:
-        psf, dx, dy, status = row
-        if status != Status.OK:
-            return failed_plane(exposure.shape[1:])
-        return movable[psf].moved(Shift(-dx, -dy))
-
-    yield from ordered_map(moved, zip(*columns, strict=True), threads=threads)
 
 
 def _check_rows(table: ShiftTable, mask: ResolvedMask, exposure: Exposure, path: Path) -> None:
