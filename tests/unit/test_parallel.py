@@ -1,13 +1,25 @@
-"""Results in order, few items at a time."""
+"""Results in order, few items at a time, in processes that leave nothing behind."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from psfalign.errors import InputError, WorkerError
 from psfalign.parallel import ordered_map
 
 each_number_of_threads = pytest.mark.parametrize("threads", [1, 2, 5])
+LIBRARY = Path(__file__).parents[2] / "workflow" / "lib"
+
+
+def children() -> set[str]:
+    """Processes that this one has started and not yet waited for."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 @each_number_of_threads
@@ -44,6 +56,18 @@ def test_exceptions_arrive_with_their_item(threads: int) -> None:
 
 
 @each_number_of_threads
+def test_mistakes_keep_their_words(threads: int) -> None:
+    mistake = InputError("is empty", file=Path("a.fits"), keyword="K", value=2, remedy="fetch it")
+
+    def fail(_: int) -> None:
+        raise mistake
+
+    with pytest.raises(InputError) as caught:
+        list(ordered_map(fail, [1, 2], threads=threads))
+    assert str(caught.value) == str(mistake) == "a.fits K=2: is empty; fetch it"
+
+
+@each_number_of_threads
 def test_nothing_is_taken_before_a_result_is_asked_for(threads: int) -> None:
     def items() -> Iterator[int]:
         raise AssertionError("asked for an item")
@@ -52,3 +76,77 @@ def test_nothing_is_taken_before_a_result_is_asked_for(threads: int) -> None:
     results = ordered_map(abs, items(), threads=threads)
     with pytest.raises(AssertionError, match="asked for an item"):
         next(results)
+
+
+def test_items_and_results_may_be_larger_than_a_pipe() -> None:
+    big = [bytes([n]) * 3_000_000 for n in range(6)]
+    assert list(ordered_map(bytes.upper, big, threads=2)) == [item.upper() for item in big]
+
+
+def test_work_is_done_in_as_many_other_processes() -> None:
+    def where(_: int) -> int:
+        time.sleep(0.05)
+        return os.getpid()
+
+    places = set(ordered_map(where, range(8), threads=2))
+    assert len(places) == 2
+    assert os.getpid() not in places
+
+
+@pytest.mark.parametrize("dies", [0, 5])
+def test_a_killed_worker_is_an_error_and_ends_the_others(dies: int) -> None:
+    before = children()
+
+    def work(item: int) -> int:
+        if item == dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    with pytest.raises(WorkerError, match=r"was killed by signal 9; give the job more memory"):
+        list(ordered_map(work, range(20), threads=2))
+    assert children() == before
+
+
+def test_a_worker_that_exits_is_an_error() -> None:
+    with pytest.raises(WorkerError, match="ended with exit code 3"):
+        list(ordered_map(lambda _: os._exit(3), [1], threads=2))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_no_process_is_left_when_the_consumer_fails(error: type[BaseException]) -> None:
+    before = children()
+
+    def consume() -> None:
+        for _ in ordered_map(abs, range(50), threads=3):
+            raise error
+
+    with pytest.raises(error):
+        consume()
+    assert children() == before
+
+
+PARENT = """
+import os, sys, time
+from psfalign.parallel import ordered_map
+
+def work(item):
+    print(os.getpid(), flush=True)
+    time.sleep(0.3)
+
+list(ordered_map(work, range(1000), threads=2))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_parent(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", PARENT]
+    environment = {"PYTHONPATH": str(LIBRARY)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()  # the workers are at work
+        parent.send_signal(number)
+        # This ends only when every process that holds the pipe has ended.
+        parent.stdout.read()
+        assert parent.wait(timeout=20) != 0

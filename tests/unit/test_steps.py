@@ -1,7 +1,9 @@
 """Each step: files in, one file out."""
 
 import json
+import os
 import re
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +32,9 @@ from files import (
     write_psfs,
 )
 
+from psfalign.align import Movable
 from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
-from psfalign.errors import FitError, InputError, MaskError
+from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
@@ -322,6 +325,15 @@ def test_same_inputs_same_bytes(options: dict[str, Any], inputs: Path, tmp_path:
     one, other = run(inputs, tmp_path / "1"), run(inputs, tmp_path / "2", **options)
     for name in one:
         assert one[name].read_bytes() == other[name].read_bytes(), name
+
+
+def test_a_killed_worker_leaves_no_product(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Movable, "moved", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(WorkerError, match="was killed by signal 9"):
+        run(inputs, tmp_path, threads=2)
+    assert not [path for path in tmp_path.iterdir() if "psfalign" in path.name]
 
 
 @pytest.mark.parametrize("align_to", ["first", "mean"])

@@ -1,7 +1,8 @@
 """What psfalign refuses, and in which words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
@@ -41,6 +42,10 @@ class PsfalignError(Exception):
         self.value = value
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is unpickled, on its way from another process, with positional arguments.
+        return _rebuild, (type(self), self.args)
+
     def __str__(self) -> str:
         subject = "" if self.file is None else str(self.file)
         if self.keyword is not None:
@@ -66,6 +71,15 @@ class MaskError(InputError):
 
 class FitError(PsfalignError):
     """A fit failed and the configuration asks to stop there."""
+
+
+class WorkerError(PsfalignError):
+    """A process that did a part of the work died."""
+
+
+def _rebuild(kind: type[PsfalignError], arguments: Sequence[Any]) -> PsfalignError:
+    problem, file, keyword, value, remedy = arguments
+    return kind(problem, file=file, keyword=keyword, value=value, remedy=remedy)
 
 
 @contextmanager

@@ -1,9 +1,20 @@
-"""Apply a function to a stream of items on several threads, in order."""
+"""
+Apply a function to a stream of items in several processes, in order.
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+Processes, because threads wait for each other's interpreter; forked ones, because they have the
+function and all that it refers to without a copy. Only items and results travel.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .errors import WorkerError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -15,17 +26,129 @@ def ordered_map(
     """
     Yield the results in the order of the items, of which few are held at a time.
 
-    Unlike `ThreadPoolExecutor.map`, it takes an item only when a result has been handed over, so
-    that memory does not grow with their number.
+    Parameters
+    ----------
+    function
+        With more than one thread, what it changes in memory is lost, and what it writes to a file
+        is not: it must not share a position in one.
+    items
+        Taken one by one, as they are needed.
+    threads
+        How many processes work at a time; with 1, it is this one.
+
+    Raises
+    ------
+    WorkerError
+        If a process ended without a result. What `function` raises comes through as it is.
     """
     if threads == 1:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    workers = _Workers(function, threads)
+    try:
+        yield from workers.map(items)
+    finally:
+        workers.stop()
+
+
+class _Workers(Generic[Item, Result]):
+    """Processes that wait for items; each has one at a time, so that no pipe ever fills up."""
+
+    def __init__(self, function: Callable[[Item], Result], number: int) -> None:
+        import multiprocessing  # slow to import, seldom needed
+        from multiprocessing import connection
+
+        self._wait = connection.wait
+        self._workers: dict[Connection, ForkProcess] = {}
+        self._done: dict[int, _Answer] = {}
+        context = multiprocessing.get_context("fork")
+        for _ in range(number):
+            ours, theirs = context.Pipe()
+            arguments = (function, theirs, [*self._workers, ours])
+            worker = context.Process(target=_serve, args=arguments, daemon=True)
+            worker.start()
+            theirs.close()
+            self._workers[ours] = worker
+
+    def map(self, items: Iterable[Item]) -> Iterator[Result]:
+        idle: list[Any] = [*self._workers]
+        busy: dict[Any, int] = {}
+        upcoming, n_yielded = enumerate(items), 0
+        following = next(upcoming, None)
+        while following or busy or self._done:
+            while following and idle and following[0] - n_yielded < 2 * len(self._workers):
+                connection, (index, item) = idle.pop(0), following
+                self._send(connection, item)
+                busy[connection] = index
+                following = next(upcoming, None)  # ready for the first that is idle again
+            while n_yielded in self._done:
+                n_yielded += 1
+                yield self._done.pop(n_yielded - 1).result()
+            for connection in self._wait([*busy]) if busy else ():
+                self._done[busy.pop(connection)] = self._receive(connection)
+                idle.append(connection)
+
+    def _send(self, connection: Any, item: Item) -> None:
+        try:
+            connection.send(item)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._death(connection) from error
+
+    def _receive(self, connection: Any) -> "_Answer":
+        try:
+            answer: _Answer = connection.recv()
+        except (EOFError, ConnectionResetError) as error:
+            raise self._death(connection) from error
+        return answer
+
+    def _death(self, connection: Any) -> WorkerError:
+        worker = self._workers[connection]
+        worker.join()
+        code = worker.exitcode or 0
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        remedy = "give the job more memory, or one thread only"
+        return WorkerError(f"a process that worked for it {how}", remedy=remedy)
+
+    def stop(self) -> None:
+        """End all processes, whatever they do."""
+        for connection, worker in self._workers.items():
+            connection.close()
+            worker.terminate()
+        for worker in self._workers.values():
+            worker.join()
+
+
+class _Answer:
+    """What a function returned or raised."""
+
+    def __init__(self, value: Any, error: Exception | None = None) -> None:
+        self._value = value
+        self._error = error
+
+    def result(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+def _serve(
+    function: Callable[[Any], Any], connection: "Connection", others: Sequence["Connection"]
+) -> None:
+    """Answer items until the other end is closed, which the end of that process does, too."""
+    for other in others:
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a terminal it reaches the parent as well
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        while True:
+            connection.send(_answer(function, connection.recv()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _answer(function: Callable[[Any], Any], item: Any) -> _Answer:
+    try:
+        return _Answer(function(item))
+    except Exception as error:
+        error.add_note(f"In a process of its own:\n{traceback.format_exc()}")
+        return _Answer(None, error)
