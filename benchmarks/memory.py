@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from report import Report
-from runs import pin_to_one_core
+from runs import family_peak, pin_to_one_core
 
 from psfalign.resources import MARGIN, Size, memory_mb
 
@@ -60,11 +60,15 @@ def simulate(folder: Path, size: tuple[int, ...]) -> None:
     subprocess.run([*map(str, command)], check=True)
 
 
-def measure(step: str, folder: Path, options: dict[str, Any]) -> dict[str, float]:
-    """Run a step; give its peak memory in bytes and its CPU seconds."""
+def measure(step: str, folder: Path, options: dict[str, Any]) -> float:
+    """Run a step; give its peak memory in bytes, that of all its processes together."""
     command = [sys.executable, HERE / "one_step.py", step, folder, json.dumps(options)]
-    result = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
-    return dict(json.loads(result.stdout))
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as process:
+        seen = family_peak(process)
+        output = process.communicate()[0]
+    if process.returncode:
+        sys.exit(f"{command} failed")
+    return max(seen, float(json.loads(output)["peak"]))
 
 
 def sized(step: str, size: tuple[int, ...]) -> Size:
@@ -85,7 +89,7 @@ def asked(step: str, size: tuple[int, ...], options: dict[str, Any]) -> int:
 
 def row(step: str, size: tuple[int, ...], options: dict[str, Any], folder: Path) -> list[object]:
     """Measure a step, and give the line of the table."""
-    peak = measure(step, folder, options)["peak"] / MB
+    peak = measure(step, folder, options) / MB
     said = ", ".join(f"{name} {value}" for name, value in options.items())
     return [step, *size, said, f"{peak:.0f}", asked(step, size, options)]
 

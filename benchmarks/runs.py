@@ -25,6 +25,7 @@ SERVER_CONFIG = {
     "download_metadata": {},
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+INTERVAL = 0.005  # seconds between two looks at the memory of a process
 KIB_PER_MB = 1024 / 1e6 if sys.platform == "linux" else 1e-6
 
 
@@ -139,6 +140,34 @@ def measure(command: list[str], *, env: dict[str, str] | None = None, cwd: Path)
     if process.returncode:
         sys.exit(f"{command[:4]} failed:\n{log.read_text()[-2000:]}")
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KIB_PER_MB)
+
+
+def family_peak(process: "subprocess.Popen[Any]") -> float:
+    """
+    Watch a process and its children until it ends; give the most memory of them all, in bytes.
+
+    Looked at every few milliseconds, and what they share is counted once.
+    """
+    peak = 0.0
+    while process.poll() is None:
+        children = _read(f"/proc/{process.pid}/task/{process.pid}/children").split()
+        family = [_shared_out(member) for member in (str(process.pid), *children)]
+        peak = max(peak, sum(family))
+        time.sleep(INTERVAL)
+    return peak
+
+
+def _shared_out(process: str) -> int:
+    """Give the memory of a process in bytes, with its share of what it shares with others."""
+    words = _read(f"/proc/{process}/smaps_rollup").partition("\nPss:")[2].split()
+    return int(words[0]) * 1024 if words else 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:  # it has ended
+        return ""
 
 
 def own_peak() -> float:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.io.fits import Header
 
 from .exposure import Exposure
 from .structure import Hdu, text_of
+from .tables import table_hdu
 
 NAME = "PSFORIG"
 NAME_WIDTH = 80  # characters of a file name
@@ -19,7 +19,7 @@ ROW = np.dtype(
 def origins_table(rows: list[tuple[str, int, str]]) -> tuple[Header, bytes]:
     """Give header and bytes of the table for rows of file, integration and SHA-256."""
     table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=ROW)
-    return fits.BinTableHDU(table, name=NAME).header, table.tobytes()
+    return table_hdu(table, NAME)
 
 
 def read_origins(exposure: Exposure) -> list[str]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
+from astropy.io.fits import Header
 
 from ..records import Record, Records
 from .structure import Hdu
-from .tables import read_table
+from .tables import read_table, table_hdu
 
 NAME = "PROVENANCE"
 DESCRIPTIONS = {
@@ -19,15 +19,12 @@ DESCRIPTIONS = {
 }
 
 
-def provenance_hdu(records: Sequence[Record]) -> tuple[fits.Header, bytes]:
+def provenance_hdu(records: Sequence[Record]) -> tuple[Header, bytes]:
     """Give the header and the bytes of the table."""
     widths = [max([1, *map(len, column)]) for column in zip(*records, strict=True)] or [1] * 4
     dtype = [(name, f"S{width}") for name, width in zip(Record._fields, widths, strict=True)]
     rows = np.array([tuple(record) for record in records], dtype=dtype)
-    header = fits.BinTableHDU(rows, name=NAME).header
-    for index, description in enumerate(DESCRIPTIONS.values(), start=1):
-        header.comments[f"TTYPE{index}"] = description
-    return header, rows.tobytes()
+    return table_hdu(rows, NAME, descriptions=DESCRIPTIONS)
 
 
 def is_provenance(hdu: Hdu) -> bool:

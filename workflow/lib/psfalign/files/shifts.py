@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
+from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ..arrays import Shifts
@@ -18,6 +18,7 @@ from ..fit.result import PairFit, Status
 from ..publish import publish_bytes
 from ..records import Record, Records
 from .structure import check_regular_file
+from .tables import table_hdu
 
 # Name: (dtype, unit, description); the order is that of the columns.
 COLUMNS: dict[str, tuple[str, str, str]] = {
@@ -130,21 +131,18 @@ class ShiftTable:
             raise InputError(problem, file=path, remedy="run fit_shifts again") from error
         return cls(columns, meta)
 
-    def to_fits(self) -> tuple[fits.Header, bytes]:
+    def to_fits(self) -> tuple[Header, bytes]:
         """Give the header and the bytes of a binary table extension SHIFTS."""
-        kinds = {name: _fits_type(kind) for name, (kind, _, _) in COLUMNS.items()}
-        header = fits.BinTableHDU(np.zeros(len(self), dtype=[*kinds.items()]), name="SHIFTS").header
-        # FITS writes logical values as letters.
-        stored = [(name, "S1" if kind == "?" else kind) for name, kind in kinds.items()]
-        rows = np.zeros(len(self), dtype=stored)
-        for name, kind in kinds.items():
-            column = self.columns[name]
-            rows[name] = np.where(column, b"T", b"F") if kind == "?" else column
-        for index, (_, unit, description) in enumerate(COLUMNS.values(), start=1):
-            header.comments[f"TTYPE{index}"] = description
-            if unit:
-                header.set(f"TUNIT{index}", unit, after=f"TFORM{index}")
-        return header, rows.tobytes()
+        dtype = [
+            (name, f"S{TEXT_WIDTH}" if kind == "string" else kind)
+            for name, (kind, _, _) in COLUMNS.items()
+        ]
+        rows = np.zeros(len(self), dtype=dtype)
+        for name in COLUMNS:
+            rows[name] = self.columns[name]
+        units = {name: unit for name, (_, unit, _) in COLUMNS.items()}
+        descriptions = {name: text for name, (_, _, text) in COLUMNS.items()}
+        return table_hdu(rows, "SHIFTS", descriptions=descriptions, units=units)
 
 
 def read_fits_rows(content: bytes) -> dict[str, NDArray[Any]]:

@@ -1,10 +1,18 @@
-"""Read binary table extensions whose columns are numbers, flags or text of one value a row."""
+"""
+Binary table extensions whose columns are numbers, flags or text of one value a row.
+
+`astropy.io.fits.BinTableHDU` makes the same headers, but imports astropy's tables for it, which
+takes longer than most steps.
+"""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ..errors import InputError
@@ -12,6 +20,64 @@ from .structure import Hdu, read_exactly, text_of
 
 FORM = re.compile(r"1?([KDL])|([0-9]+)(A)")  # TFORM
 STORED = {"K": ">i8", "D": ">f8", "L": "S1"}
+FORMS = {"i8": "K", "f8": "D", "b1": "L"}  # by the kind of a column and its bytes
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def table_hdu(
+    rows: NDArray[np.void],
+    name: str,
+    *,
+    descriptions: Mapping[str, str] = NOTHING,
+    units: Mapping[str, str] = NOTHING,
+) -> tuple[Header, bytes]:
+    """
+    Give the header and the bytes of a table.
+
+    Parameters
+    ----------
+    rows : (rows,) structured
+        Columns of int64, float64, bool or bytes.
+    name
+        EXTNAME.
+    descriptions, units
+        Of columns, by name.
+    """
+    types: dict[str, np.dtype[Any]] = {key: rows.dtype[key] for key in rows.dtype.names or ()}
+    # FITS is big-endian, and writes logical values as letters.
+    stored = np.zeros(
+        len(rows),
+        [(key, "S1" if t.kind == "b" else t.newbyteorder(">")) for key, t in types.items()],
+    )
+    for key, kind in types.items():
+        stored[key] = np.where(rows[key], b"T", b"F") if kind.kind == "b" else rows[key]
+    header = _structure(len(rows), stored.dtype.itemsize, len(types))
+    for index, (key, kind) in enumerate(types.items(), start=1):
+        header.set(f"TTYPE{index}", key, descriptions.get(key))
+        header.set(f"TFORM{index}", _form(kind))
+        if units.get(key):
+            header.set(f"TUNIT{index}", units[key])
+    header.set("EXTNAME", name, "extension name")
+    return header, stored.tobytes()
+
+
+def _structure(n_rows: int, row_size: int, n_columns: int) -> Header:
+    return Header(
+        [
+            ("XTENSION", "BINTABLE", "binary table extension"),
+            ("BITPIX", 8, "array data type"),
+            ("NAXIS", 2, "number of array dimensions"),
+            ("NAXIS1", row_size, "length of dimension 1"),
+            ("NAXIS2", n_rows, "length of dimension 2"),
+            ("PCOUNT", 0, "number of group parameters"),
+            ("GCOUNT", 1, "number of groups"),
+            ("TFIELDS", n_columns, "number of table fields"),
+        ]
+    )
+
+
+def _form(kind: np.dtype[Any]) -> str:
+    return f"{kind.itemsize}A" if kind.kind == "S" else FORMS[f"{kind.kind}{kind.itemsize}"]
 
 
 def read_table(path: Path, hdu: Hdu) -> dict[str, NDArray[Any]]:
