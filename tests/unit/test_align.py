@@ -123,3 +123,32 @@ def test_failed_plane_is_nan_and_not_to_be_used() -> None:
     assert np.isnan(failed.error).all()
     assert failed.image.shape == failed.error.shape == SHAPE
     np.testing.assert_array_equal(failed.dq, np.ones(SHAPE, dtype=np.uint32))
+
+
+def test_padding_keeps_content_from_coming_in_on_the_other_side() -> None:
+    """A ramp ends high and starts low: shifted by a pixel, its step rings through all of it."""
+    ramp = np.broadcast_to(np.linspace(0, 100, SHAPE[1]), SHAPE)
+    expected = ramp - 100 / (SHAPE[1] - 1) * 0.5
+    inside = slice(8, -8)
+    errors = []
+    for padding in (0, 16):
+        movable = Movable.of(plane(ramp.copy()), NONE, padding=padding)
+        moved, error = movable.moved(Shift(0.5, 0.0))
+        assert moved.shape == error.shape == SHAPE
+        errors.append(np.abs(moved - expected)[:, inside].max())
+    assert errors[1] < 0.2 * errors[0]
+
+
+@pytest.mark.parametrize("errors", ["variance", "fourier"])
+def test_padding_changes_little_where_the_edges_are_dark(errors: Errors) -> None:
+    # What the continuation adds is of the order of the scene's edges, 1e-3 of its peak or less.
+    edges = np.abs(
+        np.concatenate([scene(SHAPE)[[0, -1]].ravel(), scene(SHAPE)[:, [0, -1]].ravel()])
+    )
+    plain, padded = (
+        Movable.of(plane(), NONE, errors=errors, padding=padding).moved(SHIFT) for padding in (0, 9)
+    )
+    inside = (slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(padded[0][inside], plain[0][inside], rtol=0, atol=edges.max())
+    # An even axis loses part of Nyquist's term, one in N of the variance: of 32 and 40 rather 3 %.
+    np.testing.assert_allclose(padded[1][inside], plain[1][inside], rtol=3e-2)

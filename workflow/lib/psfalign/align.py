@@ -10,6 +10,7 @@ from .arrays import Bools, Errors, Flags, Image, SingleImage, Spectrum
 from .clean import clean_image
 from .dq import DO_NOT_USE
 from .fourier import Shift, shift_spectrum, shift_variance, to_image
+from .padding import pad_image
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Movable:
     ----------
     shape
         Rows and columns.
+    padding
+        Rows and columns after them, against wrapping around; see `psfalign.padding`.
     image, error : (rows, columns // 2 + 1) complex128
         ``rfft2`` of the image, and of its variance or, for ``fourier`` errors, of its error.
     unit
@@ -46,13 +49,16 @@ class Movable:
     """
 
     shape: tuple[int, ...]
+    padding: int
     image: Spectrum
     error: Spectrum
     unit: np.float32
     errors: Errors
 
     @classmethod
-    def of(cls, plane: Plane, replaced: Bools, *, errors: Errors = "variance") -> "Movable":
+    def of(
+        cls, plane: Plane, replaced: Bools, *, errors: Errors = "variance", padding: int = 0
+    ) -> "Movable":
         """
         Prepare a cleaned plane.
 
@@ -65,7 +71,8 @@ class Movable:
         unit = np.float32(2.0 ** math.frexp(error.max())[1])
         error /= unit
         spread = np.square(error, out=error) if variance else error
-        return cls(plane.image.shape, rfft2(plane.image), rfft2(spread), unit, errors)
+        image, spread = (rfft2(pad_image(part, padding)) for part in (plane.image, spread))
+        return cls(plane.image.shape, padding, image, spread, unit, errors)
 
     def moved(self, shift: Shift) -> tuple[Image, SingleImage]:
         """
@@ -74,14 +81,16 @@ class Movable:
         The root of the variance is taken in single precision, in which the product holds it: the
         rounding before it makes half a rounding of the root.
         """
-        image = to_image(shift_spectrum(self.image, self.shape, shift), self.shape)
+        (rows, columns), padded = self.shape, tuple(size + self.padding for size in self.shape)
+        image = to_image(shift_spectrum(self.image, padded, shift), padded)
         if self.errors == "variance":
-            error = shift_variance(self.error, self.shape, shift).astype(np.float32)
+            error = shift_variance(self.error, padded, shift).astype(np.float32)
             np.sqrt(error, out=error)
         else:
-            shifted = shift_spectrum(self.error, self.shape, shift)
-            error = to_image(shifted, self.shape).astype(np.float32)
-        return image, np.multiply(error, self.unit, out=error)
+            shifted = shift_spectrum(self.error, padded, shift)
+            error = to_image(shifted, padded).astype(np.float32)
+        np.multiply(error, self.unit, out=error)
+        return image[:rows, :columns], error[:rows, :columns]
 
 
 def failed_plane(shape: tuple[int, ...]) -> Plane:

@@ -72,6 +72,7 @@ class _Shifting:
         self._exposure = exposure
         self._product = product
         self._errors: Errors = errors
+        self._padding: int = table.meta["padding"]
         names = ("dx", "dy", "status")
         self._rows = list(zip(*(table.columns[name].tolist() for name in names), strict=True))
 
@@ -86,7 +87,7 @@ class _Shifting:
 
     def _planes(self, psf: int) -> Iterator[tuple[int, StoredPlane]]:
         plane, replaced = read_plane(self._exposure, psf)
-        movable = Movable.of(plane, replaced, errors=self._errors)
+        movable = Movable.of(plane, replaced, errors=self._errors, padding=self._padding)
         flags = _MovedFlags(plane.dq, self._product.dq)
         for index in range(psf, len(self._rows), len(self._exposure)):
             dx, dy, status = self._rows[index]
