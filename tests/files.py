@@ -198,9 +198,13 @@ def psfalign(*arguments: object) -> subprocess.CompletedProcess[str]:
     return _run([sys.executable, "-m", "psfalign", *map(str, arguments)], Path.cwd())
 
 
-def snakemake(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the workflow of this checkout in another working directory."""
+def snakemake(
+    folder: Path, *arguments: object, address_space: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the workflow of this checkout in another working directory, with so much memory."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1"]
+    if address_space is not None:
+        command = ["prlimit", f"--as={address_space}", *command]
     return _run([*command, *map(str, arguments)], folder)
 
 

@@ -1,18 +1,28 @@
 """Mistakes in a configuration end the workflow itself, before anything is planned or written."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 from files import (
+    PRIMARY,
+    campaign,
     digests,
     error_lines,
+    primary_hdu,
     snakemake,
     write_association,
     write_campaign,
     write_exposure,
+    write_mask,
 )
+
+from psfalign.files.structure import BLOCK
 
 OLD = "results/jw1_a3001/jw1_a3001_psfalign.fits"
 
@@ -128,6 +138,40 @@ def test_item_34_science_differs(config: dict[str, Any], tmp_path: Path) -> None
     write_exposure(tmp_path / "jw1_calints.fits", FILTER="F444W")
     line = refusal(tmp_path, config, "--forceall")
     assert line.startswith(f"{tmp_path}/jw1_calints.fits: FILTER differ: science ")
+
+
+def write_sparse_psfs(path: Path, n_psfs: int, side: int) -> None:
+    """Write many psf images as a hole in a file: nothing but a header takes space."""
+    hdu = fits.ImageHDU(np.zeros((1, side, side), np.float32), name="SCI")
+    hdu.header["NAXIS3"] = n_psfs
+    primary = primary_hdu(PRIMARY).header.tostring().encode()
+    header = hdu.header.tostring().encode()
+    path.write_bytes(primary + header)
+    size = len(primary) + len(header) + n_psfs * side * side * 4
+    os.truncate(path, size + -size % BLOCK)
+
+
+def test_item_31_too_large_for_the_memory(tmp_path: Path) -> None:
+    """Said before the first job: an earlier product is as it was."""
+    side = 640
+    science = write_exposure(tmp_path / "jw1_calints.fits", np.zeros((1, side, side), np.float32))
+    psfs = tmp_path / "star_psfstack.fits"
+    write_sparse_psfs(psfs, 200, side)
+    mask = write_mask(tmp_path / "mask.fits", np.ones((side, side), np.float32))
+    (tmp_path / OLD).parent.mkdir(parents=True)
+    (tmp_path / OLD).write_bytes(b"an earlier product")
+    config = campaign(tmp_path, science, psfs, mask)
+    (tmp_path / "big.yaml").write_text(yaml.safe_dump(config))
+    limit = 1_600_000_000  # bytes: more than the engine takes, less than shifting 200 psfs does
+    result = snakemake(tmp_path, "--configfile", tmp_path / "big.yaml", address_space=limit)
+    assert result.returncode == 1
+    (line,) = error_lines(result)
+    assert re.fullmatch(
+        r"psfalign: error: jw1_a3001: \w+ needs [2-9]\S* GB, 1\.6 GB available; "
+        "run it where there is more memory",
+        line,
+    )
+    assert (tmp_path / OLD).read_bytes() == b"an earlier product"
 
 
 # What is given by --configfile, the engine reads before we can; `psfalign check` does better.

@@ -306,3 +306,11 @@ def test_item_33_structure_said_twice(card: str, good: Path) -> None:
     keyword = card[:8].strip()
     with pytest.raises(InputError, match=f" {keyword}=.*: is there more than once; "):
         scan(good)
+
+
+def test_item_19_file_that_denies_being_standard_fits(good: Path) -> None:
+    with_card(good, "SIMPLE", "SIMPLE  =                    F")
+    with refused(
+        f"{good} SIMPLE=False: says that this is no standard FITS file; {FILE_AGAIN}", InputError
+    ):
+        scan(good)

@@ -12,6 +12,7 @@ from psfalign.dq import parse_bad_bits
 from psfalign.facts import CACHE, FactsStore
 from psfalign.figures.style import STYLE
 from psfalign.files.digest import sha256
+from psfalign.machine import available_memory, check_memory
 from psfalign.preflight import inspect_campaign, list_simulated
 from psfalign.provenance import code_digest
 
@@ -261,6 +262,20 @@ def memory_of(step):
         return mb if workflow.local_exec else mb + resources.ENGINE_MB
 
     return memory
+
+
+def refuse_without_memory():
+    """End before the first job where one of them needs more than this machine has."""
+    if not (workflow.local_exec and workflow.is_main_process):
+        return  # elsewhere, the cluster knows
+    needs = {
+        (name, step): resources.peak_bytes(step, size_of_exposure(name), ALIGN["weighting"])
+        for name in EXPOSURES
+        for step in ("clean_science", "fit_shifts", "align_psfs", "plot_exposure")
+    }
+    errors = check_memory(needs, available_memory())
+    if errors:
+        refuse(errors)
 
 
 def minutes_of(step):

@@ -29,6 +29,10 @@ rule plot_exposure:
         "../scripts/plot_exposure.py"
 
 
+onstart:
+    refuse_without_memory()
+
+
 onsuccess:
     conclude()
 

@@ -128,6 +128,11 @@ def memory_mb(
     return math.ceil(attempt * MARGIN * (cost.base + size.pixels * bytes_per_pixel / MB))
 
 
+def peak_bytes(step: str, size: Size, weighting: Weighting = "mask") -> int:
+    """Give the memory that a step is expected to need, without the margin of what it asks for."""
+    return int(memory_mb(step, size, weighting=weighting) * MB / MARGIN)
+
+
 def minutes(
     step: str,
     size: Size,

@@ -26,7 +26,9 @@ MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
-DESCRIBES_DATA = re.compile(r"BITPIX|NAXIS\d*|[PG]COUNT|BSCALE|BZERO|BLANK|EXTNAME|ZIMAGE")
+DESCRIBES_DATA = re.compile(
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|BSCALE|BZERO|BLANK|EXTNAME|ZIMAGE"
+)
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK": "zip", b"\xfd7zXZ": "xz"}
 
 
@@ -214,6 +216,8 @@ def _data_size(header: Header, path: Path) -> int:
 
 def _check_once(header: Header, path: Path) -> None:
     """Refuse two answers to what the data are: readers differ in which of them they believe."""
+    if header.get("SIMPLE", True) is not True:
+        raise _bad_card(path, header, "SIMPLE", "says that this is no standard FITS file")
     for keyword, count in Counter(header.keys()).items():
         if count > 1 and DESCRIBES_DATA.fullmatch(keyword):
             raise _bad_card(path, header, keyword, "is there more than once")
