@@ -7,7 +7,7 @@ CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run verify test test-all lint format lock bench docs clean
+.PHONY: help env run verify test test-all lint format lock bench docs reliability clean
 
 help:
 	@echo "make env     make .venv from requirements.lock"
@@ -18,6 +18,7 @@ help:
 	@echo "make format  put style and format right"
 	@echo "make bench   measure beside the peers (they are installed first)"
 	@echo "make docs    build the documentation site; open site/index.html"
+	@echo "make reliability  damage files, kill runs, and write docs/reliability.md"
 	@echo "make lock    resolve the newest versions into the two locks"
 	@echo "make clean   remove what was made: results, environment, caches"
 
@@ -88,6 +89,11 @@ docs: $(VENV)/docs-done
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
 		-c docs -d $(VENV)/doctrees -b html . site
 	@echo "Documentation: site/index.html"
+
+reliability: env
+	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.mutations > tests/studies/results/mutations.md
+	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.crashes > tests/studies/results/crashes.md
+	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.reliability -n 2
 
 clean:
 	rm -rf results site .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -98,6 +98,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 }
 
 
+@pytest.mark.bad_input(18, 19, 20, 21, 22)
 @pytest.mark.parametrize("role", ["science", "psf", "psfmask"])
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damaged_file_of_each_role(

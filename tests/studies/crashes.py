@@ -61,9 +61,13 @@ class Campaign:
         self.run("--rerun-incomplete")
 
     def results(self) -> dict[str, bytes]:
-        """Give the bytes of all results; logs are no results."""
+        """Give the bytes of all results; logs, and the page that says how long it took, are none."""
         folder = self.folder / "results"
-        paths = [path for path in folder.rglob("*") if path.is_file() and "logs" not in path.parts]
+        paths = [
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and "logs" not in path.parts and path.stem != "campaign"
+        ]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
     def leftovers(self) -> list[str]:
@@ -149,13 +153,14 @@ def study(runs: int, minutes: float) -> int:
             if time.monotonic() > end:
                 runs = number
                 break
+    print("## Killed runs\n")
     print(
-        f"{runs} runs of a small campaign ({len(expected)} results) were killed with all their jobs"
+        f"{runs} runs of a small campaign were killed with all their jobs (SIGKILL) at random times,"
     )
     print(
-        f"(SIGKILL) at random times, then finished by the two commands; {runs - wrong} of them gave,"
+        f"then finished by the two commands; {runs - wrong} of them gave, byte for byte, the results"
     )
-    print("byte for byte, the results of an undisturbed run, with nothing left over.\n")
+    print(f"of an undisturbed run ({len(expected)} files), with nothing left over.\n")
     print("| killed | runs |\n|---|---|")
     for stage, count in stages.most_common():
         print(f"| {stage} | {count} |")

@@ -1,4 +1,4 @@
-"""Everything that psfalign writes, each by the function that writes it."""
+"""What psfalign writes, each by the function that writes it, but for figures, which take long."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,6 @@ from psfalign.files.crds_manifest import CrdsChoice, write_manifest
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
-from psfalign.steps.plot import plot_exposure
 from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.stack import stack_psfs
 from psfalign.survey import survey_folder
@@ -50,9 +49,6 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "shifts.ecsv": lambda path: fit_exposure(made["science"], made["psfs"], made["mask"], path),
         "psfalign.fits": lambda path: align_exposure(
             made["psfs"], made["shifts"], made["mask"], path
-        ),
-        "picture.png": lambda path: plot_exposure(
-            made["science"], made["psfs"], made["shifts"], made["mask"], path
         ),
         "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),

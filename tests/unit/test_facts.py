@@ -64,6 +64,7 @@ def test_a_file_is_read_once_in_all_runs(tmp_path: Path, reads: list[str]) -> No
     assert reads == ["a.fits"]
 
 
+@pytest.mark.bad_input(50)
 @pytest.mark.parametrize("change", ["content", "older time", "replaced by an older one"])
 def test_changed_file_is_read_again(change: str, tmp_path: Path, reads: list[str]) -> None:
     path = write_exposure(tmp_path / "a.fits")

@@ -52,6 +52,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.bad_input(1, 4, 12)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_refused_where_it_stands(name: str, tmp_path: Path) -> None:
     text, problem = MISTAKES[name]

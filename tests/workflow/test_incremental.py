@@ -185,6 +185,7 @@ CASES = {
 }
 
 
+@pytest.mark.bad_input(50)
 @pytest.mark.parametrize("name", CASES)
 def test_what_runs_again_when_this_changes(campaign: Campaign, name: str) -> None:
     change, expected = CASES[name]

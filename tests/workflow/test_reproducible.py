@@ -28,9 +28,13 @@ def run_in(folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int, **env: str
 
 
 def read_results(campaign: Campaign) -> dict[str, bytes]:
-    """Give the bytes of all results; logs are no results."""
+    """Give the bytes of all results; logs, and the page that says how long it took, are none."""
     results = campaign.folder / "results"
-    paths = [path for path in results.rglob("*") if path.is_file() and "logs" not in path.parts]
+    paths = [
+        path
+        for path in results.rglob("*")
+        if path.is_file() and "logs" not in path.parts and path.stem != "campaign"
+    ]
     return {str(path.relative_to(results)): path.read_bytes() for path in paths}
 
 
