@@ -50,8 +50,7 @@ CLEANING = {
 }
 FITTING = {
     "options": {
-        name: ALIGN[name]
-        for name in ("method", "max_shift", "weighting", "background", "padding")
+        name: ALIGN[name] for name in ("method", "max_shift", "weighting", "background", "padding")
     },
     **{name: ALIGN[name] for name in ("align_to", "shifts", "on_failed_fit")},
 }
