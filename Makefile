@@ -88,6 +88,7 @@ $(VENV)/docs-done: $(VENV)/done requirements-docs.lock
 docs: $(VENV)/docs-done
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
 		-c docs -d $(VENV)/doctrees -b html . site
+	@$(BIN)/python docs/check_site.py site
 	@echo "Documentation: site/index.html"
 
 reliability: env

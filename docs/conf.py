@@ -1,5 +1,6 @@
 """The documentation site: Sphinx reads the Markdown pages of the whole repository."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE / "sphinx"), str(ROOT / "workflow" / "lib")]
 
 from psfalign import __version__  # noqa: E402
+
+logging.getLogger("numexpr").setLevel(logging.WARNING)  # it tells how many threads it has
 
 project = "psfalign"
 author = "The psfalign developers"

@@ -6,12 +6,17 @@ import io
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import docutils.core
+import draw
 import generate
+import numpy as np
 import pytest
 import yaml
+from check_site import find_problems
 from files import ROOT
+from matplotlib.image import imread
 from sample import describe_product
 
 import psfalign
@@ -65,6 +70,50 @@ def test_keywords_of_a_product_have_a_meaning() -> None:
     keywords = describe_product().keywords["PRIMARY"]
     assert {"SCISHA", "RAWSHA", "R_PSFMAS", "NFAILED"} <= set(keywords)
     assert all(len(text) > len("unit") for text in keywords.values()), keywords
+
+
+def test_links_of_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    pages += [ROOT / "docs/reference/products.md", ROOT / "docs/reference/command_line.md"]
+    pages += [ROOT / "config/README.md", *(ROOT / "benchmarks").glob("*.md")]
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists() and "reference/python/" not in target
+    ]
+    assert not dead, "\n".join(dead)  # the pages of the Python functions exist in the site only
+
+
+def test_a_site_with_dead_links_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top"><a href="b.html#end">b</a> <a href="#top">top</a>'
+    )
+    (tmp_path / "b.html").write_text('<a href="https://example.org">e</a> <img src="c.png">')
+    assert find_problems(tmp_path) == [
+        f"{tmp_path}/a.html: b.html#end: has no such place",
+        f"{tmp_path}/b.html: c.png: leads nowhere",
+    ]
+    (tmp_path / "b.html").write_text('<p id="end"><script src="//cdn.example/x.js"></script>')
+    assert find_problems(tmp_path) == [
+        f"{tmp_path}/b.html: //cdn.example/x.js: is loaded from the network"
+    ]
+
+
+def test_figures_of_the_algorithm_are_drawn() -> None:
+    page = (ROOT / "docs/algorithm.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(images/(\S+)\)", page)) == set(draw.FIGURES)
+
+
+@pytest.mark.slow
+def test_figures_are_what_the_code_draws(tmp_path: Path) -> None:
+    draw.draw_all(tmp_path)
+    for name in draw.FIGURES:
+        drawn, stored = (imread(folder / name) for folder in (tmp_path, ROOT / "docs" / "images"))
+        assert drawn.shape == stored.shape
+        # Text is drawn a bit differently by other versions of the fonts; a curve that moved by a
+        # pixel or a map of other values changes far more.
+        assert np.abs(drawn - stored).mean() < 0.004, f"{name}: run python docs/draw.py"
 
 
 def test_docstrings_can_be_typeset() -> None:
