@@ -33,7 +33,7 @@ $(VENV)/done: requirements.lock pyproject.toml
 run: env
 	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
 	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
-	start="$$(mktemp)"; $(SNAKEMAKE) --quiet host reason; status=$$?; \
+	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
 	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
 		$(SNAKEMAKE) --quiet all --report "$$results/report/report.html" \
 		&& echo "Report:        $$results/report/report.html"; \

@@ -18,8 +18,7 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid #d5d5d5; text-align: le
   vertical-align: top; }
 thead th { border-bottom: 2px solid #555; background: #fff; position: sticky; top: 0;
   cursor: pointer; }
-td { overflow-wrap: anywhere; }
-td:first-child { overflow-wrap: normal; }
+td.long { overflow-wrap: anywhere; min-width: 12rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.bad { color: #9c3a00; font-weight: 600; }
 td.good { color: #00557f; }
@@ -41,6 +40,7 @@ document.querySelectorAll('thead th').forEach(function (head) {
 });
 """
 MARKS = {"bad", "good"}
+LONG = 45  # characters, from which a cell may break anywhere
 NUMBER = re.compile(r"[-−+]?[0-9][0-9.,e−+-]*( ?[±%÷].*)?|÷.*|–")
 
 
@@ -95,6 +95,7 @@ def table(
 
 def _cell(cell: Cell) -> str:
     text, mark = cell if isinstance(cell, Marked) else (str(cell), "")
-    classes = [*([mark] if mark in MARKS else []), *(["number"] if NUMBER.fullmatch(text) else [])]
+    kinds = {mark: mark in MARKS, "number": NUMBER.fullmatch(text), "long": len(text) > LONG}
+    classes = [kind for kind, applies in kinds.items() if applies]
     attribute = f' class="{" ".join(classes)}"' if classes else ""
     return f"<td{attribute}>{escape(text)}</td>"

@@ -20,6 +20,7 @@ from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
 from ..frames import Frame
+from ..progress import say_progress
 from ..records import Records, record_step, renamed
 from .clean import STEP as CLEAN
 
@@ -80,7 +81,9 @@ def fit_exposure(
         frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
         images = list(read_frames(psfs, weighting=options.weighting))
         fits = fit_shifts(frames, images, mask.read_weight(), options=options, threads=threads)
-        table = ShiftTable.of(list(fits), meta, shifts=shifts)
+        n_images = len(Exposure(science)) if align_to == "each" else 1
+        told = say_progress(fits, "integrations fitted", total=n_images)
+        table = ShiftTable.of(list(told), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
         raise FitError(
             f"{table.n_failed} of {len(table)} fits failed: {table.count_failures()}",

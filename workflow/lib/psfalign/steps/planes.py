@@ -14,6 +14,7 @@ from ..fit.result import Status
 from ..flags import Motion, flag_motion, move_along
 from ..fourier import Shift
 from ..parallel import ordered_map
+from ..progress import say_progress
 
 MOTIONS_KEPT = 9  # around a whole pixel, less, equal and more along each axis
 
@@ -58,7 +59,8 @@ def shift_planes(
     writes the planes that it shifted; the checksums add up in any order.
     """
     shifting = _Shifting(exposure, table, product, errors)
-    for sums in ordered_map(shifting.shift_psf, range(len(exposure)), threads=threads):
+    shifted = ordered_map(shifting.shift_psf, range(len(exposure)), threads=threads)
+    for sums in say_progress(shifted, "psf images shifted", total=len(exposure)):
         for image, words in zip(product, sums, strict=True):
             image.count(words)
 

@@ -1,0 +1,45 @@
+"""Say how far a long step is."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+INTERVAL = 10.0  # seconds between two lines; what takes less says nothing
+
+
+def say_progress(
+    items: Iterable[Item],
+    what: str,
+    *,
+    total: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Item]:
+    """
+    Pass items on, and now and then write to standard error how many there were.
+
+    In the workflow standard error is the log of the step; on the command line, the terminal.
+
+    Parameters
+    ----------
+    items
+        What the step makes, one after the other.
+    what
+        The name of several of them.
+    total
+        How many there will be.
+    clock
+        Gives the time in seconds.
+    """
+    start = last = clock()
+    for done, item in enumerate(items, start=1):
+        now = clock()
+        if now - last >= INTERVAL and done < total:
+            last = now
+            left = (now - start) / done * (total - done)
+            line = f"{done} of {total} {what}, {now - start:.0f} s, about {left:.0f} s left\n"
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        yield item
