@@ -7,12 +7,13 @@ CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run verify test test-all lint format lock bench docs reliability clean
+.PHONY: help env run verify audit archive-tools test test-all lint format lock bench docs reliability clean
 
 help:
 	@echo "make env     make .venv from requirements.lock"
 	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml"
 	@echo "make verify  check the results of a campaign against what is recorded in them"
+	@echo "make audit   look for known vulnerabilities in what the locks install"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
 	@echo "make lint    check style, format and types"
 	@echo "make format  put style and format right"
@@ -67,6 +68,8 @@ lock: env
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 	$(BIN)/uv pip compile --group docs --constraint requirements.lock --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-docs.lock
+	$(BIN)/uv pip compile --group archive --constraint requirements.lock --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-archive.lock
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
@@ -79,6 +82,17 @@ bench: env
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 	$(BIN)/python benchmarks/verify.py
+
+# What checks for an archive, the validator of RO-Crates and pip-audit, is installed beside the rest
+# only here.
+$(VENV)/archive-done: $(VENV)/done requirements-archive.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-archive.lock
+	@touch $@
+
+archive-tools: $(VENV)/archive-done
+
+audit: archive-tools
+	@$(BIN)/python tests/audit.py requirements*.lock
 
 # What builds the site is installed beside the rest only here: a run needs none of it.
 $(VENV)/docs-done: $(VENV)/done requirements-docs.lock

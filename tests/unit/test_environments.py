@@ -4,14 +4,15 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
 CONDA_NAMES = {"snakemake-minimal": "snakemake"}
 
 
-def read_lock() -> dict[str, str]:
-    text = (ROOT / "requirements.lock").read_text()
+def read_lock(name: str = "requirements.lock") -> dict[str, str]:
+    text = (ROOT / name).read_text()
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
 
 
@@ -50,8 +51,31 @@ def test_the_lock_satisfies_the_project() -> None:
     assert too_old == {}
 
 
-def test_every_package_of_the_lock_has_hashes() -> None:
-    entries = re.split(
-        r"^(?=[A-Za-z])", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE
-    )
-    assert [entry for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []
+LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_of_a_lock_has_one_version_and_hashes(name: str) -> None:
+    lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
+    entries = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    pinned = re.compile(r"[A-Za-z0-9._\[\]-]+==\S+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    assert len(entries) > 5
+    assert [entry for entry in entries if not pinned.fullmatch(entry)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in LOCKS if name != "requirements.lock"])
+def test_another_lock_can_be_installed_beside_the_lock(name: str) -> None:
+    lock, other = read_lock(), read_lock(name)
+    shared = sorted(set(lock) & set(other))
+    assert {package: other[package] for package in shared} == {
+        package: lock[package] for package in shared
+    }
+
+
+def test_the_locks_hold_what_the_groups_ask_for() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    for group, entries in groups.items():
+        own = f"requirements-{group}.lock"
+        lock = read_lock(own if own in LOCKS else "requirements.lock")
+        wanted = {re.split(r"[<>=\[;]", entry)[0].strip() for entry in entries}
+        assert wanted <= set(lock), group

@@ -68,7 +68,7 @@ class Campaign:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"},
             capture_output=True,
             text=True,
             check=False,

@@ -9,6 +9,7 @@ from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
+from psfalign.errors import PsfalignError
 from psfalign.facts import CACHE, FactsStore
 from psfalign.figures.style import STYLE
 from psfalign.files.digest import sha256
@@ -331,3 +332,13 @@ def conclude():
     """Write the page of the campaign, whatever has failed, and say how it went."""
     states = write_campaign_page(Path(OUTPUT), EXPOSURES.values())
     print("\n".join(closing_lines(Path(OUTPUT), states)))
+
+
+def describe():
+    """Write the RO-Crate of what is there now; a run does not fail for it."""
+    from psfalign.crate_file import write_crate
+
+    try:
+        write_crate(SETTINGS, EXPOSURES.values(), FACTS, threads=workflow.cores or 1)
+    except (PsfalignError, OSError) as error:
+        logger.warning(f"psfalign: warning: the RO-Crate was not written: {error}")

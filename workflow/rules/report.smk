@@ -34,8 +34,10 @@ onstart:
 
 
 onsuccess:
+    describe()
     conclude()
 
 
 onerror:
+    describe()
     conclude()

@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_verify,
         _add_summary,
         _add_show,
+        _add_crate,
     ):
         add(commands)
     return parser
@@ -181,6 +182,13 @@ def _add_show(commands: Commands) -> None:
     )
     command.add_argument("--output", type=Path, metavar="PNG", help="default <product>.png")
     command.set_defaults(run=_show)
+
+
+def _add_crate(commands: Commands) -> None:
+    command = commands.add_parser("crate", help="describe the results of a campaign, as a run does")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument("--threads", type=int, default=2)
+    command.set_defaults(run=_crate)
 
 
 def _paths(command: argparse.ArgumentParser, *names: str) -> None:
@@ -389,3 +397,16 @@ def _show(options: argparse.Namespace) -> None:
     output = options.output or options.product.with_suffix(".png")
     print(as_text(show_product(options.product, output, science=options.science)))
     print(f"{output}: written")
+
+
+def _crate(options: argparse.Namespace) -> None:
+    from .campaign import plan_exposures
+    from .config import complete_config
+    from .crate_file import write_crate
+    from .facts import CACHE, FactsStore
+    from .strict_yaml import read_yaml
+
+    config = complete_config(read_yaml(options.config), options.config)
+    threads = _at_least(1, options.threads, "--threads")
+    path = write_crate(config, plan_exposures(config), FactsStore(CACHE), threads=threads)
+    print(f"{path}: written")

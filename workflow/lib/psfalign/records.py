@@ -76,6 +76,16 @@ def renamed(records: Iterable[Record], old: str, new: str) -> Records:
     return [entry._replace(step=new) if entry.step == old else entry for entry in records]
 
 
+def inputs_of(records: Records) -> list[Record]:
+    """Give the inputs from outside; a psfstack that was made by stacking is none."""
+    stacked = any(entry.step == "stack_psfs" for entry in records)
+    return [
+        entry
+        for entry in records
+        if entry.kind == "input" and not (stacked and entry.step == "clean_psfs")
+    ]
+
+
 def summarise_code(records: Iterable[Record]) -> str:
     """Give one SHA-256 for the sources of all steps."""
     lines = [f"{entry.step} {entry.value}\n" for entry in records if entry.kind == "code"]

@@ -8,14 +8,13 @@ from typing import Any
 
 from ..campaign import ScienceExposure, plan_exposures
 from ..config import complete_config
+from ..crate import CONFIGURATION, METADATA, listed_digests
 from ..errors import ConfigError, InputError, PsfalignError
 from ..files.resolved import ResolvedMask
 from ..files.structure import check_regular_file
 from ..strict_yaml import read_yaml
 from .origins import Files
 from .results import PSFMASK, Expected, Verdict, verify
-
-CONFIGURATION = "configuration.json"  # of a campaign, beside its results
 
 
 def verify_targets(
@@ -57,12 +56,14 @@ def verify_targets(
 def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expected:
     """Collect what results can be compared with: the configuration, and where inputs may be."""
     paths = [path for folder in folders for path in _list_files(folder)]
+    digests = _read_crate(target)
     campaign = _read_config(target, config)
     if campaign is None:
-        return Expected({}, None, Files([*_list_masks(target), *paths]))
+        return Expected({}, None, Files([*_list_masks(target), *paths]), digests)
     settings, exposures = campaign
     paths = [*_list_inputs(exposures), *_list_masks(target), *paths]
-    return Expected(settings, {exposure.name: exposure for exposure in exposures}, Files(paths))
+    by_name = {exposure.name: exposure for exposure in exposures}
+    return Expected(settings, by_name, Files(paths), digests)
 
 
 def _read_config(
@@ -81,6 +82,19 @@ def _read_config(
         print(f"psfalign: warning: {path}: not compared with: {error}", file=sys.stderr)
         return None
     return content["align_refs"] | {"convention": content["psfmask"]["convention"]}, exposures
+
+
+def _read_crate(target: Path) -> dict[Path, str]:
+    """Give the checksums that the RO-Crate of a campaign lists; none of a single product."""
+    path = target / METADATA
+    if not path.is_file():
+        return {}
+    try:
+        digests = listed_digests(path.read_text(encoding="utf-8"))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        remedy = "write it with psfalign crate"
+        raise InputError("is not an RO-Crate", file=path, remedy=remedy) from error
+    return {target / name: digest for name, digest in digests.items()}
 
 
 def _list_inputs(exposures: Sequence[ScienceExposure]) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files.digest import sha256
 from ..files.structure import text_of
 from ..provenance import PACKAGE, code_digest
-from ..records import Record, Records, plain_text
+from ..records import Records, inputs_of, plain_text
 from .product import MAKE_AGAIN, Product
 
 # The modules of the steps, and the cards of the header that repeat a record.
@@ -100,16 +100,6 @@ def compare_settings(product: Product, settings: Mapping[str, Any]) -> Iterator[
                 value=expected[entry.name],
                 remedy="run the workflow again",
             )
-
-
-def inputs_of(records: Records) -> list[Record]:
-    """Give the inputs from outside; a psfstack that was made by stacking is none."""
-    stacked = any(entry.step == "stack_psfs" for entry in records)
-    return [
-        entry
-        for entry in records
-        if entry.kind == "input" and not (stacked and entry.step == "clean_psfs")
-    ]
 
 
 def _resolved(name: str, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Check the results of a campaign, or single products."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..campaign import RESERVED, ScienceExposure
+from ..crate import CODE, CONFIGURATION, METADATA
 from ..errors import InputError, PsfalignError
 from ..files.checksums import check_checksums
+from ..files.digest import sha256
 from ..files.provenance import read_records
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
@@ -66,11 +68,14 @@ class Expected:
         Its exposures by name; None where the configuration is not known.
     files
         Where inputs may be.
+    digests
+        SHA-256 of results as the RO-Crate of the campaign lists them.
     """
 
     settings: dict[str, Any]
     exposures: dict[str, ScienceExposure] | None
     files: Files
+    digests: dict[Path, str] = field(default_factory=dict)
 
 
 def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdict]:
@@ -99,14 +104,35 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
     paths = [*products, *sorted(target.glob("psfstacks/*.fits"))]
     check = partial(_check_path, expected=expected)
     yield from chain.from_iterable(ordered_map(check, paths, threads=threads))
+    for name in (CODE, CONFIGURATION):
+        if (target / name).exists():
+            yield _check(target / name, partial(_compare_digest, expected=expected))
     yield from _find_missing(target, expected, products)
     yield from _find_leftovers(target, expected)
 
 
 def _check_path(path: Path, expected: Expected) -> list[Verdict]:
     if path.name.endswith(PRODUCT):
-        return _check_exposure(path, expected)
-    return [_check(path, lambda path: _check_fits(path)[0])]
+        verdicts = _check_exposure(path, expected)
+    else:
+        verdicts = [_check(path, lambda path: _check_fits(path)[0])]
+    return [_check_listed(verdict, expected) for verdict in verdicts]
+
+
+def _check_listed(verdict: Verdict, expected: Expected) -> Verdict:
+    """Hold an intact file against the RO-Crate: an edit may have minded the FITS checksums."""
+    if verdict.problems:
+        return verdict
+    listed = _check(verdict.path, partial(_compare_digest, expected=expected))
+    return replace(verdict, problems=listed.problems)
+
+
+def _compare_digest(path: Path, expected: Expected) -> int:
+    if path in expected.digests and sha256(path) != expected.digests[path]:
+        problem = f"is not the file that {METADATA} lists"
+        remedy = "run the workflow again, or psfalign crate if it made the file"
+        raise InputError(problem, file=path, remedy=remedy)
+    return path.stat().st_size
 
 
 def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
