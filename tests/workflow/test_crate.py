@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 from files import SCIENCE_STEPS, scene, snakemake, write_campaign, write_exposure
 
@@ -15,6 +16,7 @@ def describe(folder: Path) -> str:
     return next(entity["description"] for entity in crate["@graph"] if entity["@id"] == "./")
 
 
+@pytest.mark.slow
 def test_an_exposure_that_fails_does_not_block_the_crate(tmp_path: Path) -> None:
     config = write_campaign(tmp_path)
     science = scene(SCIENCE_STEPS)
