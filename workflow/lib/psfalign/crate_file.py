@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from .errors import PsfalignError
 from .facts import FactsStore
 from .files.provenance import read_records
 from .files.structure import scan
-from .parallel import ordered_map
 from .publish import publish_bytes
 from .verify.origins import compare_code
 
@@ -52,10 +52,12 @@ def write_crate(
     made = {exposure.name: _list_files(root, exposure.name) for exposure in exposures}
     shared = sorted(root.glob("psfstacks/*.fits"))
     paths = [*shared, *(path for files in made.values() for path in files)]
-    digests = ordered_map(facts.digest, paths, threads=threads)
-    files = {
-        path: _describe(path, root, digest) for path, digest in zip(paths, digests, strict=True)
-    }
+    # Threads, because the engine cannot be forked, and digesting waits for no interpreter.
+    with ThreadPoolExecutor(threads) as pool:
+        digests = pool.map(facts.digest, paths)
+        files = {
+            path: _describe(path, root, digest) for path, digest in zip(paths, digests, strict=True)
+        }
     facts.save()
     runs = [_run(name, [files[path] for path in own], root) for name, own in made.items() if own]
     settings = json.dumps(config, indent=2, ensure_ascii=False) + "\n"

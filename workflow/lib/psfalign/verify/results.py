@@ -1,6 +1,7 @@
 """Check the results of a campaign, or single products."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -18,7 +19,6 @@ from ..files.provenance import read_records
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..files.structure import scan, text_of
-from ..parallel import ordered_map
 from ..publish import PARTIAL
 from ..records import Records, renamed
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
@@ -103,7 +103,9 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
     products = sorted(target.glob(f"*/*{PRODUCT}"))
     paths = [*products, *sorted(target.glob("psfstacks/*.fits"))]
     check = partial(_check_path, expected=expected)
-    yield from chain.from_iterable(ordered_map(check, paths, threads=threads))
+    # Threads, because sums and digests wait for no interpreter, and what is digested is shared.
+    with ThreadPoolExecutor(threads) as pool:
+        yield from chain.from_iterable(pool.map(check, paths))
     for name in (CODE, CONFIGURATION):
         if (target / name).exists():
             yield _check(target / name, partial(_compare_digest, expected=expected))
