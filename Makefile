@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The campaign to run; without it, the simulated demo.
 CONFIG ?=
+# How many of its exposures are planned and run together; the engine is slow with thousands.
+BATCH ?= 250
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
@@ -11,7 +13,8 @@ PYTEST_ARGS ?= -n 2
 
 help:
 	@echo "make env     make .venv from requirements.lock"
-	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml"
+	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml,"
+	@echo "             250 exposures at a time, or BATCH=number"
 	@echo "make verify  check the results of a campaign against what is recorded in them"
 	@echo "make audit   look for known vulnerabilities in what the locks install"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
@@ -33,6 +36,10 @@ $(VENV)/done: requirements.lock pyproject.toml
 
 run: env
 	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
+	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(or $(CONFIG),config/config.yaml))"; \
+	for i in $$(seq 1 $$((batches - 1))); do \
+		echo "Batch $$i of $$batches"; $(SNAKEMAKE) --quiet host reason --batch "all=$$i/$$batches" || true; \
+	done
 	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
 	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
 	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
@@ -81,6 +88,7 @@ bench: env
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/verify.py
 
 # What checks for an archive, the validator of RO-Crates and pip-audit, is installed beside the rest

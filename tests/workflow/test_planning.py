@@ -42,7 +42,7 @@ def make_campaign(folder: Path, n_associations: int) -> None:
         members = []
         for index, kind in enumerate(("science", "science", "psf", "psf")):
             name = f"jw{number:03}00{index}_calints.fits"
-            write_exposure(folder / name)
+            write_exposure(folder / name, FILENAME=name)
             members.append((name, kind))
         product = {
             "name": f"jw{number:03}_t001",

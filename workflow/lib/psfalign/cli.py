@@ -1,6 +1,7 @@
 """The command line: each step of the workflow on its own, and all of them on one exposure."""
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -154,7 +155,17 @@ def _add_check(commands: Commands) -> None:
     command = commands.add_parser("check", help="check a configuration and all its files")
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
+    command.add_argument(
+        "--batches", type=_positive, metavar="N", help="print only how many batches of N exposures"
+    )
     command.set_defaults(run=_check)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("is not 1 or more")
+    return number
 
 
 def _add_verify(commands: Commands) -> None:
@@ -358,6 +369,9 @@ def _check(options: argparse.Namespace) -> int:
         print(config["output_dir"])
         return 0
     exposures, simulated = plan_exposures(config), list_simulated(config)
+    if options.batches:
+        print(math.ceil(len(exposures) / options.batches))
+        return 0
     findings = inspect_campaign(config, exposures, FactsStore(CACHE), simulated=simulated)
     for error in dict.fromkeys(map(str, findings.errors)):
         print(f"psfalign: error: {error}", file=sys.stderr)

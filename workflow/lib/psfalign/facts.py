@@ -11,11 +11,13 @@ from .files.digest import sha256
 from .files.exposure import Exposure
 from .files.psfmask import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from .files.structure import check_regular_file, text_of
+from .provenance import code_digest
 from .publish import publish_bytes
 
-VERSION = 3  # of what is remembered
-
 CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
+# What other code has remembered is not believed.
+THIS = Path(__file__)
+
 Facts = dict[str, Any]
 
 
@@ -81,7 +83,7 @@ class FactsStore:
     def save(self) -> None:
         """Remember what was read; where that cannot be written, the next run reads it again."""
         if self._changed:
-            content = {"version": VERSION, "files": self._known}
+            content = {"version": code_digest(THIS), "files": self._known}
             try:
                 publish_bytes(self._path, json.dumps(content).encode())
             except OSError:
@@ -113,7 +115,7 @@ class FactsStore:
     def _load(self) -> dict[str, Facts]:
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            return dict(content["files"]) if content["version"] == VERSION else {}
+            return dict(content["files"]) if content["version"] == code_digest(THIS) else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

@@ -1,0 +1,52 @@
+"""Batch by batch, a campaign does the same work once, with the same results and nothing left."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from files import ROOT, digests
+
+from .test_planning import make_campaign
+
+N_BATCHES = 2  # of the products and summaries of two exposures
+
+
+def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
+    """Run the campaign; give the messages of its jobs, and all that the engine said."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), *arguments]
+    command += ["--configfile", "campaign.yaml", "--cores", "2"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said
+    return Counter(re.findall(r"^Job \d+: (.*: .*)$", said, re.MULTILINE)), said
+
+
+def test_batches_make_everything_once_and_the_same(tmp_path: Path) -> None:
+    folders = whole, parts = [tmp_path / name for name in ("whole", "parts")]
+    for folder in folders:
+        make_campaign(folder, 1)
+    at_once, _ = run(whole)
+    assert set(at_once.values()) == {1}
+    batches = [("--batch", f"all={i}/{N_BATCHES}") for i in range(1, N_BATCHES)]
+    runs = [run(parts, *batch)[0] for batch in (*batches, ())]
+    assert sum(runs, Counter()) == at_once
+    assert all(len(made) < len(at_once) for made in runs)
+    assert results(parts) == results(whole)
+    assert states(parts) == states(whole)
+    assert "Nothing to be done" in run(parts)[1]
+
+
+def results(folder: Path) -> dict[str, str]:
+    """SHA-256 of all results but the figures and pages, which tell times."""
+    found = digests(folder / "results")
+    kinds = ("psfmask.json", "summary.json", ".fits", ".ecsv")
+    return {name: digest for name, digest in found.items() if name.endswith(kinds)}
+
+
+def states(folder: Path) -> list[tuple[str, str, list[str]]]:
+    """What the page of the campaign says of each exposure: its state and steps."""
+    content = json.loads((folder / "results/report/campaign.json").read_text())
+    return [(e["name"], e["state"], [step["name"] for step in e["steps"]]) for e in content]
