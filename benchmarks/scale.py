@@ -32,7 +32,10 @@ SCHEDULED = (300, 1_000, 3_000)
 BATCH = 250  # exposures
 AIM = 180  # seconds, for planning 10,000 exposures
 # Of the results of an exposure or a stack, in the order in which they are made.
-STAGES = ("psfmask.json", "psfstack.fits", "clean.fits", "shifts.ecsv", "psfalign.fits", ".png")
+STAGES = (
+    *("psfmask.json", "psfstack.fits", "clean.fits", "shifts.ecsv", "psfalign.fits"),
+    *(".png", "table.html", "summary.json"),
+)
 
 
 @dataclass(frozen=True)
