@@ -6,6 +6,7 @@ the bytes of the product; both are measured in turn, in one process, on one core
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -33,9 +34,10 @@ from psfalign.steps.resolve import resolve_psfmask
 
 SIZE = (20, 50, 320, 320)
 MIRI = (50, 288, 224)
+SMALL = (2, 3, 64, 64)
 RUNS = 5
 BAD = 0.05
-SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 IMPORTS = ("steps.clean", "steps.resolve", "steps.stack", "steps.fit", "steps.align")
 
 
@@ -120,8 +122,8 @@ def measure_threads(report: Report, folder: Path) -> None:
     for name, step in (("fit_shifts", fit), ("align_psfs", align)):
         one, two, ratio = in_turn(lambda s=step: s(folder, 1), lambda s=step: s(folder, 2))
         rows.append((name, f"{one:.2f}", f"{two:.2f}", f"{ratio:.2f}"))
-    report.say("## Two threads", "")
-    report.table(("step", "1 thread (s)", "2 threads (s)", "times faster"), rows)
+    report.say("## Two processes", "")
+    report.table(("step", "1 process (s)", "2 processes (s)", "times faster"), rows)
 
 
 def measure_imports(report: Report) -> None:
@@ -140,6 +142,50 @@ def measure_imports(report: Report) -> None:
         rows.append((f"psfalign.{module}", f"{cost:.2f}"))
     report.say("## Start-up: imports, without that of Python itself", "")
     report.table(("module", "seconds"), rows)
+
+
+def measure_startup(report: Report, folder: Path) -> None:
+    """Take a small exposure through the workflow, and tell what of it the engine takes."""
+    folder.mkdir()
+    simulate(folder, *SMALL)
+    config = {
+        "output_dir": "results",
+        "exposures": [{"science": SCIENCE, "psfs": PSFS, "asn_id": "a3001", "psfmask": PSFMASK}],
+    }
+    (folder / "config.yaml").write_text(json.dumps(config))
+    engine = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1"]
+    engine += ["--configfile", "config.yaml", "--scheduler", "greedy"]
+    rows = [_timed("engine: planning only (-n)", [*engine, "-n"], folder)]
+    target = "results/{0}/{0}_psfalign.fits".format("jw09998001001_02102_00001_nrcalong_a3001")
+    run = _timed("the workflow up to the product: five jobs", [*engine, target], folder, once=True)
+    steps = [_timed(f"alone: {name}", words, folder) for name, words in _commands().items()]
+    report.say("## A small exposure, {}×{} planes of {}×{}".format(*SMALL), "")
+    report.table(("what", "wall (s)", "CPU (s)"), [*rows, run, *steps])
+    whole, plan = float(run[2]), float(rows[0][2])
+    jobs = sum(float(step[2]) for step in steps)
+    each = (whole - plan - jobs) / len(steps)
+    report.say(f"CPU seconds: jobs {jobs:.1f}, planning {plan:.1f}, engine {each:.2f} a job.", "")
+
+
+def _commands() -> dict[str, list[str]]:
+    """Give the command of each step."""
+    options = {
+        "resolve-psfmask": f"--science {SCIENCE} --psfmask {PSFMASK} --output mask.json",
+        "clean science": f"--input {SCIENCE} --output science.fits",
+        "clean psfs": f"--input {PSFS} --output psfs.fits",
+        "fit-shifts": "--science science.fits --psfs psfs.fits --psfmask mask.json "
+        "--output shifts.ecsv",
+        "align-psfs": "--psfs psfs.fits --shifts shifts.ecsv --psfmask mask.json "
+        "--output product.fits",
+    }
+    start = [sys.executable, "-m", "psfalign"]
+    return {name: [*start, name.split()[0], *text.split()] for name, text in options.items()}
+
+
+def _timed(name: str, command: list[str], folder: Path, *, once: bool = False) -> tuple[str, ...]:
+    measured = [measure(command, env=offline(folder), cwd=folder) for _ in range(1 if once else 3)]
+    walls, cpus = ([getattr(m, field) for m in measured] for field in ("wall", "cpu"))
+    return name, f"{median(walls):.2f}", f"{median(cpus):.2f}"
 
 
 def measure_memory(report: Report, folder: Path) -> None:
@@ -184,6 +230,7 @@ def main() -> None:
         measure_floor(report, folder)
         measure_cleaning(report)
         measure_imports(report)
+        measure_startup(report, folder / "small")
         measure_threads(report, folder)
     report.write()
 
