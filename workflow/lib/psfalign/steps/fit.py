@@ -68,20 +68,21 @@ def fit_exposure(
     """
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
-    _check_parties(science, psfs, mask)
+    exposures = Exposure(science), Exposure(psfs)
+    _check_parties(*exposures, mask)
     settings = {
         **asdict(options),
         "align_to": align_to,
         "shifts": shifts,
         "on_failed_fit": on_failed_fit,
     }
-    meta = _meta(science, psfs, mask, settings)
+    meta = _meta(*exposures, mask, settings)
     table = ShiftTable.of([], meta)
     if mask.applies:
         frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
         images = list(read_frames(psfs, weighting=options.weighting))
         fits = fit_shifts(frames, images, mask.read_weight(), options=options, threads=threads)
-        n_images = len(Exposure(science)) if align_to == "each" else 1
+        n_images = len(exposures[0]) if align_to == "each" else 1
         told = say_progress(fits, "integrations fitted", total=n_images)
         table = ShiftTable.of(list(told), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
@@ -96,12 +97,11 @@ def fit_exposure(
     return table
 
 
-def _check_parties(science: Path, psfs: Path, mask: ResolvedMask) -> None:
-    parties = []
-    for role, path in (("science", science), ("psf", psfs)):
-        exposure = Exposure(path)
-        selectors = read_selectors(exposure.primary)
-        parties.append(Party(role, path, exposure.shape[1:], selectors))
+def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> None:
+    parties = [
+        Party(role, exposure.path, exposure.shape[1:], read_selectors(exposure.primary))
+        for role, exposure in (("science", science), ("psf", psfs))
+    ]
     if mask.applies:
         path = Path(mask.psfmask)
         header, shape = read_mask_header(path)
@@ -147,22 +147,22 @@ def _add(one: Frame, other: Frame) -> Frame:
 
 
 def _meta(
-    science: Path, psfs: Path, mask: ResolvedMask, settings: dict[str, Any]
+    science: Exposure, psfs: Exposure, mask: ResolvedMask, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Say where the table comes from."""
-    exposures = Exposure(science), Exposure(psfs)
-    science_header, psf_header = (exposure.primary for exposure in exposures)
+    science_header, psf_header = science.primary, psfs.primary
     return {
         "psfalign": __version__,
-        "science": str(science_header.get("RAWFILE", science.name)),
+        "science": str(science_header.get("RAWFILE", science.path.name)),
         "science_sha256": str(science_header.get("RAWSHA", "")),
-        "psfs": str(psf_header.get("RAWFILE", psfs.name)),
+        "psfs": str(psf_header.get("RAWFILE", psfs.path.name)),
         "psfs_sha256": str(psf_header.get("RAWSHA", "")),
         "psfmask": mask.file_name,
         "psfmask_sha256": mask.sha256,
         "convention": mask.convention,
         **settings,
-        "provenance": _records(*exposures, mask) + record_step(STEP, __file__, parameters=settings),
+        "provenance": _records(science, psfs, mask)
+        + record_step(STEP, __file__, parameters=settings),
     }
 
 

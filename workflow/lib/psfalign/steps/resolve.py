@@ -73,13 +73,12 @@ def _resolve(
     exposure: Exposure, candidates: Sequence[Path], psfmask: str | None, convention: str, crds: str
 ) -> ResolvedMask:
     if psfmask is None:
-        path, reason, notes = _choose(exposure, candidates)
-        source = "catalogue"
+        path, reason, source = *_choose(exposure, candidates), "catalogue"
     else:
         path, reason = Path(psfmask), crds or "named in the configuration"
         source = "crds" if crds else "configuration"
-        notes = _missing(path)
     header, shape = read_mask_header(path)
+    notes = [] if psfmask is None else _missing(header, path)
     check_reference_type(header, path)
     notes += _spellings(header, exposure.primary)
     check_agreement(
@@ -103,18 +102,17 @@ def _resolve(
     )
 
 
-def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str, list[str]]:
+def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str]:
     selection = select(
         Catalogue(read_entry(path) for path in candidates),
         read_selectors(exposure.primary),
         start_of(exposure.primary, exposure.path),
         exposure.path,
     )
-    return selection.entry.path, selection.reason, []
+    return selection.entry.path, selection.reason
 
 
-def _missing(path: Path) -> list[str]:
-    header, _ = read_mask_header(path)
+def _missing(header: Header, path: Path) -> list[str]:
     if text_of(header, "USEAFTER"):
         parse_useafter(header["USEAFTER"], path)
     missing = [keyword for keyword in REQUIRED if not text_of(header, keyword)]
