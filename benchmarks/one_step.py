@@ -7,6 +7,7 @@ Run as ``one_step.py STEP FOLDER OPTIONS``: a folder that ``scenes.py`` wrote, a
 import json
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,10 @@ def run(step: str, folder: Path, options: dict[str, Any]) -> None:
 
         align_exposure(psfs, shifts, mask, folder / "product.fits", **options)
     elif step == "plot_exposure":
-        from psfalign.steps.plot import plot_exposure
+        from psfalign.steps.plot import Pages, plot_exposure
 
-        plot_exposure(science, psfs, shifts, mask, folder / "picture.png")
+        pages = Pages(*(folder / f"page{number}" for number in range(len(fields(Pages)))))
+        plot_exposure(science, psfs, shifts, mask, pages, name="scene")
     else:
         sys.exit(f"no step {step}")
 
