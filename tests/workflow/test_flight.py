@@ -46,6 +46,28 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return campaign
 
 
+@pytest.mark.slow
+def test_same_bytes_again_with_two_cores_in_another_place_and_time_zone(
+    finished: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = Campaign(tmp_path / "an other place", code=CHECKOUT)
+    again.folder.mkdir()
+    again.config.write_bytes(finished.config.read_bytes())
+    for name, value in {"TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "7"}.items():
+        monkeypatch.setenv(name, value)
+    again.run("--cores", "2", "--set-threads", "fit_shifts=2", "align_psfs=2")
+    first, second = (
+        {
+            str(path.relative_to(campaign.folder)): path.read_bytes()
+            for path in campaign.folder.glob("results/*/*")
+            if path.is_file() and "report" not in path.parts and "logs" not in path.parts
+        }
+        for campaign in (finished, again)
+    )
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
 def residual(science: Image, psf: Image, weight: Image) -> float:
     """Weighted RMS of science minus the psf at its best flux."""
     flux = np.sum(weight**2 * science * psf) / np.sum(weight**2 * psf**2)
