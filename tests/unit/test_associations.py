@@ -117,6 +117,16 @@ def test_item_17_incomplete(products: Any, tmp_path: Path) -> None:
         read_association(path)
 
 
+def test_item_17_more_than_one_product(tmp_path: Path) -> None:
+    """The members of the second would be left out silently."""
+    members = [{"expname": "a.fits", "exptype": "science"}, {"expname": "p.fits", "exptype": "psf"}]
+    products = [{"name": name, "members": members} for name in ("one", "two")]
+    path = write_association(tmp_path / "asn.json", [], products=products)
+    problem = "has 2 products, of which one would be made; write an association for each"
+    with refused(f"{path}: {problem}", InputError):
+        read_association(path)
+
+
 def test_item_18_missing(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     with refused(f"{path}: no such file; check the path", InputError):

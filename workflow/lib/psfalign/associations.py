@@ -64,6 +64,9 @@ def read_association(path: Path) -> Association:
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         problem = "lacks asn_id, or products[0] with name and members of expname and exptype"
         raise InputError(problem, file=path, remedy="fetch it again") from error
+    if len(content["products"]) > 1:
+        problem = f"has {len(content['products'])} products, of which one would be made"
+        raise InputError(problem, file=path, remedy="write an association for each")
     science, psfs = (_of_type(members, kind, path) for kind in ("science", "psf"))
     both = set(science) & set(psfs)
     if both:
