@@ -91,6 +91,7 @@ bench: env
 	$(BIN)/python benchmarks/catalogue.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/verify.py
+	$(BIN)/python benchmarks/accuracy.py
 
 # What checks for an archive, the validator of RO-Crates and pip-audit, is installed beside the rest
 # only here.
