@@ -110,7 +110,7 @@ $(VENV)/docs-done: $(VENV)/done requirements-docs.lock
 	@touch $@
 
 docs: $(VENV)/docs-done
-	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --write-all \
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env \
 		-c docs -d $(VENV)/doctrees -b html . site
 	@$(BIN)/python docs/check_site.py site
 	@echo "Documentation: site/index.html"
