@@ -61,26 +61,21 @@ def plan(campaign: Campaign) -> Plan:
 
 
 def touch(campaign: Campaign, *arguments: str) -> Measured:
-    """Let the engine go through all jobs without running any."""
-    return engine(campaign, "--touch", "--cores", "2", *arguments)
+    """Let the engine go through all jobs without running any; make empty results afterwards."""
+    cost = engine(campaign, "--touch", "--cores", "2", *arguments)
+    said = re.findall(r"not touched because they don't exist: (.*)$", _log(campaign), re.MULTILINE)
+    results = [campaign.folder / name for line in said for name in line.split(", ")]
+    # Made in this order, nothing is older than what it would have been made from.
+    for path in sorted(results, key=lambda path: _stage(path.name)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return cost
 
 
 def touch_in_batches(campaign: Campaign, n_batches: int) -> list[Measured]:
     """Do so batch by batch, as ``make run BATCH=`` does; the last run takes what is left."""
     batches = [("--batch", f"all={i}/{n_batches}") for i in range(1, n_batches)]
     return [touch(campaign, *batch) for batch in (*batches, ())]
-
-
-def finish(campaign: Campaign, n_exposures: int) -> None:
-    """Give a campaign the records and names of all its results, though not their content."""
-    touch_in_batches(campaign, max(1, n_exposures // BATCH))
-    engine(campaign, "--summary")
-    names = [line.split("\t")[0] for line in _log(campaign).splitlines() if "\t" in line]
-    results = [campaign.folder / name for name in names if name.endswith(STAGES)]
-    # Made in this order, nothing is older than what it would have been made from.
-    for path in sorted(results, key=lambda path: _stage(path.name)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
 
 
 def _stage(name: str) -> int:
@@ -99,7 +94,7 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> dic
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
         own = _parse(campaign).cpu - start.cpu
-        finish(campaign, count)
+        touch_in_batches(campaign, max(1, round(count / BATCH)))
         nothing = plan(campaign)
         if nothing.jobs:
             raise RuntimeError(f"{nothing.jobs} jobs are left in a finished campaign")
