@@ -24,6 +24,15 @@ from files import PSF_STEPS, ROOT, scene, write_exposure, write_mask, write_psfs
 PARTS = ("Snakefile", "workflow", "profiles", "config", "environment.yml")
 SEED = 8
 PATIENCE = 300  # seconds
+# The page of the campaign and its RO-Crate tell times, and a run that is killed after its last job
+# leaves them to the next.
+NO_RESULTS = {
+    "campaign.html",
+    "campaign.json",
+    "configuration.json",
+    "ro-crate-metadata.json",
+    "workflow.tar",
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,12 @@ class Campaign:
         self.run("--rerun-incomplete")
 
     def results(self) -> dict[str, bytes]:
-        """Give the bytes of all results; logs, and the page that says how long it took, are none."""
+        """Give the bytes of all results; logs, and what tells times or comes last, are none."""
         folder = self.folder / "results"
         paths = [
             path
             for path in folder.rglob("*")
-            if path.is_file() and "logs" not in path.parts and path.stem != "campaign"
+            if path.is_file() and "logs" not in path.parts and path.name not in NO_RESULTS
         ]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
