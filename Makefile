@@ -15,6 +15,7 @@ help:
 	@echo "make env     make .venv from requirements.lock"
 	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml,"
 	@echo "             250 exposures at a time, or BATCH=number"
+	@echo "make env-slurm  add Snakemake's Slurm executor to it, from requirements-slurm.lock"
 	@echo "make verify  check the results of a campaign against what is recorded in them"
 	@echo "make audit   look for known vulnerabilities in what the locks install"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
@@ -34,6 +35,10 @@ $(VENV)/done: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.PHONY: env-slurm
+env-slurm: env
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-slurm.lock
 
 run: env
 	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
@@ -78,6 +83,9 @@ lock: env
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-docs.lock
 	$(BIN)/uv pip compile --group archive --constraint requirements.lock --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-archive.lock
+	$(BIN)/uv pip compile pyproject.toml --extra slurm --constraint requirements.lock --generate-hashes \
+		--python-version 3.11 --no-header --no-annotate --no-emit-index-url --upgrade \
+		--output-file requirements-slurm.lock
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
@@ -124,6 +132,6 @@ demo-numbers: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.demo
 
 clean:
-	rm -rf results site .snakemake $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results site .snakemake $(VENV) .venv-slurm .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf workflow/lib/*.egg-info

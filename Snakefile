@@ -45,3 +45,19 @@ rule all:
         [CRDS_MANIFEST] if CRDS else [],
     message:
         "All products are there"
+
+
+# Parts of the campaign to ask for by name, also in batches: docs/cluster.md.
+rule psfstacks:
+    input:
+        expand(STACK_CLEAN, stack=STACKS),
+
+
+rule products:
+    input:
+        expand(PRODUCT, exposure=EXPOSURES),
+
+
+rule pictures:
+    input:
+        expand(SUMMARY, exposure=EXPOSURES),

@@ -79,3 +79,9 @@ def test_the_locks_hold_what_the_groups_ask_for() -> None:
         lock = read_lock(own if own in LOCKS else "requirements.lock")
         wanted = {re.split(r"[<>=\[;]", entry)[0].strip() for entry in entries}
         assert wanted <= set(lock), group
+
+
+def test_the_lock_for_slurm_adds_its_executor() -> None:
+    lock, slurm = read_lock(), read_lock("requirements-slurm.lock")
+    assert "snakemake-executor-plugin-slurm" in slurm.keys() - lock.keys()
+    assert set(read_project()) <= set(slurm)

@@ -5,7 +5,7 @@ rule clean_science:
     input:
         science_input,
     output:
-        CLEAN,
+        intermediate(CLEAN),
     log:
         f"{LOGS}/clean_science/{{exposure}}.log",
     conda:

@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict
 from functools import cache
 
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
+
 from psfalign import resources, simulate
 from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
@@ -107,8 +110,17 @@ for warning in WARNINGS:
 
 def raw(path):
     """An input from outside: its digest decides what runs again, not its time."""
-    # Local: the prefix of a module is for what psfalign writes, not for what it is given.
-    return str(path) if str(path) in SIMULATED else ancient(local(str(path)))
+    if str(path) in SIMULATED:
+        return str(path)
+    # The prefix of a module is for what psfalign writes, not for what it is given; a default
+    # storage provider is for both. `local` would keep both away.
+    staged = workflow.modifier.path_modifier.apply_default_storage(str(path))
+    return ancient(flag(staged, PATH_MODIFIER_FLAG))
+
+
+def intermediate(path):
+    """A file that only other steps need: it goes when they are done, if that is asked for."""
+    return path if SETTINGS["keep_intermediates"] else temp(path)
 
 
 @cache

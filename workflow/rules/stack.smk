@@ -5,7 +5,7 @@ rule stack_psfs:
     input:
         stack_members,
     output:
-        STACK,
+        intermediate(STACK),
     log:
         f"{LOGS}/stack_psfs/{{stack}}.log",
     conda:

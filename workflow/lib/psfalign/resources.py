@@ -27,7 +27,7 @@ LEAST_MINUTES = 3  # of any step: a file system that is slow to answer
 START = 3.0  # CPU seconds: interpreter and imports
 MB = 1e6  # bytes, as the engine and Slurm's --mem have them within 5 %
 # Two engines stand by while a cluster's job runs: the job's own, and the one in its step.
-ENGINE_MB = 300
+ENGINE_MB = 330
 
 
 @dataclass(frozen=True)

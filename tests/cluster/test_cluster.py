@@ -1,0 +1,125 @@
+"""A campaign on a real Slurm: the same bytes, and nothing lost when jobs, nodes or memory fail."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from workflow.campaign import CHECKOUT, MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
+
+from .engine import ClusterRun, find_engine, results
+from .slurm import Cluster, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+BAD_SCIENCE = "data/jw09999002001_02102_00001_nrcalong_calints.fits"
+BAD = "jw09999002001_02102_00001_nrcalong_a3001"
+STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
+# What fails a bad exposure, and has no effect on the others.
+STRICT = OWN_CONFIG | {"align_refs": OWN_CONFIG["align_refs"] | {"on_failed_fit": "stop"}}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The results of a run without a cluster."""
+    campaign = make_campaign(tmp_path_factory.mktemp("local"))
+    campaign.write_config(STRICT)
+    campaign.run()
+    return results(campaign)
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    campaign = make_campaign(tmp_path)
+    campaign.write_config(STRICT)
+    return campaign
+
+
+def test_products_are_those_of_a_local_run_and_one_bad_exposure_stops_no_other(
+    cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
+) -> None:
+    with fits.open(campaign.folder / BAD_SCIENCE, mode="update") as file:
+        file["SCI"].data[1] = np.nan
+        for hdu in file:
+            hdu.add_checksum(when="")
+    bad = STRICT["exposures"][0] | {"science": BAD_SCIENCE}
+    campaign.write_config(STRICT | {"exposures": [*STRICT["exposures"], bad]})
+    status, text = ClusterRun(campaign, cluster).run("--retries", "0")
+    assert status == 1
+    made = results(campaign)
+    good = {name: content for name, content in local.items() if BAD not in name}
+    products = [name for name in good if name.endswith(("_psfalign.fits", "_clean.fits"))]
+    assert len(products) == 6  # of two exposures, and their stacks
+    assert [name for name in products if made.get(name) != good[name]] == []
+    assert f"{BAD}/{BAD}_psfalign.fits" not in made
+    assert "fits failed: " in text, text  # what the log of the bad exposure says
+    assert f"logs/fit_shifts/{BAD}.log" in text
+
+
+def test_cancelled_jobs_and_a_crashed_node_cost_a_second_run_and_nothing_else(
+    cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
+) -> None:
+    run = ClusterRun(campaign, cluster)
+    engine = run.start("--retries", "0")
+    wait_for(lambda: cluster.jobs("RUNNING"), "a job to run")
+    for job in cluster.jobs("RUNNING", "PENDING"):
+        cluster.run("scancel", job)
+    text, _ = engine.communicate(timeout=120)
+    assert (engine.returncode, "CANCELLED" in text) == (1, True), text
+    engine = run.start("--retries", "0")
+    wait_for(lambda: cluster.jobs("RUNNING"), "a job to run")
+    time.sleep(5)  # into the job, whose engine starts first
+    cluster.kill_node()
+    text, _ = engine.communicate(timeout=120)
+    assert (engine.returncode, "NODE_FAIL" in text) == (1, True), text
+    cluster.start_node()
+    status, text = run.run()
+    assert status == 0, text
+    assert results(campaign) == local
+
+
+def test_a_job_that_needs_more_memory_gets_it_when_it_is_tried_again(
+    cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
+) -> None:
+    """Twice 180 MB is less than two engines and a step take, four times 180 MB is more."""
+    campaign.write_config(STRICT | {"exposures": STRICT["exposures"][1:]})
+    before = set(cluster.run("squeue", "-h", "-t", "all", "-o", "%i").split())
+    few = [f"{step}:mem_mb=180 * 4 ** (attempt - 1)" for step in STEPS]
+    status, text = ClusterRun(campaign, cluster).run("--set-resources", *few)
+    assert status == 0, text
+    listed = cluster.run("squeue", "-h", "-t", "all", "-o", "%i %m %T").splitlines()
+    jobs = [job.split()[1:] for job in listed if job.split()[0] not in before]
+    assert ["180M", "COMPLETED"] not in jobs
+    assert ["720M", "COMPLETED"] in jobs
+    made = results(campaign, names=(MIRI,))
+    assert made == {name: local[name] for name in made}
+    assert f"{MIRI}/{MIRI}_psfalign.fits" in made
+
+
+def test_an_array_of_batches_makes_the_same(
+    cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
+) -> None:
+    """Many small exposures in each job, as docs/cluster.md says: stacks, batches, the rest."""
+    profile = CHECKOUT / "profiles" / "default"
+    _, *words = campaign.command("--cores", "1", "--workflow-profile", str(profile))
+    snakemake = " ".join([str(find_engine()), *words])
+
+    def submit(target: str, *options: str) -> None:
+        command = ["sbatch", "--wait", "--mem=1000", "--output=batch-%A-%a.log", *options]
+        subprocess.run(
+            [*command, f"--wrap={snakemake} {target}"],
+            cwd=campaign.folder,
+            env=cluster.env,
+            check=True,
+            timeout=300,
+            capture_output=True,
+        )
+
+    submit("psfstacks")
+    submit("--nolock --no-hooks products --batch products=$SLURM_ARRAY_TASK_ID/2", "--array=1")
+    made = [path.parent.name for path in campaign.folder.glob("results/*/*_psfalign.fits")]
+    assert made == [NIRCAM]
+    submit("")
+    assert results(campaign) == local
+    assert campaign.planned() == set()
