@@ -19,15 +19,8 @@ RATIOS = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 # Noise of a pixel of both images, over the brightest pixel that is seen in one of them.
 OF_FAINTER, OF_BRIGHTER = 3e-3, 1e-4
 BASIC = (1.0, 2.0, 3.3, 6.7, 10.0)  # pixels, for the fit that starts from no shift
-COLUMNS = (
-    "scene",
-    "noise",
-    "flux ratio",
-    "fits",
-    "ok and within 5 sigma",
-    "largest error",
-    "sigma",
-)
+COLUMNS = ("scene", "noise", "flux ratio", "fits", "ok and within 5 sigma", "largest error")
+COLUMNS += ("sigma", "with inverse_variance")
 
 
 def study(report: Report, scenes: list[Scene]) -> None:

@@ -33,7 +33,8 @@ def study(report: Report) -> None:
         squares = np.zeros(SHAPE)
         for _ in range(N_DRAWS):
             squares += shift_image(rng.normal(0.0, error), shift) ** 2
-        ratio = squares / N_DRAWS / movable.moved(shift).error ** 2
+        _, expected = movable.moved(shift)
+        ratio = squares / N_DRAWS / expected.astype(np.float64) ** 2
         near = np.mean(np.abs(np.sqrt(ratio) - 1) < 0.05)
         spread = f"{ratio.std():.3f}"
         extremes = f"{ratio.min():.3f} to {ratio.max():.3f}"
