@@ -391,7 +391,7 @@ def test_number_of_threads_changes_no_bit(weighting: str) -> None:
     one, two = (
         fit_all(sciences, psfs, weight, threads=threads, weighting=weighting) for threads in (1, 2)
     )
-    assert one == two
+    assert repr(one) == repr(two)  # with all digits; NaN included, which is not equal to itself
     assert {f.status for row in one for f in row} == {Status.OK}
     # ... in the order of the integrations, of which each has a noise, and a fit, of its own
     assert len({row[0].dx for row in one}) == len(sciences)

@@ -126,8 +126,10 @@ def test_no_process_is_left_when_the_consumer_fails(error: type[BaseException]) 
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from psfalign.parallel import ordered_map
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 def work(item):
     print(os.getpid(), flush=True)

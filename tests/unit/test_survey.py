@@ -224,7 +224,8 @@ def test_without_masks_the_file_is_written_with_a_warning(
         "psfalign: warning: new.yaml: psfmask.references is empty; name masks there before you "
         "run it\n"
     )
-    assert main(["check", "new.yaml"]) == 0
+    assert main(["check", "new.yaml"]) == 1
+    assert "no mask matches INSTRUME=NIRCAM" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dangling", [False, True])

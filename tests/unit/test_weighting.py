@@ -88,7 +88,7 @@ def fit_with_bad_pixels(weighting: Weighting) -> PairFit:
     science = scene(LARGE)
     psf = shifted(science, OFFSET)
     in_science, in_psf = at((12, 14), (20, 22), shape=LARGE), at((15, 24), (13, 18), shape=LARGE)
-    variance = np.full(LARGE, 0.01)
+    variance = np.full(LARGE, 1e-6)  # what the fit takes into account, though there is no noise
     science_frame = Frame(science, in_science, variance)
     psf_frame = Frame(psf + 10.0 * in_psf, in_psf, variance)
     options = FitOptions(weighting=weighting)
