@@ -186,7 +186,8 @@ def _attenuation(fit: PairFit, noise_energy: float) -> float:
     """
     Give the expected error of beta = B/C that the noise of the science image makes.
 
-    It adds to C, so that a flux ratio fitted by least squares is too small; no shift is moved.
+    It adds to C, so that a flux ratio fitted by least squares is too small. Where the mask cuts
+    through the star, it adds more at some shifts than at others, and moves the shift as well.
     """
     assert fit.curvature is not None
     energy = float(fit.curvature[-1, -1])

@@ -4,8 +4,8 @@ The fit by exact derivatives of trigonometric polynomials.
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
 A constant background is eliminated, too, where it is fitted: p and S(s, d) then have their weighted
 means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which biases beta and,
-where w varies with the noise, the shift; where N is given, it is taken away from C (Fuller 1987,
-Measurement Error Models, section 2.2).
+as N varies with d, the shift; where V is given, N is taken away from C (Fuller 1987, Measurement
+Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
