@@ -81,20 +81,18 @@ COSTS: Mapping[str, Cost] = MappingProxyType(
         "write_crds_manifest": Cost(base=100, fixed=0),
         "resolve_psfmask": Cost(base=83, fixed=32),
         "stack_psfs": Cost(base=97, fixed=28, per_plane=100),
-        "clean_science": Cost(base=83, fixed=50, per_plane=200),
-        "clean_psfs": Cost(base=83, fixed=50, per_plane=200),
+        "clean_science": Cost(base=95, fixed=52, per_plane=200),
+        "clean_psfs": Cost(base=95, fixed=52, per_plane=200),
         "fit_shifts": Cost(
-            base=90, fixed=311, per_psf=16, per_thread=400, per_plane=150, per_pair=15
+            base=92, fixed=360, per_psf=32, per_thread=400, per_plane=150, per_pair=15
         ),
-        "align_psfs": Cost(
-            base=96, fixed=110, per_psf=25.5, per_thread=170, per_plane=100, per_pair=50
-        ),
-        "plot_exposure": Cost(base=130, fixed=130, per_psf=32, per_plane=300),
+        "align_psfs": Cost(base=83, fixed=120, per_thread=170, per_plane=100, per_pair=50),
+        "plot_exposure": Cost(base=146, fixed=100, per_psf=32, per_plane=300),
     }
 )
 # What weightings other than the mask hold besides, bytes a pixel: in any case, and for each psf.
 WEIGHTS: Mapping[Weighting, tuple[float, float]] = MappingProxyType(
-    {"mask": (0, 0), "mask+dq": (150, 1), "inverse_variance": (170, 9)}
+    {"mask": (0, 0), "mask+dq": (120, 1), "inverse_variance": (170, 9)}
 )
 # CPU nanoseconds a pixel for each pair, where fits are not those of the mask by exact derivatives.
 SLOW_FITS: Mapping[str, float] = MappingProxyType(
