@@ -137,7 +137,8 @@ def test_item_49_two_runs_at_once(
     second = campaign.start()
     _, text = second.communicate(timeout=PATIENCE)
     assert second.returncode != 0
-    assert "lock" in text.lower()
+    # By its lock, or before it by the files that the first is just writing.
+    assert "lock" in text.lower() or "incomplete files" in text.lower()
     _, text = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, text
     assert campaign.results() == undisturbed[0]
