@@ -35,6 +35,13 @@ def read_frames(path: Path, *, weighting: Weighting = "mask") -> Iterator[Frame]
             yield Frame(plane.image, replaced, variance)
 
 
+def read_images(path: Path) -> Iterator[Frame]:
+    """Give the integrations of a cleaned exposure by their images alone."""
+    with Exposure(path) as exposure:
+        for i in range(len(exposure)):
+            yield Frame(exposure.read_science(i))
+
+
 def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
     """Give a plane of a cleaned exposure, and which of its pixels were replaced."""
     dq = exposure.read_dq(integration)

@@ -13,7 +13,7 @@ from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.notice import draw_notice
 from ..figures.style import Draw, draw_png
-from ..files.clean import read_frames
+from ..files.clean import read_images
 from ..files.exposure import Exposure
 from ..files.origins import read_origins
 from ..files.resolved import ResolvedMask
@@ -60,17 +60,22 @@ def plot_exposure(
         Of the exposure.
     """
     table, mask = ShiftTable.read(shift_table), ResolvedMask.read(psfmask)
+    exposures = Exposure(science), Exposure(psfs)
+    origins = read_origins(exposures[1])
     usable = table.columns["status"] == Status.OK
     integration = int(table.columns["integration"][usable][0]) if usable.any() else None
     subtraction = None
     if integration is not None:
         subtraction = _subtract(science, psfs, mask, table, integration)
-    summary = _sum_up(name, science, psfs, mask, table, subtraction, integration)
-    replaced = [_replaced(path, what) for path, what in ((science, "science"), (psfs, "psfs"))]
-    unit = unit_of(Exposure(science))
+    summary = _sum_up(name, exposures, origins, mask, table, subtraction, integration)
+    replaced = [
+        _replaced(exposure, what)
+        for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
+    ]
+    unit = unit_of(exposures[0])
     for path, (draw, height) in zip(
         (pages.images, pages.shifts, pages.checks),
-        _draw_all(summary, subtraction, table, read_origins(Exposure(psfs)), replaced, unit),
+        _draw_all(summary, subtraction, table, origins, replaced, unit),
         strict=True,
     ):
         publish_bytes(path, draw_png(draw, height=height))
@@ -108,14 +113,14 @@ def _draw_all(
     return [(of_images, images.HEIGHT), of_shifts, (of_checks, checks.HEIGHT)]
 
 
-def _replaced(path: Path, what: str) -> Panel:
-    share = replaced_share(path)
+def _replaced(exposure: Exposure, what: str) -> Panel:
+    share = replaced_share(exposure)
     return Panel(f"Replaced in {what}: {share.sum():.0f} pixels", share)
 
 
-def replaced_share(path: Path) -> Image:
+def replaced_share(exposure: Exposure) -> Image:
     """Give in which share of the planes of a cleaned exposure each pixel was replaced."""
-    with Exposure(path) as exposure:
+    with exposure:
         total = np.zeros(exposure.shape[1:])
         for i in range(len(exposure)):
             total += (exposure.read_dq(i) & np.uint32(FLUX_ESTIMATED)) != 0
@@ -129,18 +134,17 @@ def unit_of(exposure: Exposure) -> str:
 
 def _sum_up(
     name: str,
-    science: Path,
-    psfs: Path,
+    exposures: tuple[Exposure, Exposure],
+    origins: Sequence[str],
     mask: ResolvedMask,
     table: ShiftTable,
     subtraction: Subtraction | None,
     integration: int | None,
 ) -> Summary:
-    exposures = Exposure(science), Exposure(psfs)
     return Summary(
         exposure=name,
         science=str(table.meta["science"]),
-        psfs=list(dict.fromkeys(read_origins(exposures[1]))),
+        psfs=list(dict.fromkeys(origins)),
         shape=[len(exposures[0]), *exposures[1].shape],
         psfmask=mask.file_name,
         reason=mask.reason,
@@ -163,12 +167,12 @@ def _sum_up(
 def _subtract(
     science: Path, psfs: Path, mask: ResolvedMask, table: ShiftTable, integration: int
 ) -> Subtraction:
-    frames = choose_frames(read_frames(science), table.meta["align_to"])
+    frames = choose_frames(read_images(science), table.meta["align_to"])
     image = next(frame.image for i, frame in enumerate(frames) if i == integration)
     rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
     columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
     chosen = set(columns["psf"].tolist())
-    cube = np.array([f.image for i, f in enumerate(read_frames(psfs)) if i in chosen])
+    cube = np.array([f.image for i, f in enumerate(read_images(psfs)) if i in chosen])
     aligned = shift_all(cube, -columns["dx"], -columns["dy"])
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     return Subtraction(image, after, before, mask.read_weight())
