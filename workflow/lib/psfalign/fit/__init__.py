@@ -48,7 +48,7 @@ def fit_shifts(
     options = options or FitOptions()
     padding = options.padding
     padded = [pad_frame(frame, padding) for frame in psfs]
-    prepared = PsfSet.of(padded, pad_weight(weight, padding), centred=options.centred)
+    prepared = PsfSet.of(padded, pad_weight(weight, padding), options)
     stream = (pad_frame(frame, padding) for frame in science)
     guide = None
     for frame in stream:

@@ -96,7 +96,11 @@ class Guide:
 
 @dataclass(frozen=True)
 class PsfSet:
-    """The psf images, prepared; None for one that cannot be fitted."""
+    """
+    The psf images, prepared; None for one that cannot be fitted.
+
+    Their noise is collected where one weight serves all of them.
+    """
 
     frames: Sequence[Frame]
     prepared: Sequence[Psf | None]
@@ -104,11 +108,12 @@ class PsfSet:
     weighted: Weighted
 
     @classmethod
-    def of(cls, frames: Sequence[Frame], weight: Image, *, centred: bool = False) -> "PsfSet":
-        """Prepare psf images with the weight that all pairs share."""
-        weighted, seen = Weighted(weight, centred), weight != 0
+    def of(cls, frames: Sequence[Frame], weight: Image, options: FitOptions) -> "PsfSet":
+        """Prepare psf images with the weight of the mask."""
+        weighted, seen = Weighted(weight, options.centred), weight != 0
         prepared = [Psf.of(f.image, weighted) if _usable(f, seen) else None for f in frames]
-        return cls(frames, prepared, PsfNoise.of(frames, weighted), weighted)
+        noise = PsfNoise.of(frames, weighted) if options.weighting == "mask" else None
+        return cls(frames, prepared, noise, weighted)
 
 
 def fit_integration(
