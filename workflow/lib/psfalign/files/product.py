@@ -12,8 +12,9 @@ from ..arrays import AlignTo, Flags, Image
 from ..errors import InputError
 from .exposure import read_plane
 from .origins import read_origins_of
-from .shifts import COLUMNS, read_fits_rows
+from .shifts import COLUMNS
 from .structure import scan, text_of
+from .tables import read_table
 
 EXTENSIONS = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT")
 
@@ -103,6 +104,4 @@ class Product:
         if names != list(COLUMNS):
             problem, remedy = "has not the columns of this version", "run the exposure again"
             raise InputError(problem, file=f"{self.path}[SHIFTS]", remedy=remedy)
-        with open(self.path, "rb") as stream:
-            stream.seek(hdu.data_start)
-            return read_fits_rows(stream.read(hdu.data_size))
+        return read_table(self.path, hdu)

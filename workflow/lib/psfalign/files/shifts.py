@@ -145,13 +145,6 @@ class ShiftTable:
         return table_hdu(rows, "SHIFTS", descriptions=descriptions, units=units)
 
 
-def read_fits_rows(content: bytes) -> dict[str, NDArray[Any]]:
-    """Give the columns of the rows of a binary table as `ShiftTable.to_fits` writes them."""
-    row = np.dtype([(name, _fits_type(kind)) for name, (kind, _, _) in COLUMNS.items()])
-    table = np.frombuffer(content, row)
-    return {name: _native(table[name], kind) for name, (kind, _, _) in COLUMNS.items()}
-
-
 META = "# meta: "
 
 
@@ -181,16 +174,3 @@ def _parse(words: list[str], dtype: str) -> NDArray[Any]:
     if dtype == "bool":
         return np.array([TRUTH[word] for word in words], dtype=bool)
     return np.array(words, dtype="str" if dtype == "string" else dtype)
-
-
-def _fits_type(dtype: str) -> str:
-    if dtype == "string":
-        return f"S{TEXT_WIDTH}"
-    return "?" if dtype == "bool" else f">{np.dtype(dtype).str[1:]}"
-
-
-def _native(column: NDArray[Any], dtype: str) -> NDArray[Any]:
-    if dtype == "string":
-        return np.char.decode(column, "ascii")
-    # FITS writes a logical value as the letter T or F.
-    return column.view(np.uint8) == ord("T") if dtype == "bool" else column.astype(dtype)
