@@ -18,13 +18,13 @@ from ..files.provenance import NAME as PROVENANCE
 from ..files.provenance import read_records
 from ..files.structure import Hdu, scan, text_of
 from ..files.tables import read_table
+from ..files.writer import UINT32_ZERO
 from ..fit.result import Status
 from ..records import Records
 
 MAKE_AGAIN = "remove it and run the workflow again"
 IMAGES = {"SCI": -32, "ERR": -32, "DQ": 32}  # BITPIX
 DIMENSIONS = {"QuadModel": 4, "CubeModel": 3}  # by DATAMODL
-FLAGS_ZERO = 2**31  # what FITS adds to unsigned integers
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _check_unaligned(path: Path, index: int, read: Callable[[str], NDArray[Any]]
 
 
 def _flags(read: Callable[[str], NDArray[Any]]) -> NDArray[np.int64]:
-    return np.asarray(read("DQ").astype(np.int64) + FLAGS_ZERO)
+    return np.asarray(read("DQ").astype(np.int64) + UINT32_ZERO)
 
 
 def _check_weight(path: Path, hdu: Hdu) -> None:
