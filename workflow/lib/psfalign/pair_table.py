@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .page import Cell, Marked, facts, page, paragraph, table
-from .summary import Columns, Summary, find_suspicious
+from .summary import Columns, Summary
 
 # Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.
 SHOWN = {
@@ -33,10 +33,11 @@ def text_rows(columns: Columns) -> list[list[str]]:
         [format(value, spec) if np.isfinite(value) else NOTHING for value in columns[name].tolist()]
         for name, (_, spec) in SHOWN.items()
     ]
-    suspicious = find_suspicious(columns).tolist()
     status = [
         f"{word}, suspicious" if doubt else str(word)
-        for word, doubt in zip(columns["status"].tolist(), suspicious, strict=True)
+        for word, doubt in zip(
+            columns["status"].tolist(), columns["suspicious"].tolist(), strict=True
+        )
     ]
     return [list(row) for row in zip(*shown, status, strict=True)]
 

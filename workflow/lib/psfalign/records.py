@@ -61,14 +61,18 @@ def record_step(
     parameters
         All its settings, as they took effect.
     """
-    software = {"psfalign": __version__, "python": platform.python_version()}
-    software |= {name: version(name) for name in COMPUTING}
     return [
         *(Record(step, "input", plain_text(name), digest) for name, digest in inputs),
         *(Record(step, "parameter", *entry) for entry in _as_json(parameters or {})),
         Record(step, "code", "psfalign", code_digest(Path(module).resolve())),
-        *(Record(step, "software", *entry) for entry in software.items()),
+        *(Record(step, "software", *entry) for entry in software_versions().items()),
     ]
+
+
+def software_versions() -> dict[str, str]:
+    """Give the versions of psfalign, Python and what computes numbers, by name."""
+    versions = {"psfalign": __version__, "python": platform.python_version()}
+    return versions | {name: version(name) for name in COMPUTING}
 
 
 def renamed(records: Iterable[Record], old: str, new: str) -> Records:

@@ -1,21 +1,16 @@
 """What is worth knowing of an exposure's result, in a few numbers."""
 
 import json
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__
-from .arrays import Bools
 from .fit.result import Status
 
 Columns = dict[str, NDArray[Any]]
 
-LIBRARIES = ("numpy", "scipy", "astropy")
 MOST_PAIRS = 20  # of those that deserve a look, what a summary names
 
 
@@ -97,14 +92,9 @@ def take_medians(columns: Columns) -> dict[str, float | None]:
     return {name: _median(length[usable]) for name, length in lengths.items()}
 
 
-def find_suspicious(columns: Columns) -> Bools:
-    """Tell which pairs may be used, but have a closure beyond what their uncertainty explains."""
-    return np.asarray(columns["suspicious"] & (columns["status"] == Status.OK))
-
-
 def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
     """Name the first pairs that failed or are suspicious."""
-    suspicious = find_suspicious(columns)
+    suspicious = columns["suspicious"]
     rows = np.flatnonzero((columns["status"] != Status.OK) | suspicious)[:MOST_PAIRS]
     names = ("integration", "psf", "dx", "dy", "closure")
     return [
@@ -112,15 +102,6 @@ def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
         | {"why": "suspicious" if suspicious[row] else str(columns["status"][row])}
         for row in rows
     ]
-
-
-def software() -> dict[str, str]:
-    """Give the versions of psfalign and what computes its numbers."""
-    return (
-        {"psfalign": __version__}
-        | {name: version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()}
-    )
 
 
 def _median(values: NDArray[np.float64]) -> float | None:

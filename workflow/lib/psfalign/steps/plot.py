@@ -22,8 +22,9 @@ from ..files.structure import text_of
 from ..fit.result import Status
 from ..pair_table import pair_page
 from ..publish import publish_bytes
+from ..records import software_versions
 from ..subtraction import Subtraction, mean_psf, shift_all
-from ..summary import Summary, find_suspicious, pairs_to_look_at, software, take_medians
+from ..summary import Summary, pairs_to_look_at, take_medians
 from .fit import choose_frames
 
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
@@ -96,7 +97,7 @@ def _draw_all(
     if not len(table):
         notice = partial(draw_notice, title=name, text="not aligned: the psf mask is N/A")
         return [(notice, 1.5)] * 3
-    pairs = shifts.Pairs(table.columns, origins, find_suspicious(table.columns))
+    pairs = shifts.Pairs(table.columns, origins, table.columns["suspicious"])
     of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.HEIGHT)
     if subtraction is None or summary.integration is None:
         text = f"all {summary.pairs} fits failed: {summary.failed}"
@@ -155,12 +156,12 @@ def _sum_up(
         replaced=[int(e.science.header.get("NREPLACE", 0)) for e in exposures],
         pairs=len(table),
         failed=table.count_failures(),
-        suspicious=int(find_suspicious(table.columns).sum()),
+        suspicious=table.n_suspicious,
         medians=take_medians(table.columns),
         gain=None if subtraction is None else subtraction.gain,
         integration=integration,
         look_at=pairs_to_look_at(table.columns),
-        versions=software(),
+        versions=software_versions(),
     )
 
 

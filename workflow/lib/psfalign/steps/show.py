@@ -19,7 +19,7 @@ from ..files.structure import text_of
 from ..fit.result import Status
 from ..publish import publish_bytes
 from ..subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
-from ..summary import Columns, find_suspicious
+from ..summary import Columns
 from .fit import choose_frames
 
 
@@ -44,7 +44,7 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
     product = Product(path)
     title = stem(path.name).removesuffix("_psfalign")
     usable = product.columns["status"] == Status.OK
-    pairs = shifts.Pairs(product.columns, product.origins, find_suspicious(product.columns))
+    pairs = shifts.Pairs(product.columns, product.origins, product.columns["suspicious"])
     parts: list[tuple[Draw, float]] = []
     if usable.any():
         panels = _panels(product, int(product.columns["integration"][usable][0]), science)
