@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from psfalign import layout
 from psfalign.campaign import ScienceExposure, Stack
 from psfalign.campaign_page import MOST_LINES, closing_lines, count, write_campaign_page
-from psfalign.states import OWN_STEPS, State, Step, product_path, read_log, summary_path
+from psfalign.states import OWN_STEPS, State, Step, read_log
 
 DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
 SUMMARY = {
@@ -49,7 +50,10 @@ def finish(output: Path, name: str, **changes: Any) -> None:
     """Leave what a complete exposure leaves."""
     for step in OWN_STEPS:
         log(output, step, name, f"said something\n{DONE_LINE}")
-    for path in (product_path(output, name), summary_path(output, name)):
+    for path in (
+        layout.of_exposure(output, name, layout.PRODUCT),
+        layout.of_exposure(output / layout.REPORT, name, layout.SUMMARY),
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
 
@@ -87,7 +91,7 @@ def test_state_of_each_exposure(tmp_path: Path) -> None:
     log(tmp_path, "stack_psfs", "stack", DONE_LINE)
     finish(tmp_path, "complete")
     finish(tmp_path, "lost")
-    product_path(tmp_path, "lost").unlink()
+    layout.of_exposure(tmp_path, "lost", layout.PRODUCT).unlink()
     finish(tmp_path, "broken")
     log(tmp_path, "fit_shifts", "broken", "psfalign: error: broken.fits: why; remedy\n")
     states = states_of(tmp_path, "complete", "lost", "broken", "new")

@@ -7,7 +7,7 @@ from functools import cache
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
-from psfalign import resources, simulate
+from psfalign import layout, resources, simulate
 from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
 from psfalign.config import complete_config
@@ -60,17 +60,17 @@ FITTING = {
 }
 
 OUTPUT = str(Path(SETTINGS["output_dir"]))
-LOGS = f"{OUTPUT}/logs"
+LOGS = f"{OUTPUT}/{layout.LOGS}"
 SIMULATED = list_simulated(SETTINGS)
 
 CRDS_MANIFEST = f"{OUTPUT}/crds_manifest.json"
-PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfmask.json"
-CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}_clean.fits"
-SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}_shifts.ecsv"
-PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}_psfalign.fits"
-PAGES = f"{OUTPUT}/report/{{exposure}}/{{exposure}}"
-SUMMARY = f"{PAGES}_summary.json"
-CAMPAIGN_PAGE = f"{OUTPUT}/report/campaign.html"
+PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.PSFMASK}"
+CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.CLEAN}"
+SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.SHIFTS}"
+PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.PRODUCT}"
+PAGES = f"{OUTPUT}/{layout.REPORT}/{{exposure}}/{{exposure}}"
+SUMMARY = f"{PAGES}{layout.SUMMARY}"
+CAMPAIGN_PAGE = f"{OUTPUT}/{layout.REPORT}/{layout.CAMPAIGN_PAGE}"
 # More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
 # the campaign has all; the figures of all are in the folder of the report.
 MOST_REPORTED = 100
@@ -80,8 +80,8 @@ FIGURES = {
     "checks": ("checks.png", "3 pixels, weight, radius"),
     "table": ("table.html", "4 table of shifts"),
 }
-STACK = f"{OUTPUT}/psfstacks/{{stack}}_psfstack.fits"
-STACK_CLEAN = f"{OUTPUT}/psfstacks/{{stack}}_clean.fits"
+STACK = f"{OUTPUT}/{layout.STACKS}/{{stack}}{layout.PSFSTACK}"
+STACK_CLEAN = f"{OUTPUT}/{layout.STACKS}/{{stack}}{layout.CLEAN}"
 
 
 # Not the names themselves: the engine goes through this text for each file of each job.

@@ -11,11 +11,12 @@ from typing import Any
 
 from .associations import read_association
 from .errors import ConfigError
+from .layout import LOGS, REPORT, STACKS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
-CALINTS, PSFSTACK = "_calints.fits", "_psfstack.fits"
-RESERVED = ("psfstacks", "report", "simulated", "logs")  # folders of the output directory
+CALINTS = "_calints.fits"
+RESERVED = (STACKS, REPORT, "simulated", LOGS)  # folders of the output directory
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from statistics import median
 from typing import Any
 
 from .campaign import ScienceExposure
+from .layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
 from .page import Cell, Marked, facts, heading, page, paragraph, table
 from .publish import publish_bytes
-from .states import ExposureState, State, Step, as_json, product_path, survey_states
+from .states import ExposureState, State, Step, as_json, survey_states
 
 NOTHING = "–"
 MOST_LINES = 50  # of exposures on a screen
@@ -32,8 +33,8 @@ def write_campaign_page(output: Path, exposures: Sequence[ScienceExposure]) -> l
         Its exposures.
     """
     states = survey_states(output, exposures)
-    publish_bytes(output / "report" / "campaign.json", as_json(states))
-    publish_bytes(output / "report" / "campaign.html", campaign_page(states))
+    publish_bytes(output / REPORT / "campaign.json", as_json(states))
+    publish_bytes(output / REPORT / CAMPAIGN_PAGE, campaign_page(states))
     return states
 
 
@@ -78,11 +79,11 @@ def closing_lines(output: Path, states: Sequence[ExposureState]) -> list[str]:
     lines = [f"  {s.name:<{width}}  {_line(s)}" for s in states[:MOST_LINES]]
     if len(states) > MOST_LINES:
         lines.append(f"  and {len(states) - MOST_LINES} more, on the campaign page")
-    places = product_path(output, "<exposure>")
+    places = of_exposure(output, "<exposure>", PRODUCT)
     return [
         *("", count(states), *lines, ""),
         f"Products:      {places}",
-        f"Campaign page: {output / 'report' / 'campaign.html'}",
+        f"Campaign page: {output / REPORT / CAMPAIGN_PAGE}",
     ]
 
 

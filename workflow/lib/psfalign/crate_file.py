@@ -16,10 +16,11 @@ from .errors import PsfalignError
 from .facts import FactsStore
 from .files.provenance import read_records
 from .files.structure import scan
+from .layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
 from .publish import publish_bytes
 from .verify.origins import compare_code
 
-ENDS = ("_psfalign.fits", "_shifts.ecsv", "_clean.fits", "_psfmask.json")  # the product first
+ENDS = (PRODUCT, SHIFTS, CLEAN, PSFMASK)  # the product first
 
 
 def write_crate(
@@ -50,7 +51,7 @@ def write_crate(
     """
     root = Path(config["output_dir"])
     made = {exposure.name: _list_files(root, exposure.name) for exposure in exposures}
-    shared = sorted(root.glob("psfstacks/*.fits"))
+    shared = sorted(root.glob(f"{STACKS}/*.fits"))
     paths = [*shared, *(path for files in made.values() for path in files)]
     # Threads, because the engine cannot be forked, and digesting waits for no interpreter.
     with ThreadPoolExecutor(threads) as pool:
@@ -82,7 +83,7 @@ def write_crate(
 
 def _list_files(root: Path, exposure: str) -> list[Path]:
     """Give the files of an exposure, none where it has no product that can be read."""
-    paths = [root / exposure / f"{exposure}{end}" for end in ENDS]
+    paths = [of_exposure(root, exposure, end) for end in ENDS]
     try:
         scan(paths[0])
     except PsfalignError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from .campaign import ScienceExposure, real_path
 from .errors import ConfigError
 from .facts import FactsStore
+from .layout import CLEAN, LOGS, PRODUCT, PSFSTACK, REPORT, STACKS, of_exposure, of_stack
 
 STORED_PIXEL = 12  # bytes of SCI, ERR and DQ
 STORED_PAIR = 400  # bytes of a pair in both tables of shifts, about
@@ -24,7 +25,7 @@ def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
     """Refuse an output directory that is a file, or that nothing can be written to."""
-    parts = [output, *(output / name for name in ("psfstacks", "report", "logs"))]
+    parts = [output, *(output / name for name in (STACKS, REPORT, LOGS))]
     for folder in (*parts, *(output / exposure.name for exposure in exposures)):
         if folder.is_symlink() and not folder.exists():
             raise _refusal("is a link to nothing", folder, "name a folder")
@@ -37,7 +38,7 @@ def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 def check_inputs_apart(output: Path, exposures: Iterable[ScienceExposure]) -> None:
     """Refuse an output directory in which results would lie beside inputs."""
-    root, stacks = real_path(output), real_path(output / "psfstacks")
+    root, stacks = real_path(output), real_path(output / STACKS)
     for exposure in exposures:
         written = (stacks, real_path(output / exposure.name))
         for path in (exposure.science, *exposure.stack.members):
@@ -51,7 +52,7 @@ def _is_result(file: str, root: str) -> bool:
     """Tell whether a file is named like a result of any exposure in the output directory."""
     folder, name = os.path.split(file)
     above, exposure = os.path.split(folder)
-    return above == root and name in (f"{exposure}_clean.fits", f"{exposure}_psfalign.fits")
+    return above == root and name in (f"{exposure}{CLEAN}", f"{exposure}{PRODUCT}")
 
 
 def check_space(output: Path, sizes: Mapping[Path, int]) -> None:
@@ -85,18 +86,15 @@ def expected_sizes(
         members = [facts.exposure(path) for path in stack.members]
         n_psfs[stack.name] = sum(member["integrations"] for member in members)
         size = n_psfs[stack.name] * math.prod(members[0]["shape"]) * STORED_PIXEL
-        sizes[output / "psfstacks" / f"{stack.name}_clean.fits"] = size
+        sizes[of_stack(output, stack.name, CLEAN)] = size
         if not stack.is_stacked:
-            sizes[output / "psfstacks" / f"{stack.name}_psfstack.fits"] = size
+            sizes[of_stack(output, stack.name, PSFSTACK)] = size
     for exposure in exposures:
         science = facts.exposure(exposure.science)
         aligned_each = align_to == "each" and masks[exposure.name]
         n_pairs = n_psfs[exposure.stack.name] * (science["integrations"] if aligned_each else 1)
         n_pixels = math.prod(science["shape"])
-        clean, product = (
-            output / exposure.name / f"{exposure.name}_{kind}.fits"
-            for kind in ("clean", "psfalign")
-        )
+        clean, product = (of_exposure(output, exposure.name, end) for end in (CLEAN, PRODUCT))
         sizes[clean] = science["integrations"] * n_pixels * STORED_PIXEL
         sizes[product] = n_pairs * n_pixels * STORED_PIXEL
         if not product.exists():

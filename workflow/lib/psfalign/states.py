@@ -10,6 +10,7 @@ from typing import Any
 
 from .campaign import ScienceExposure
 from .errors import DONE, ERROR
+from .layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
 
 # Steps of an exposure in their order; those of its psf stack may serve others, too.
 OWN_STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
@@ -104,25 +105,15 @@ def as_json(states: Iterable[ExposureState]) -> bytes:
     return (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def summary_path(output: Path, exposure: str) -> Path:
-    """Give where the summary of an exposure is."""
-    return output / "report" / exposure / f"{exposure}_summary.json"
-
-
-def product_path(output: Path, exposure: str) -> Path:
-    """Give where the product of an exposure is."""
-    return output / exposure / f"{exposure}_psfalign.fits"
-
-
 def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
     names = [(step, exposure.name) for step in OWN_STEPS]
     names[1:1] = [(step, exposure.stack.name) for step in STACK_STEPS]
     if exposure.stack.is_stacked:
         names.remove(("stack_psfs", exposure.stack.name))
-    logs = ((step, output / "logs" / step / f"{name}.log") for step, name in names)
+    logs = ((step, output / LOGS / step / f"{name}.log") for step, name in names)
     steps = [read_log(step, path) for step, path in logs if path.is_file()]
-    summary = _read_summary(summary_path(output, exposure.name))
-    complete = bool(summary) and product_path(output, exposure.name).is_file()
+    summary = _read_summary(of_exposure(output / REPORT, exposure.name, SUMMARY))
+    complete = bool(summary) and of_exposure(output, exposure.name, PRODUCT).is_file()
     return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
 
 

@@ -12,9 +12,10 @@ from ..crate import CONFIGURATION, METADATA, listed_digests
 from ..errors import ConfigError, InputError, PsfalignError
 from ..files.resolved import ResolvedMask
 from ..files.structure import check_regular_file
+from ..layout import PSFMASK
 from ..strict_yaml import read_yaml
 from .origins import Files
-from .results import PSFMASK, Expected, Verdict, verify
+from .results import Expected, Verdict, verify
 
 
 def verify_targets(

@@ -19,12 +19,11 @@ from ..files.provenance import read_records
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..files.structure import scan, text_of
+from ..layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
 from ..publish import PARTIAL
 from ..records import Records, renamed
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product
-
-PRODUCT, CLEAN, SHIFTS, PSFMASK = "_psfalign.fits", "_clean.fits", "_shifts.ecsv", "_psfmask.json"
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
         yield from _check_exposure(target, expected)
         return
     products = sorted(target.glob(f"*/*{PRODUCT}"))
-    paths = [*products, *sorted(target.glob("psfstacks/*.fits"))]
+    paths = [*products, *sorted(target.glob(f"{STACKS}/*.fits"))]
     check = partial(_check_path, expected=expected)
     # Threads, because sums and digests wait for no interpreter, and what is digested is shared.
     with ThreadPoolExecutor(threads) as pool:
@@ -218,7 +217,7 @@ def _check_fits(path: Path) -> tuple[int, Records]:
 def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) -> Iterator[Verdict]:
     there = {path.name for path in products}
     for name in expected.exposures or ():
-        path = target / name / f"{name}{PRODUCT}"
+        path = of_exposure(target, name, PRODUCT)
         if path.name not in there:
             error = InputError("there is no product", file=path, remedy="run the workflow")
             yield Verdict(path, [error])
@@ -233,8 +232,8 @@ def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
     for path in sorted(target.iterdir()):
         if path.is_dir() and path.name not in {*expected.exposures, *RESERVED}:
             yield Verdict(path, notes=["left over: no exposure of the configuration"])
-    for path in sorted(target.glob("psfstacks/*.fits")):
-        if path.name.removesuffix(CLEAN).removesuffix("_psfstack.fits") not in stacks:
+    for path in sorted(target.glob(f"{STACKS}/*.fits")):
+        if path.name.removesuffix(CLEAN).removesuffix(PSFSTACK) not in stacks:
             yield Verdict(path, notes=["left over: no psf stack of the configuration"])
 
 
