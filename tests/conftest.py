@@ -1,5 +1,6 @@
-"""What all tests share: the settings of hypothesis, and where the shared data are."""
+"""What all tests share: settings of hypothesis, the place of shared data, a campaign's results."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,21 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no test data in {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def made_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from results import make_results  # few tests need what it imports
+
+    folder = tmp_path_factory.mktemp("made")
+    make_results(folder)
+    return folder
+
+
+@pytest.fixture
+def copied_results(made_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the results of a small campaign, to be spoilt, as the working directory."""
+    folder = tmp_path / "campaign"
+    shutil.copytree(made_results, folder)
+    monkeypatch.chdir(folder)
+    return folder

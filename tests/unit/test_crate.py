@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from files import ROOT, digest
-from results import NAME, PRODUCT, make_results, rewrite, verify
+from results import NAME, PRODUCT, rewrite, verify
 
 from psfalign.checkout import pack_code, read_commit
 from psfalign.cli import main
@@ -35,20 +35,10 @@ CONFIG = {
 }
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    make_results(folder)
-    (folder / "campaign.yaml").write_text(yaml.safe_dump(CONFIG))
-    return folder
-
-
 @pytest.fixture
-def campaign(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "campaign"
-    shutil.copytree(made, folder)
-    monkeypatch.chdir(folder)
-    return folder
+def campaign(copied_results: Path) -> Path:
+    (copied_results / "campaign.yaml").write_text(yaml.safe_dump(CONFIG))
+    return copied_results
 
 
 def write_crate() -> dict[str, Any]:
@@ -104,7 +94,7 @@ def test_an_exposure_without_a_product_is_named_as_such(campaign: Path) -> None:
 
 
 def test_the_same_state_gives_the_same_bytes(
-    campaign: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    campaign: Path, made_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path("results/ro-crate-metadata.json")
     write_crate()
@@ -114,7 +104,8 @@ def test_the_same_state_gives_the_same_bytes(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     assert write_crate()[f"#run-{NAME}"]["endTime"] == "1970-01-01T00:00:00+00:00"
     here = path.read_bytes()
-    shutil.copytree(made, tmp_path / "elsewhere")
+    shutil.copytree(made_results, tmp_path / "elsewhere")
+    shutil.copy(campaign / "campaign.yaml", tmp_path / "elsewhere")
     monkeypatch.chdir(tmp_path / "elsewhere")
     write_crate()
     assert path.read_bytes() == here

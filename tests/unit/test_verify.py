@@ -1,7 +1,6 @@
 """`verify` finds whatever was done to results after they were made (item 51)."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,20 +18,9 @@ from psfalign.files.structure import scan
 from psfalign.steps.clean import clean_exposure
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    make_results(folder)
-    return folder
-
-
 @pytest.fixture
-def campaign(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy, to be spoilt."""
-    folder = tmp_path / "campaign"
-    shutil.copytree(made, folder)
-    monkeypatch.chdir(folder)
-    return folder
+def campaign(copied_results: Path) -> Path:
+    return copied_results
 
 
 def test_intact_results_are_said_to_be_so(
