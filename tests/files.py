@@ -23,13 +23,16 @@ SHAPE = 32, 40  # rows, columns
 PSF_STEPS = ((0.0, 0.0), (0.4, -0.3), (-0.7, 0.6))  # (dx, dy) of the psf images, pixels
 SCIENCE_STEPS = ((0.2, 0.1), (-0.3, 0.5))
 NOISE = 0.05  # standard deviation; the brightest pixel of a scene has about 100
-PRIMARY = {
-    "TELESCOP": "JWST",
+SELECTORS = {
     "INSTRUME": "NIRCAM",
-    "DETECTOR": "NRCALONG",
     "FILTER": "F335M",
     "CORONMSK": "MASKA335R",
     "SUBARRAY": "SUB320A335R",
+}
+PRIMARY = {
+    "TELESCOP": "JWST",
+    **SELECTORS,
+    "DETECTOR": "NRCALONG",
     "EXP_TYPE": "NRC_CORON",
     "DATAMODL": "CubeModel",
     "DATE-OBS": "2023-06-01",
@@ -37,10 +40,7 @@ PRIMARY = {
 }
 MASK_PRIMARY = {
     "TELESCOP": "JWST",
-    "INSTRUME": "NIRCAM",
-    "FILTER": "F335M",
-    "CORONMSK": "MASKA335R",
-    "SUBARRAY": "SUB320A335R",
+    **SELECTORS,
     "REFTYPE": "PSFMASK",
     "USEAFTER": "2022-07-01T00:00:00",
     "PEDIGREE": "DUMMY",

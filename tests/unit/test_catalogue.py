@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+from files import SELECTORS as WANTED
 from files import SHAPE, refused, write_mask
 
 from psfalign.catalogue import (
@@ -21,12 +22,6 @@ from psfalign.catalogue import (
 from psfalign.errors import ConfigError, InputError, MaskError
 
 SCIENCE = Path("sci.fits")
-WANTED = {
-    "INSTRUME": "NIRCAM",
-    "FILTER": "F335M",
-    "CORONMSK": "MASKA335R",
-    "SUBARRAY": "SUB320A335R",
-}
 START = "2023-06-01T12:00:00.500"
 ADD_ONE = "add one to psfmask.references, or name a psfmask for the exposure"
 

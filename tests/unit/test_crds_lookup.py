@@ -23,6 +23,7 @@ from crds_cache import (
     write_rules,
     write_server_config,
 )
+from files import SELECTORS as WANTED
 from files import SHAPE, digests, write_exposure, write_psfs
 
 from psfalign import crds_choices
@@ -38,12 +39,6 @@ from psfalign.steps.resolve import resolve_psfmask
 for package in ("crds", "stdatamodels"):
     pytest.importorskip(package, reason="CRDS look-ups need the extra: pip install psfalign[crds]")
 
-WANTED = {
-    "INSTRUME": "NIRCAM",
-    "FILTER": "F335M",
-    "CORONMSK": "MASKA335R",
-    "SUBARRAY": "SUB320A335R",
-}
 START = "2023-06-01T12:00:00.500"
 F, C, S = ROW
 EARLY, LATE, FUTURE = "2020-01-01 00:00:00", "2023-01-01 00:00:00", "2024-01-01 00:00:00"
