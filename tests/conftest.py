@@ -22,7 +22,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def made_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from results import make_results  # few tests need what it imports
+    from small_campaign import make_results  # few tests need what it imports
 
     folder = tmp_path_factory.mktemp("made")
     make_results(folder)

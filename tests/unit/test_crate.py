@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from files import ROOT, digest
-from results import NAME, PRODUCT, rewrite, verify
+from small_campaign import NAME, PRODUCT, rewrite, verify
 
 from psfalign.checkout import pack_code, read_commit
 from psfalign.cli import main

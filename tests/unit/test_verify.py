@@ -12,7 +12,7 @@ from files import (
     scene,
     write_psfs,
 )
-from results import NAME, PRODUCT, make_results, rewrite, verify
+from small_campaign import NAME, PRODUCT, make_results, rewrite, verify
 
 from psfalign.files.structure import scan
 from psfalign.steps.clean import clean_exposure
