@@ -44,7 +44,7 @@ def demo_pair(folder: Path) -> Pair:
     mask = next(path for path in folder.glob("psfmask*nircam*.fits"))
     weighted = Weighted(weigh(read_mask(mask)).image)
     science, psf = images
-    return Pair(Science.of(science, weighted), Psf.of(psf, weighted), psf, weighted)
+    return Pair(Science(science, weighted), Psf.of(psf, weighted), psf, weighted)
 
 
 def draw_fit(pair: Pair) -> Figure:

@@ -165,7 +165,7 @@ def test_derivatives_are_differences(
     shape: tuple[int, int], shift: Shift, centred: bool, seed: int
 ) -> None:
     image, weighted, step = noise(shape, seed=seed), Weighted(transmission(shape), centred), 1e-4
-    science = Science.of(image, weighted)
+    science = Science(image, weighted)
     psf = Psf.of(noise(shape, seed=seed + 1), weighted)
     for term in (CrossTerm(psf.spectrum * science.spectrum.conj(), shape), science.energy):
         here, (x, y) = term.at(shift), shift

@@ -140,7 +140,7 @@ def test_prepared_images_hold_the_sums(shape: tuple[int, int]) -> None:
     s, p, w = images(shape)
     _, energy_by_sum = energy_of(shape)
     weighted = Weighted(w)
-    science, psf = Science.of(s, weighted), Psf.of(p, weighted)
+    science, psf = Science(s, weighted), Psf.of(p, weighted)
     by_pixel = [[energy_by_sum(dx, dy) for dx in range(shape[1])] for dy in range(shape[0])]
     # Rounding of sums of some dozens of numbers of order 1.
     np.testing.assert_allclose(science.grid_energy, by_pixel, rtol=0, atol=1e-11)

@@ -30,6 +30,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "sigma_dx": ("float64", "pix", "standard uncertainty of dx"),
     "sigma_dy": ("float64", "pix", "standard uncertainty of dy"),
     "sigma_beta": ("float64", "", "standard uncertainty of beta"),
+    "dx_bias": ("float64", "pix", "error of dx from noise in the science image"),
+    "dy_bias": ("float64", "pix", "error of dy from noise in the science image"),
     "beta_bias": ("float64", "", "error of beta from noise in the science image"),
     "cost": ("float64", "", "weighted sum of squared residuals"),
     "n_pixels": ("int64", "", "pixels with weight"),

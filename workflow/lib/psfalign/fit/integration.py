@@ -1,16 +1,17 @@
 """Fit all psf images to one science integration, and start where an earlier one points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Background, Bools, Image, Method, Weighting
 from ..fourier import Shift
 from ..frames import Frame
 from ..weighting import pair_weight
-from .noise import PsfNoise, ScienceNoise, add_uncertainties
+from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
 from .pair import Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
@@ -135,7 +136,7 @@ def fit_integration(
     """
     if not _usable(science, np.ones(science.image.shape, dtype=bool)):
         return [PairFit(status=Status.BAD_SCIENCE) for _ in psfs.frames]
-    integration = _Integration(science, Science.of(science.image, psfs.weighted), psfs, options)
+    integration = _Integration(science, Science(science.image, psfs.weighted), psfs, options)
     searched = {i: integration.search(i) for i in guide.anchors} if guide else {}
     offset = guide.offset(searched) if guide else None
     fits = []
@@ -172,12 +173,18 @@ class _Integration:
 
     def finish(self, fits: list[PairFit]) -> list[PairFit]:
         """Fit again where weights depend on a first fit, and add uncertainties."""
-        noise = ScienceNoise(self.frame, self.science.spectrum)
         if self.options.weighting == "mask":
-            return add_uncertainties(fits, noise, self.psfs.noise, self.psfs.weighted)
-        return [self._refine(i, fit, noise) for i, fit in enumerate(fits)]
+            return add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noise)
+        return [self._refine(i, fit) for i, fit in enumerate(fits)]
 
-    def _refine(self, psf: int, fit: PairFit, noise: ScienceNoise) -> PairFit:
+    @cached_property
+    def _derivatives(self) -> NDArray[np.float64]:
+        return science_derivatives(self.frame.image, self.science.spectrum)
+
+    def _noise(self, weighted: Weighted) -> ScienceNoise:
+        return ScienceNoise(self.frame, self._derivatives, weighted)
+
+    def _refine(self, psf: int, fit: PairFit) -> PairFit:
         """Fit a psf again with a weight of its own."""
         if fit.status is not Status.OK:
             return fit
@@ -187,11 +194,11 @@ class _Integration:
         own = Weighted(weight, self.options.centred)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
-        variance = self.frame.variance if kind == "inverse_variance" else None
-        science, psf_side = Science.of(self.frame.image, own, variance), Psf.of(frame.image, own)
-        refined = self._fit(Pair(science, psf_side, frame.image, own), shift)
-        (finished,) = add_uncertainties([refined], noise, PsfNoise.of([frame], own), own)
-        return finished if variance is None else replace(finished, beta_bias=0.0)
+        noise, corrected = self._noise(own), kind == "inverse_variance"
+        science = Science(self.frame.image, own, noise=noise.term if corrected else None)
+        refined = self._fit(Pair(science, Psf.of(frame.image, own), frame.image, own), shift)
+        (found,) = add_uncertainties([refined], noise, PsfNoise.of([frame], own))
+        return unbiased(found) if corrected else found
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

@@ -9,6 +9,9 @@ dy and beta, noise of variance V in r makes errors with the covariance
 whether or not the weight is the best for that noise. V = V_p + beta² S(V_s) comes from the errors
 of both images, or is a constant where they are not known; its scale comes from the residual
 itself, as Σ w² V is what E is expected to be. Where w² V is a constant, this is E / (n - 3) · H⁻¹.
+
+Noise in the science image also adds beta² N(d) to E, whose slope moves the minimum: a bias. Where
+the mask cuts through the star, N is not the same at all shifts.
 """
 
 from collections.abc import Sequence
@@ -20,8 +23,9 @@ from numpy.fft import irfft2
 from numpy.typing import NDArray
 
 from ..arrays import Image, Spectrum
+from ..fourier import Shift
 from ..frames import Frame
-from .polynomials import gradient_rates
+from .polynomials import EnergyTerm, Jet, gradient_rates, noise_term
 from .result import N_PARAMETERS, PairFit, Status
 from .spectral import Weighted
 
@@ -85,63 +89,89 @@ class PsfNoise:
 @dataclass(frozen=True)
 class ScienceNoise:
     """
-    The noise of a science image, and the derivatives by the fit's parameters that it meets.
+    The noise of a science image under one weight.
 
     Attributes
     ----------
     frame
         The science image.
-    spectrum : (rows, columns // 2 + 1) complex128
-        Its ``rfft2``.
+    derivatives : (3, rows, columns) float64
+        See `science_derivatives`.
+    weighted
     """
 
     frame: Frame
-    spectrum: Spectrum
+    derivatives: NDArray[np.float64]
+    weighted: Weighted
 
     @cached_property
-    def derivatives(self) -> NDArray[np.float64]:
-        """Those of S(s, d) by dx and dy, and S itself, at d = 0; (3, rows, columns)."""
-        shape = self.frame.image.shape
-        in_x, in_y = gradient_rates(shape)
-        along_x = irfft2(self.spectrum * in_x, s=shape)
-        along_y = irfft2(self.spectrum * in_y[:, None], s=shape)
-        return np.stack([along_x, along_y, self.frame.image])
+    def term(self) -> EnergyTerm | None:
+        """N(d), what noise adds to C; None where the errors of the image are not known."""
+        if self.frame.variance is None:
+            return None
+        rows, columns = self.frame.image.shape
+        return noise_term(self.frame.variance, self.weighted.harmonics, (rows, columns))
 
-    def products(self, whole: tuple[int, int], weighted: Weighted) -> NDArray[np.float64]:
+    def at(self, fit: PairFit) -> Jet | None:
+        """N(d) at a fitted shift."""
+        return self.term.at(Shift(fit.dx, fit.dy)) if self.term is not None else None
+
+    def products(self, whole: tuple[int, int]) -> NDArray[np.float64]:
         """Give the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
         derivatives = np.roll(self.derivatives, whole, axis=(1, 2)).reshape(N_PARAMETERS, -1)
-        if weighted.centred:
-            derivatives -= (derivatives @ weighted.squared.ravel() / weighted.total)[:, None]
+        if self.weighted.centred:
+            means = derivatives @ self.weighted.squared.ravel() / self.weighted.total
+            derivatives -= means[:, None]
         products = np.empty((len(FIRST), derivatives.shape[1]))
         for product, i, j in zip(products, FIRST, SECOND, strict=True):
             np.multiply(derivatives[i], derivatives[j], out=product)
         return products
 
+    def variance(self, whole: tuple[int, int]) -> Image:
+        """Give the variance after a whole-pixel shift (dy, dx); 1 where it is not known."""
+        if self.frame.variance is None:
+            return np.ones(self.frame.image.shape)
+        return np.roll(self.frame.variance, whole, axis=(0, 1))
+
+
+def science_derivatives(image: Image, spectrum: Spectrum) -> NDArray[np.float64]:
+    """Give those of S(s, d) by dx and dy, and S itself, at d = 0; (3, rows, columns)."""
+    shape = image.shape
+    in_x, in_y = gradient_rates(shape)
+    along_x = irfft2(spectrum * in_x, s=shape)
+    along_y = irfft2(spectrum * in_y[:, None], s=shape)
+    return np.stack([along_x, along_y, image])
+
 
 def add_uncertainties(
-    fits: Sequence[PairFit], science: ScienceNoise, psfs: PsfNoise | None, weighted: Weighted
+    fits: Sequence[PairFit], science: ScienceNoise, psfs: PsfNoise | None
 ) -> list[PairFit]:
     """
-    Give the fits of one integration their uncertainties.
+    Give the fits of one integration their uncertainties and biases.
 
     Those whose flux is not significant get the status that says so. Within half a pixel, the
-    derivatives and variances of the science image are taken to move rigidly.
+    derivatives and variances of the science image are taken to move rigidly, but not in N(d).
     """
     finished = list(fits)
+    weighted = science.weighted
     for whole, members in _by_whole_shift(fits).items():
-        products = science.products(whole, weighted)
-        variance = science.frame.variance
-        if psfs is None or variance is None:
-            spread = _spread(products, np.ones(weighted.weight.shape), weighted)
-            for i in members:
-                finished[i] = _finish(fits[i], spread, np.nan, weighted)
-            continue
-        of_science = _spread(products, np.roll(variance, whole, axis=(0, 1)), weighted)
-        of_psfs = psfs.propagate(members, products)
+        products = science.products(whole)
+        alike = _Spread(products @ (weighted.squared**2).ravel(), weighted.total)
+        of_science = products @ (weighted.squared**2 * science.variance(whole)).ravel()
+        of_psfs = psfs.propagate(members, products) if psfs else [None] * len(members)
         for i, of_psf in zip(members, of_psfs, strict=True):
-            spread = of_psf.plus(of_science, fits[i].beta ** 2)
-            finished[i] = _finish(fits[i], spread, of_science.expected, weighted)
+            noise, spread = science.at(fits[i]), alike
+            if of_psf and noise:
+                spread = of_psf.plus(_Spread(of_science, noise.value), fits[i].beta ** 2)
+            finished[i] = _finish(fits[i], spread, noise, weighted)
     return finished
+
+
+def unbiased(fit: PairFit) -> PairFit:
+    """Say of a fit that reached a minimum that noise was taken into account."""
+    return (
+        replace(fit, dx_bias=0.0, dy_bias=0.0, beta_bias=0.0) if fit.curvature is not None else fit
+    )
 
 
 def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]:
@@ -153,13 +183,7 @@ def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]
     return groups
 
 
-def _spread(products: NDArray[np.float64], variance: Image, weighted: Weighted) -> _Spread:
-    weighted_variance = (weighted.squared * variance).ravel()
-    in_products = products @ (weighted_variance * weighted.squared.ravel())
-    return _Spread(in_products, float(weighted_variance.sum()))
-
-
-def _finish(fit: PairFit, spread: _Spread, noise_energy: float, weighted: Weighted) -> PairFit:
+def _finish(fit: PairFit, spread: _Spread, noise: Jet | None, weighted: Weighted) -> PairFit:
     """Propagate noise through the curvature of the cost."""
     assert fit.curvature is not None
     meat = np.empty((N_PARAMETERS, N_PARAMETERS))
@@ -172,23 +196,32 @@ def _finish(fit: PairFit, spread: _Spread, noise_energy: float, weighted: Weight
     sigma_dx, sigma_dy, sigma_beta = np.sqrt(variances).tolist()
     significant = fit.beta >= SIGNIFICANT * sigma_beta
     status = Status.INSIGNIFICANT if fit.status is Status.OK and not significant else fit.status
+    dx_bias, dy_bias, beta_bias = _bias(fit, noise) if noise else (np.nan,) * N_PARAMETERS
     return replace(
         fit,
         sigma_dx=sigma_dx,
         sigma_dy=sigma_dy,
         sigma_beta=sigma_beta,
-        beta_bias=_attenuation(fit, noise_energy),
+        dx_bias=dx_bias,
+        dy_bias=dy_bias,
+        beta_bias=beta_bias,
         status=status,
     )
 
 
-def _attenuation(fit: PairFit, noise_energy: float) -> float:
+def _bias(fit: PairFit, noise: Jet) -> list[float]:
     """
-    Give the expected error of beta = B/C that the noise of the science image makes.
+    Give how far beta² N(d) moved the minimum of E in dx, dy and beta.
 
-    It adds to C, so that a flux ratio fitted by least squares is too small. Where the mask cuts
-    through the star, it adds more at some shifts than at others, and moves the shift as well.
+    It is Newton's step from the fit to the minimum of E - beta² N; NaN where that has none.
     """
     assert fit.curvature is not None
-    energy = float(fit.curvature[-1, -1])
-    return -fit.beta * noise_energy / (energy - noise_energy) if energy > noise_energy else np.nan
+    slope = fit.beta * np.array([*(0.5 * fit.beta * noise.gradient), noise.value])
+    bend = np.empty((N_PARAMETERS, N_PARAMETERS))
+    bend[:2, :2] = 0.5 * fit.beta**2 * noise.hessian
+    bend[:2, 2] = bend[2, :2] = fit.beta * noise.gradient
+    bend[2, 2] = noise.value
+    curvature = fit.curvature - bend
+    if np.linalg.eigvalsh(curvature)[0] <= 0:
+        return [np.nan] * N_PARAMETERS
+    return (-np.linalg.solve(curvature, slope)).tolist()

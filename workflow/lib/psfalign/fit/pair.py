@@ -23,7 +23,7 @@ class Pair:
     @property
     def cross(self) -> CrossTerm:
         """B(d) of the pair."""
-        return CrossTerm(self.psf.spectrum * self.science.spectrum.conj(), self.science.shape)
+        return CrossTerm(self.psf.spectrum * self.science.conjugate, self.science.shape)
 
 
 def fit_pair(

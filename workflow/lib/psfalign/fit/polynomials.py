@@ -37,6 +37,12 @@ class Jet(NamedTuple):
     xy: float
     yy: float
 
+    def moved(self, dx: float, dy: float) -> "Jet":
+        """Extrapolate to a point so near that third derivatives do not count."""
+        in_x, in_y = self.xx * dx + self.xy * dy, self.xy * dx + self.yy * dy
+        value = self.value + (self.x + in_x / 2) * dx + (self.y + in_y / 2) * dy
+        return self._replace(value=value, x=self.x + in_x, y=self.y + in_y)
+
     @classmethod
     def of(cls, products: NDArray[np.float64]) -> "Jet":
         """Read the derivatives off a 3×3 array of orders (in y, in x)."""
@@ -80,7 +86,7 @@ class CrossTerm:
         in_y = _powers(_row_rates(rows), shift.dy, rows)
         in_x = _powers(_column_rates(columns), shift.dx, columns)
         in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
-        products = (in_y @ self.spectrum @ in_x.T).real
+        products = (in_y @ (self.spectrum @ in_x.T)).real
         if rows % 2 == columns % 2 == 0:
             products -= self._corner(shift)
         return Jet.of(products / (rows * columns))
@@ -91,7 +97,7 @@ class CrossTerm:
         in_y = np.stack([_powers(_row_rates(rows), y, rows)[0] for y in dy])
         in_x = np.stack([_powers(_column_rates(columns), x, columns)[0] for x in dx])
         in_x[:, 1 : (columns + 1) // 2] *= 2
-        values = (in_y @ self.spectrum @ in_x.T).real
+        values = (in_y @ (self.spectrum @ in_x.T)).real
         if rows % 2 == columns % 2 == 0:
             coefficient = self.spectrum[rows // 2, columns // 2].real
             values -= coefficient * np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx))
@@ -125,6 +131,10 @@ class EnergyTerm:
     mean: CrossTerm | None = None
     _cells: list[tuple[Shift, NDArray[np.float64]]] = field(default_factory=list)
 
+    def minus(self, noise: "EnergyTerm") -> "EnergyTerm":
+        """Take the term of noise away."""
+        return EnergyTerm(self.spectrum - noise.spectrum, self.shape, self.mean)
+
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
         centre, table = self._cell(shift)
@@ -156,13 +166,11 @@ def energy_term(
     squared_weight: Spectrum,
     shape: tuple[int, int],
     mean: CrossTerm | None = None,
-    variance: Image | None = None,
 ) -> EnergyTerm:
     """
     Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
 
-    S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s. What its noise
-    is expected to add is taken away where the variance of s is given.
+    S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s.
     """
     rows, columns = shape
     fine_rows, fine_columns = fast_length(2 * rows + 1), fast_length(2 * columns + 1)
@@ -172,13 +180,26 @@ def energy_term(
     # One axis at a time, so that what is zero or not wanted is not transformed.
     squares = rfft(image, norm="forward")[:, : columns + 1]
     spectrum = fft(squares, axis=0, norm="forward")[np.arange(-rows, rows + 1)]
-    if variance is not None:
-        spectrum -= _noise_harmonics(variance)
-    np.conj(spectrum, out=spectrum)
-    spectrum *= squared_weight
-    spectrum[:, 1:] *= 2
-    spectrum /= (rows * columns) ** 2
-    return EnergyTerm(spectrum, shape, mean)
+    return EnergyTerm(_correlate(spectrum, squared_weight, shape), shape, mean)
+
+
+def noise_term(variance: Image, squared_weight: Spectrum, shape: tuple[int, int]) -> EnergyTerm:
+    """
+    Build N(d) = Σ w² Var S(n, d), what independent noise n of some variance adds to C.
+
+    The products n̂(f) n̂(g) with f + g = k all have the expectation of FFT(V) at k.
+    """
+    squares = _harmonics(variance) * _count_pairs(shape)
+    return EnergyTerm(_correlate(squares, squared_weight, shape), shape)
+
+
+def _correlate(squares: Spectrum, squared_weight: Spectrum, shape: tuple[int, int]) -> Spectrum:
+    """Give the coefficients of an `EnergyTerm`; those of S(s, ·)² are overwritten."""
+    np.conj(squares, out=squares)
+    squares *= squared_weight
+    squares[:, 1:] *= 2
+    squares /= (shape[0] * shape[1]) ** 2
+    return squares
 
 
 def gradient_rates(
@@ -206,25 +227,27 @@ def _harmonics(values: Image) -> Spectrum:
     return fft2(values)[ky[:, None], kx]
 
 
-def _noise_harmonics(variance: Image) -> Spectrum:
+@cache
+def _count_pairs(shape: tuple[int, int]) -> Image:
     """
-    Give the expected spectrum of S(n, ·)² for independent noise n.
+    Count the pairs of frequencies by their sum, (2 rows + 1, columns + 1).
 
-    The products n̂(f) n̂(g) with f + g = k all have the expectation of FFT(V) at k.
+    A frequency counts u(ky) v(kx) + a(ky) b(kx), so that it is split like `_split_nyquist` does:
+    u and v are 1, and ½ at the ends of even axes, where a and b are ±½, and 0 elsewhere.
     """
-    rows, columns = variance.shape
-    pairs = np.outer(_count_pairs(rows), _count_pairs(columns)[columns:])
-    return _harmonics(variance) * pairs
+    in_y, in_x = (_count_along(size) for size in shape)
+    return in_y.T @ (in_x[:, shape[1] :] * np.array([[1.0], [2.0], [1.0]]))
 
 
-def _count_pairs(size: int) -> NDArray[np.float64]:
-    """Count the pairs of frequencies with a sum of -size … size; halves at Nyquist count half."""
+def _count_along(size: int) -> NDArray[np.float64]:
+    """Convolve u with u, u with a and a with a, (3, 2 size + 1)."""
     half = size // 2
-    share = np.ones(2 * half + 1)
+    halves, corner = np.ones(2 * half + 1), np.zeros(2 * half + 1)
     if size % 2 == 0:
-        share[[0, -1]] = 0.5
-    pairs = np.convolve(share, share)
-    return np.pad(pairs, (2 * size + 1 - len(pairs)) // 2)
+        halves[[0, -1]] = 0.5
+        corner[[0, -1]] = -0.5, 0.5
+    ways = (halves, halves), (halves, corner), (corner, corner)
+    return np.stack([np.pad(np.convolve(*way), size - 2 * half) for way in ways])
 
 
 def fast_length(least: int) -> int:
@@ -292,7 +315,7 @@ def _powers(rates: NDArray[np.complexfloating], shift: float, size: int) -> NDAr
 
 
 def _sines(shift: float) -> NDArray[np.float64]:
-    sine, cosine = np.sin(np.pi * shift), np.cos(np.pi * shift)
+    sine, cosine = math.sin(math.pi * shift), math.cos(math.pi * shift)
     return np.array([sine, np.pi * cosine, -(np.pi**2) * sine])
 
 

@@ -37,9 +37,10 @@ class PairFit:
         Flux of the psf over flux of the science.
     sigma_dx, sigma_dy, sigma_beta
         Standard uncertainties, see `psfalign.fit.noise`.
-    beta_bias
-        The expected error of beta that comes from noise in the science image; NaN where its errors
-        are not known, 0 where it was taken into account. Beta minus this is the unbiased ratio.
+    dx_bias, dy_bias, beta_bias
+        The expected errors of dx, dy and beta that come from noise in the science image; NaN where
+        its errors are not known, 0 where it was taken into account. A number minus its bias is
+        the unbiased one.
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
     misfit
@@ -60,6 +61,8 @@ class PairFit:
     sigma_dx: float = np.nan
     sigma_dy: float = np.nan
     sigma_beta: float = np.nan
+    dx_bias: float = np.nan
+    dy_bias: float = np.nan
     beta_bias: float = np.nan
     cost: float = np.nan
     misfit: float = np.nan

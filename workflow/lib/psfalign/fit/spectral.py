@@ -4,11 +4,12 @@ The fit by exact derivatives of trigonometric polynomials.
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
 A constant background is eliminated, too, where it is fitted: p and S(s, d) then have their weighted
 means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which biases beta and,
-as N varies with d, the shift; where V is given, N is taken away from C (Fuller 1987, Measurement
+as N varies with d, the shift; where N is given, it is taken away from C (Fuller 1987, Measurement
 Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +21,7 @@ from ..arrays import Image, Spectrum
 from ..fourier import Shift
 from .polynomials import CrossTerm, EnergyTerm, Jet, energy_term, weight_harmonics
 
-STEP_TOLERANCE = 1e-5  # pixels; after such a step, Newton's error is about its square
+LAST_STEP = 1e-5  # pixels; after such a step, Newton's error is about its square
 FLATTEST = 1e-10  # of the steepest curvature; less is rounding, and leaves a direction undetermined
 LONGEST_STEP = 0.5  # pixels, half the grid of the search: farther is another basin
 MAX_ITERATIONS = 40
@@ -87,32 +88,58 @@ class Psf:
 
 @dataclass(frozen=True)
 class Science:
-    """The side of a science image in the fit: its spectrum, and C on the grid and between."""
+    """
+    The side of a science image in the fit: its spectrum, and C on the grid and between.
 
-    shape: tuple[int, int]
-    spectrum: Spectrum
-    grid_energy: Image
-    energy: EnergyTerm
-    noise: CrossTerm | None = None
+    Attributes
+    ----------
+    image : (rows, columns) float64
+        Finite everywhere.
+    weighted
+    noise
+        N(d), to be taken away from C.
+    """
 
-    @classmethod
-    def of(cls, image: Image, weighted: Weighted, variance: Image | None = None) -> "Science":
-        """Prepare a science image, finite everywhere, and correct for its variance if given."""
-        rows, columns = image.shape
-        spectrum = rfft2(image)
-        squares = rfft2(image**2)
-        grid_energy = irfft2(weighted.spectrum * squares.conj(), s=image.shape)
-        mean = None
-        if weighted.centred:
-            root = np.sqrt(weighted.total)
-            mean = CrossTerm(weighted.spectrum * (spectrum.conj() / root), (rows, columns))
-            grid_energy -= mean.on_grid() ** 2
-        noise = None
-        if variance is not None:
-            noise = CrossTerm(weighted.spectrum * rfft2(variance).conj(), (rows, columns))
-            grid_energy -= noise.on_grid()
-        energy = energy_term(spectrum, weighted.harmonics, (rows, columns), mean, variance)
-        return cls((rows, columns), spectrum, grid_energy, energy, noise)
+    image: Image
+    weighted: Weighted
+    noise: EnergyTerm | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.image.shape
+        return rows, columns
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """``rfft2`` of the image."""
+        return rfft2(self.image)
+
+    @cached_property
+    def conjugate(self) -> Spectrum:
+        """That of the spectrum, which every pair takes."""
+        return self.spectrum.conj()
+
+    @cached_property
+    def grid_energy(self) -> Image:
+        """C at all whole-pixel shifts, with its noise: where to start does not depend on that."""
+        squares = rfft2(self.image**2)
+        energy = irfft2(self.weighted.spectrum * squares.conj(), s=self.shape)
+        return energy if self._mean is None else energy - self._mean.on_grid() ** 2
+
+    @cached_property
+    def energy(self) -> EnergyTerm:
+        """C."""
+        energy = energy_term(self.spectrum, self.weighted.harmonics, self.shape, self._mean)
+        return energy if self.noise is None else energy.minus(self.noise)
+
+    @cached_property
+    def _mean(self) -> CrossTerm | None:
+        """Σ w² S(s, d) / √(Σ w²), where means are subtracted."""
+        if not self.weighted.centred:
+            return None
+        root = np.sqrt(self.weighted.total)
+        return CrossTerm(self.weighted.spectrum * (self.conjugate / root), self.shape)
 
 
 def search_grid(cross: Image, energy: Image, max_shift: int) -> tuple[Shift, float]:
@@ -165,14 +192,15 @@ def maximise(cross: CrossTerm, energy: EnergyTerm, start: Shift) -> Climb:
     for n_iterations in range(1, MAX_ITERATIONS + 1):
         if b.value <= 0 or c.value <= 0:
             return Climb(shift, b, c, n_iterations, converged=False)
-        step = _newton_step(b, c)
-        length = float(np.hypot(*step))
-        step *= min(1.0, LONGEST_STEP / max(length, STEP_TOLERANCE))
-        moved = Shift(shift.dx + step[0], shift.dy + step[1])
-        moved, b_moved, c_moved = _backtrack(cross, energy, (shift, b, c), moved)
-        shift, b, c = moved, b_moved, c_moved
-        if length < STEP_TOLERANCE:
-            return Climb(shift, b, c, n_iterations, converged=is_summit(b, c))
+        dx, dy = _newton_step(b, c).tolist()
+        length = math.hypot(dx, dy)
+        if length < LAST_STEP:
+            last = Shift(shift.dx + dx, shift.dy + dy)
+            b_last, c_last, converged = b.moved(dx, dy), c.moved(dx, dy), is_summit(b, c)
+            return Climb(last, b_last, c_last, n_iterations, converged)
+        part = min(1.0, LONGEST_STEP / length)
+        there = Shift(shift.dx + part * dx, shift.dy + part * dy)
+        shift, b, c = _backtrack(cross, energy, (shift, b, c), there)
     return Climb(shift, b, c, MAX_ITERATIONS, converged=False)
 
 
