@@ -48,6 +48,10 @@ run: env
 	done
 	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
 	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
+	if [ $$status -eq 0 ] && ! [ "$$results/report/campaign.html" -nt "$$start" ]; then \
+		$(BIN)/psfalign crate $(or $(CONFIG),config/config.yaml) >/dev/null \
+		&& $(BIN)/psfalign summary $(or $(CONFIG),config/config.yaml) || status=$$?; \
+	fi; \
 	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
 		$(SNAKEMAKE) --quiet all --report "$$results/report/report.html" \
 		&& echo "Report:        $$results/report/report.html"; \
