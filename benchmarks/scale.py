@@ -29,6 +29,7 @@ PICTURE = CHECKOUT / "docs" / "images" / "scale.png"
 PLANNED = (100, 1_000, 10_000)
 CHANGED = 1_000  # exposures of the campaign in which something changes
 SCHEDULED = (300, 1_000, 3_000)
+WHOLE = 1_000  # exposures up to which all are scheduled at once, too
 BATCH = 250  # exposures
 AIM = 180  # seconds, for planning 10,000 exposures
 # Of the results of an exposure or a stack, in the order in which they are made.
@@ -94,7 +95,7 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> dic
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
         own = _parse(campaign).cpu - start.cpu
-        touch_in_batches(campaign, max(1, round(count / BATCH)))
+        runs = touch_in_batches(campaign, max(1, round(count / BATCH)))
         nothing = plan(campaign)
         if nothing.jobs:
             raise RuntimeError(f"{nothing.jobs} jobs are left in a finished campaign")
@@ -107,6 +108,7 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> dic
                 f"{known.cost.cpu:.0f}",
                 f"{100 * own / known.cost.cpu:.0f} %",
                 *(f"{cost.peak:.0f}" for cost in costs),
+                f"{1e3 * sum(run.cpu for run in runs) / count:.0f}",
             )
         )
         for line, cost in zip(lines.values(), costs, strict=True):
@@ -115,7 +117,13 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> dic
             shutil.rmtree(campaign.folder)
     columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "rerun (s)", "plan, CPU (s)")
     report.table(
-        (*columns, "of it psfalign's own", "plan (MB)", "rerun (MB)"),
+        (
+            *columns,
+            "of it psfalign's own",
+            "plan (MB)",
+            "rerun (MB)",
+            "all batches (CPU ms an exposure)",
+        ),
         rows,
     )
     return lines
@@ -164,7 +172,7 @@ def measure_scheduling(folder: Path, counts: Sequence[int], report: Report) -> N
     rows = []
     for count in counts:
         n_batches = max(1, round(count / BATCH))
-        for batches in dict.fromkeys((1, n_batches)):
+        for batches in dict.fromkeys((1, n_batches) if count <= WHOLE else (n_batches,)):
             campaign = write_campaign(folder / f"{count}-{batches}", count)
             plan(campaign)
             costs = touch_in_batches(campaign, batches)
