@@ -35,20 +35,6 @@ FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
 
 @dataclass(frozen=True)
-class _Spread:
-    """What noise adds up to under a weight: Σ w⁴ V g gᵀ for beta = 1, and Σ w² V."""
-
-    products: NDArray[np.float64]
-    expected: float
-
-    def plus(self, other: "_Spread", factor: float) -> "_Spread":
-        """Add that of another image whose variance is multiplied by a factor."""
-        return _Spread(
-            self.products + factor * other.products, self.expected + factor * other.expected
-        )
-
-
-@dataclass(frozen=True)
 class PsfNoise:
     """
     The noise of psf images under one weight.
@@ -77,13 +63,15 @@ class PsfNoise:
             row[:] = (square**2 * (variance / total)).ravel()
         return cls(spread, expected)
 
-    def propagate(self, psfs: list[int], products: NDArray[np.float64]) -> list[_Spread]:
-        """Give what the noise of some psfs adds up to."""
+    def propagate(
+        self, psfs: list[int], products: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p of some psfs, (psfs,)."""
         peak = np.abs(products).max()  # any unit of flux fits into single precision after it
         scaled = (products / peak).astype(np.float32)
-        sums = [(scaled @ self.spread[i]).astype(np.float64) for i in psfs]
-        expected = self.expected[psfs].tolist()
-        return [_Spread(peak * e * s, e) for s, e in zip(sums, expected, strict=True)]
+        sums = np.array([scaled @ self.spread[i] for i in psfs], dtype=np.float64)
+        expected = self.expected[psfs]
+        return peak * expected[:, None] * sums, expected
 
 
 @dataclass(frozen=True)
@@ -112,9 +100,11 @@ class ScienceNoise:
         rows, columns = self.frame.image.shape
         return noise_term(self.frame.variance, self.weighted.harmonics, (rows, columns))
 
-    def at(self, fit: PairFit) -> Jet | None:
-        """N(d) at a fitted shift."""
-        return self.term.at(Shift(fit.dx, fit.dy)) if self.term is not None else None
+    def at(self, fits: Sequence[PairFit]) -> list[Jet] | None:
+        """N(d) at fitted shifts."""
+        if self.term is None:
+            return None
+        return [self.term.at(Shift(fit.dx, fit.dy)) for fit in fits]
 
     def products(self, whole: tuple[int, int]) -> NDArray[np.float64]:
         """Give the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
@@ -153,25 +143,31 @@ def add_uncertainties(
     derivatives and variances of the science image are taken to move rigidly, but not in N(d).
     """
     finished = list(fits)
-    weighted = science.weighted
     for whole, members in _by_whole_shift(fits).items():
-        products = science.products(whole)
-        alike = _Spread(products @ (weighted.squared**2).ravel(), weighted.total)
-        of_science = products @ (weighted.squared**2 * science.variance(whole)).ravel()
-        of_psfs = psfs.propagate(members, products) if psfs else [None] * len(members)
-        for i, of_psf in zip(members, of_psfs, strict=True):
-            noise, spread = science.at(fits[i]), alike
-            if of_psf and noise:
-                spread = of_psf.plus(_Spread(of_science, noise.value), fits[i].beta ** 2)
-            finished[i] = _finish(fits[i], spread, noise, weighted)
+        group = [fits[i] for i in members]
+        noises = science.at(group)
+        products, fourth = science.products(whole), science.weighted.squared**2
+        if psfs is None or noises is None:
+            spread = np.tile(products @ fourth.ravel(), (len(group), 1))
+            expected = np.full(len(group), science.weighted.total)
+        else:
+            spread, expected = psfs.propagate(members, products)
+            factors = np.array([fit.beta**2 for fit in group])
+            of_science = products @ (fourth * science.variance(whole)).ravel()
+            spread = spread + factors[:, None] * of_science
+            expected = expected + factors * [noise.value for noise in noises]
+        sigmas = _sigmas(group, spread, expected, science.weighted)
+        for i, sigma in zip(members, sigmas.tolist(), strict=True):
+            finished[i] = _with_uncertainties(fits[i], sigma)
+        if noises is not None:
+            for i, bias in zip(members, _biases(group, noises).tolist(), strict=True):
+                finished[i] = _with_biases(finished[i], bias)
     return finished
 
 
 def unbiased(fit: PairFit) -> PairFit:
     """Say of a fit that reached a minimum that noise was taken into account."""
-    return (
-        replace(fit, dx_bias=0.0, dy_bias=0.0, beta_bias=0.0) if fit.curvature is not None else fit
-    )
+    return fit if fit.curvature is None else _with_biases(fit, (0.0, 0.0, 0.0))
 
 
 def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]:
@@ -183,45 +179,57 @@ def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]
     return groups
 
 
-def _finish(fit: PairFit, spread: _Spread, noise: Jet | None, weighted: Weighted) -> PairFit:
-    """Propagate noise through the curvature of the cost."""
-    assert fit.curvature is not None
-    meat = np.empty((N_PARAMETERS, N_PARAMETERS))
-    meat[FIRST, SECOND] = meat[SECOND, FIRST] = spread.products
-    by_beta = np.array([fit.beta, fit.beta, 1.0])
-    inverse = np.linalg.inv(fit.curvature) * by_beta
-    n_free = fit.n_pixels - N_PARAMETERS - weighted.centred
-    scale = fit.cost / spread.expected * fit.n_pixels / n_free
-    variances = scale * np.einsum("ij,jk,ik->i", inverse, meat, inverse)
-    sigma_dx, sigma_dy, sigma_beta = np.sqrt(variances).tolist()
-    significant = fit.beta >= SIGNIFICANT * sigma_beta
-    status = Status.INSIGNIFICANT if fit.status is Status.OK and not significant else fit.status
-    dx_bias, dy_bias, beta_bias = _bias(fit, noise) if noise else (np.nan,) * N_PARAMETERS
-    return replace(
-        fit,
-        sigma_dx=sigma_dx,
-        sigma_dy=sigma_dy,
-        sigma_beta=sigma_beta,
-        dx_bias=dx_bias,
-        dy_bias=dy_bias,
-        beta_bias=beta_bias,
-        status=status,
-    )
+def _sigmas(
+    fits: Sequence[PairFit],
+    spread: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    weighted: Weighted,
+) -> NDArray[np.float64]:
+    """Propagate noise through the curvature of the cost; (fits, (dx, dy, beta))."""
+    meat = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
+    meat[:, FIRST, SECOND] = meat[:, SECOND, FIRST] = spread
+    by_beta = np.array([(fit.beta, fit.beta, 1.0) for fit in fits])
+    inverse = np.linalg.inv(_curvatures(fits)) * by_beta[:, None, :]
+    n_pixels = np.array([fit.n_pixels for fit in fits])
+    n_free = n_pixels - N_PARAMETERS - weighted.centred
+    scale = np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free
+    variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, meat, inverse)
+    return np.asarray(np.sqrt(variances))
 
 
-def _bias(fit: PairFit, noise: Jet) -> list[float]:
+def _biases(fits: Sequence[PairFit], noises: Sequence[Jet]) -> NDArray[np.float64]:
     """
-    Give how far beta² N(d) moved the minimum of E in dx, dy and beta.
+    Give how far beta² N(d) moved the minimum of E; (fits, (dx, dy, beta)).
 
     It is Newton's step from the fit to the minimum of E - beta² N; NaN where that has none.
     """
-    assert fit.curvature is not None
-    slope = fit.beta * np.array([*(0.5 * fit.beta * noise.gradient), noise.value])
-    bend = np.empty((N_PARAMETERS, N_PARAMETERS))
-    bend[:2, :2] = 0.5 * fit.beta**2 * noise.hessian
-    bend[:2, 2] = bend[2, :2] = fit.beta * noise.gradient
-    bend[2, 2] = noise.value
-    curvature = fit.curvature - bend
-    if np.linalg.eigvalsh(curvature)[0] <= 0:
-        return [np.nan] * N_PARAMETERS
-    return (-np.linalg.solve(curvature, slope)).tolist()
+    slopes = np.empty((len(fits), N_PARAMETERS))
+    bends = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
+    for slope, bend, fit, noise in zip(slopes, bends, fits, noises, strict=True):
+        by_shift = fit.beta * noise.gradient
+        slope[:] = *(0.5 * fit.beta * by_shift), fit.beta * noise.value
+        bend[:2, :2] = 0.5 * fit.beta**2 * noise.hessian
+        bend[:2, 2] = bend[2, :2] = by_shift
+        bend[2, 2] = noise.value
+    curvatures = _curvatures(fits) - bends
+    has_minimum = np.linalg.eigvalsh(curvatures)[:, 0] > 0
+    curvatures[~has_minimum] = np.eye(N_PARAMETERS)
+    steps = np.linalg.solve(curvatures, slopes[:, :, None])[:, :, 0]
+    return np.where(has_minimum[:, None], -steps, np.nan)
+
+
+def _curvatures(fits: Sequence[PairFit]) -> NDArray[np.float64]:
+    return np.stack([fit.curvature for fit in fits if fit.curvature is not None])
+
+
+def _with_uncertainties(fit: PairFit, sigmas: Sequence[float]) -> PairFit:
+    """Note them, and whether the flux is significant."""
+    dx, dy, beta = sigmas
+    significant = fit.beta >= SIGNIFICANT * beta
+    status = Status.INSIGNIFICANT if fit.status is Status.OK and not significant else fit.status
+    return replace(fit, sigma_dx=dx, sigma_dy=dy, sigma_beta=beta, status=status)
+
+
+def _with_biases(fit: PairFit, biases: Sequence[float]) -> PairFit:
+    dx, dy, beta = biases
+    return replace(fit, dx_bias=dx, dy_bias=dy, beta_bias=beta)
