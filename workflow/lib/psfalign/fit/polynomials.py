@@ -85,29 +85,31 @@ class CrossTerm:
         rows, columns = self.shape
         in_y = _powers(_row_rates(rows), shift.dy, rows)
         in_x = _powers(_column_rates(columns), shift.dx, columns)
-        in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
-        products = (in_y @ (self.spectrum @ in_x.T)).real
-        if rows % 2 == columns % 2 == 0:
-            products -= self._corner(shift)
-        return Jet.of(products / (rows * columns))
+        return Jet.of(self._sum(in_y, in_x, _sines(shift.dy), _sines(shift.dx)))
 
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at all combinations of some dx and dy, (dy, dx)."""
         rows, columns = self.shape
         in_y = np.stack([_powers(_row_rates(rows), y, rows)[0] for y in dy])
         in_x = np.stack([_powers(_column_rates(columns), x, columns)[0] for x in dx])
-        in_x[:, 1 : (columns + 1) // 2] *= 2
-        values = (in_y @ (self.spectrum @ in_x.T)).real
-        if rows % 2 == columns % 2 == 0:
-            coefficient = self.spectrum[rows // 2, columns // 2].real
-            values -= coefficient * np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx))
-        return np.asarray(values / (rows * columns))
+        return self._sum(in_y, in_x, np.sin(np.pi * dy), np.sin(np.pi * dx))
 
-    def _corner(self, shift: Shift) -> NDArray[np.float64]:
-        """cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in."""
+    def _sum(
+        self,
+        in_y: NDArray[np.complex128],
+        in_x: NDArray[np.complex128],
+        sines_y: NDArray[np.float64],
+        sines_x: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Sum over all frequencies; the sines are those of the corner of two even axes."""
         rows, columns = self.shape
-        coefficient = self.spectrum[rows // 2, columns // 2].real
-        return coefficient * np.outer(_sines(shift.dy), _sines(shift.dx))
+        in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
+        sums = (in_y @ (self.spectrum @ in_x.T)).real
+        if rows % 2 == columns % 2 == 0:
+            # cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in.
+            corner = self.spectrum[rows // 2, columns // 2].real
+            sums -= corner * np.outer(sines_y, sines_x)
+        return np.asarray(sums / (rows * columns))
 
 
 @dataclass
