@@ -29,9 +29,11 @@ RELEASE = "1.15.1"
 WEIGHTINGS = ("mask", "mask+dq", "inverse_variance")
 JWST, REJECTING = f"jwst {RELEASE}", "mask, rejecting once"
 STYLES = {"mask": (GREY, "o"), "mask+dq": (BLUE, "s"), "inverse_variance": (ORANGE, "^")}
-COLUMNS = ("exposures", "fit", "residual", "shift of the first pair", "sigma", "from mask")
+COLUMNS = ("exposures", "fit", "residual", "shift of the first pair", "sigma", "bias", "from mask")
 
-Fits = NDArray[np.float64]  # (integrations, psfs, (dx, dy, beta, sigma_dx, sigma_dy))
+NUMBERS = ("dx", "dy", "beta", "sigma_dx", "sigma_dy", "dx_bias", "dy_bias")
+N_KNOWN = 3  # of them, those that jwst gives
+Fits = NDArray[np.float64]  # (integrations, psfs, NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def study(report: Report, data: Path) -> None:
     report.say(
         "Residual: RMS of psf − beta S(science, shift) under the mask over that of the psf, mean",
         "of all pairs; with `background: fit` the constant is taken off. Sigma: median of all",
-        "pairs and both axes. From mask: largest difference of a shift along an axis to the line",
-        "`mask`. All in pixels. The table of closure follows.",
+        "pairs and both axes. Bias: largest dx_bias or dy_bias. From mask: largest difference of",
+        "a shift along an axis to the line `mask`. All in pixels. The table of closure follows.",
         "",
     )
     rows, closures, found = [], [], {}
@@ -93,7 +95,8 @@ def _jwst(case: Case, science: Path, psfs: Path, folder: Path) -> Fits:
     arguments = (science, psfs, case.psfmask, output, "cleaned")
     run_peer(RELEASE, "align_refs", *arguments, folder=folder)
     shifts = np.load(output.with_suffix(".npy"))
-    return np.concatenate([shifts, np.full((*shifts.shape[:2], 2), np.nan)], axis=-1)
+    unknown = np.full((*shifts.shape[:2], len(NUMBERS) - N_KNOWN), np.nan)
+    return np.concatenate([shifts, unknown], axis=-1)
 
 
 def all_fits(campaign: Campaign) -> dict[str, Fits]:
@@ -119,7 +122,7 @@ def _numbers(fits: list[list[PairFit]]) -> Fits:
     bad = [fit.status for row in fits for fit in row if fit.status != "ok"]
     if bad:
         raise RuntimeError(f"fits failed: {bad}")
-    return np.array([[(f.dx, f.dy, f.beta, f.sigma_dx, f.sigma_dy) for f in row] for row in fits])
+    return np.array([[[getattr(fit, name) for name in NUMBERS] for fit in row] for row in fits])
 
 
 def residual(campaign: Campaign, name: str, fits: Fits) -> float:
@@ -136,19 +139,28 @@ def residual(campaign: Campaign, name: str, fits: Fits) -> float:
 
 
 def _row(campaign: Campaign, name: str, fits: Fits, mask: Fits) -> tuple[str, ...]:
-    dx, dy, _, sigma_dx, sigma_dy = fits[0, 0]
+    dx, dy, _, sigma_dx, sigma_dy = fits[0, 0, :5]
     known = np.isfinite(sigma_dx) and sigma_dx > 0
     first = f"{dx:+.4f} ± {sigma_dx:.4f}, {dy:+.4f} ± {sigma_dy:.4f}"
     first = first if known else f"{dx:+.4f}, {dy:+.4f}"
-    sigma = f"{np.median(fits[..., 3:]):.4f}" if known else "–"
+    sigma = f"{np.median(fits[..., 3:5]):.4f}" if known else "–"
+    bias = f"{np.abs(fits[..., 5:]).max():.1g}" if known else "–"
     difference = f"{np.abs(fits - mask)[..., :2].max():.2g}" if name != "mask" else "–"
-    return campaign.name, name, f"{residual(campaign, name, fits):.4f}", first, sigma, difference
+    return (
+        campaign.name,
+        name,
+        f"{residual(campaign, name, fits):.4f}",
+        first,
+        sigma,
+        bias,
+        difference,
+    )
 
 
 def _closure(campaign: Campaign, name: str, fits: Fits) -> tuple[str, ...] | None:
     if len(fits) < 2 or not fits[0, 0, 3] > 0:
         return None
-    dx, dy, _, sigma_dx, sigma_dy = np.moveaxis(fits, -1, 0)
+    dx, dy, _, sigma_dx, sigma_dy = np.moveaxis(fits[..., :5], -1, 0)
     sigma = np.hypot(sigma_dx, sigma_dy) / np.sqrt(2)
     closed: Closure = close(dx, dy, sigma, np.ones(sigma.shape, dtype=bool))
     median, largest = np.median(closed.residual), closed.residual.max()
