@@ -44,7 +44,7 @@ run: env
 	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
 	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(or $(CONFIG),config/config.yaml))"; \
 	for i in $$(seq 1 $$((batches - 1))); do \
-		echo "Batch $$i of $$batches"; $(SNAKEMAKE) --quiet host reason --batch "all=$$i/$$batches" || true; \
+		echo "Batch $$i of $$batches"; $(SNAKEMAKE) --quiet host reason --no-hooks --batch "all=$$i/$$batches" || true; \
 	done
 	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
 	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
@@ -102,6 +102,7 @@ bench: env
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/closing.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .campaign import ScienceExposure
 from .checkout import pack_code, read_commit
@@ -18,6 +18,7 @@ from .files.provenance import read_records
 from .files.structure import scan
 from .layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
 from .publish import publish_bytes
+from .records import Records
 from .verify.origins import compare_code
 
 ENDS = (PRODUCT, SHIFTS, CLEAN, PSFMASK)  # the product first
@@ -50,9 +51,10 @@ def write_crate(
     The file of the metadata.
     """
     root = Path(config["output_dir"])
-    made = {exposure.name: _list_files(root, exposure.name) for exposure in exposures}
+    names = [exposure.name for exposure in exposures]
+    made = {name: found for name in names if (found := _find(root, name))}
     shared = sorted(root.glob(f"{STACKS}/*.fits"))
-    paths = [*shared, *(path for files in made.values() for path in files)]
+    paths = [*shared, *(path for result in made.values() for path in result.paths)]
     # Threads, because the engine cannot be forked, and digesting waits for no interpreter.
     with ThreadPoolExecutor(threads) as pool:
         digests = pool.map(facts.digest, paths)
@@ -60,7 +62,16 @@ def write_crate(
             path: _describe(path, root, digest) for path, digest in zip(paths, digests, strict=True)
         }
     facts.save()
-    runs = [_run(name, [files[path] for path in own], root) for name, own in made.items() if own]
+    runs = [
+        Run(
+            name,
+            result.records,
+            [files[path] for path in result.paths],
+            _time(result.paths[0].stat().st_mtime),
+            by_this_code=not compare_code(result.records),
+        )
+        for name, result in made.items()
+    ]
     settings = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     contents = {CODE: pack_code(), CONFIGURATION: settings.encode()}
     for name, content in contents.items():
@@ -75,31 +86,31 @@ def write_crate(
         [files[path] for path in shared],
         time=max((run.time for run in runs), default=_time(0.0)),
         commit=read_commit(),
-        missing=[name for name, own in made.items() if not own],
+        missing=[name for name in names if name not in made],
     )
     _publish(root / METADATA, text.encode())
     return root / METADATA
 
 
-def _list_files(root: Path, exposure: str) -> list[Path]:
-    """Give the files of an exposure, none where it has no product that can be read."""
-    paths = [of_exposure(root, exposure, end) for end in ENDS]
+class _Result(NamedTuple):
+    """What an exposure has: its files, the product first, and what the product records."""
+
+    paths: list[Path]
+    records: Records
+
+
+def _find(root: Path, exposure: str) -> _Result | None:
+    """Look for the results of an exposure; None where it has no product that can be read."""
+    product, *others = (of_exposure(root, exposure, end) for end in ENDS)
     try:
-        scan(paths[0])
+        records = read_records(product, scan(product))
     except PsfalignError:
-        return []
-    return [path for path in paths if path.is_file()]
+        return None
+    return _Result([product, *(path for path in others if path.is_file())], records)
 
 
 def _describe(path: Path, root: Path, digest: str) -> CrateFile:
     return CrateFile(path.relative_to(root).as_posix(), digest, path.stat().st_size)
-
-
-def _run(exposure: str, files: Sequence[CrateFile], root: Path) -> Run:
-    path = root / files[0].path
-    records = read_records(path, scan(path))
-    time = _time(path.stat().st_mtime)
-    return Run(exposure, records, files, time, by_this_code=not compare_code(records))
 
 
 def _time(seconds: float) -> str:
