@@ -63,7 +63,7 @@ def plan(campaign: Campaign) -> Plan:
 
 def touch(campaign: Campaign, *arguments: str) -> Measured:
     """Let the engine go through all jobs without running any; make empty results afterwards."""
-    cost = engine(campaign, "--touch", "--cores", "2", *arguments)
+    cost = engine(campaign, "--touch", "--no-hooks", "--cores", "2", *arguments)
     said = re.findall(r"not touched because they don't exist: (.*)$", _log(campaign), re.MULTILINE)
     results = [campaign.folder / name for line in said for name in line.split(", ")]
     # Made in this order, nothing is older than what it would have been made from.
