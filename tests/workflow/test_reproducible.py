@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,32 @@ from studies.demo import FITTED, STORED, align_demo
 from .campaign import Campaign, make_campaign
 
 ELSEWHERE = {"LC_ALL": "C", "TZ": "Pacific/Chatham", "PYTHONHASHSEED": "1", "LANG": "C"}
+LATER = "+3000d"
+
+
+def another_date() -> dict[str, str]:
+    """Give the environment in which libfaketime moves the clock, none where it is not installed."""
+    if shutil.which("faketime") is None:
+        return {}
+    # What `faketime` sets but the time, so that the clocks of all processes go on from one date.
+    shown = subprocess.run(
+        ["faketime", "-f", LATER, "printenv", "LD_PRELOAD"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Waiting goes by the monotonic clock, which stays the real one; older releases name it so.
+    real = dict.fromkeys(("FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC"), "1")
+    return {"LD_PRELOAD": shown.stdout.strip(), "FAKETIME": LATER, **real}
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_the_date_is_another_one() -> None:
+    command = [sys.executable, "-c", "import datetime; print(datetime.date.today())"]
+    shown = subprocess.run(
+        command, env={**os.environ, **another_date()}, capture_output=True, text=True, check=True
+    )
+    assert date.fromisoformat(shown.stdout.strip()) > date.today() + timedelta(days=2900)
 
 
 def make_campaign_in(folder: Path) -> Campaign:
@@ -46,7 +74,9 @@ def test_same_inputs_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     here = run_in(tmp_path / "here", monkeypatch, cores=1)
     umask = os.umask(0o077)
     try:
-        elsewhere = run_in(tmp_path / "else where", monkeypatch, cores=2, **ELSEWHERE)
+        elsewhere = run_in(
+            tmp_path / "else where", monkeypatch, cores=2, **ELSEWHERE, **another_date()
+        )
     finally:
         os.umask(umask)
     first, second = read_results(here), read_results(elsewhere)
