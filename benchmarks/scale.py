@@ -30,6 +30,7 @@ PLANNED = (100, 1_000, 10_000)
 CHANGED = 1_000  # exposures of the campaign in which something changes
 SCHEDULED = (300, 1_000, 3_000)
 WHOLE = 1_000  # exposures up to which all are scheduled at once, too
+FINISHED = 1_000  # exposures up to which each planned campaign is finished
 BATCH = 250  # exposures
 AIM = 180  # seconds, for planning 10,000 exposures
 # Of the results of an exposure or a stack, in the order in which they are made.
@@ -54,9 +55,9 @@ def engine(campaign: Campaign, *arguments: str) -> Measured:
     return measure(command, cwd=campaign.folder)
 
 
-def plan(campaign: Campaign) -> Plan:
+def plan(campaign: Campaign, *arguments: str) -> Plan:
     """Ask what would be done."""
-    cost = engine(campaign, "-n")
+    cost = engine(campaign, "-n", *arguments)
     found = re.search(r"^total +(\d+)$", _log(campaign), re.MULTILINE)
     return Plan(cost, int(found[1]) if found else 0)
 
@@ -87,46 +88,47 @@ def _log(campaign: Campaign) -> str:
     return (campaign.folder / "log.txt").read_text()
 
 
-def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> dict[str, list[float]]:
+def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> list[list[float]]:
     """Plan campaigns that nothing is known of, that are known, and that are finished."""
     start = _parse(write_campaign(folder / "one", 1))
-    rows, lines = [], {"planning": [], "rerun that finds nothing to do": []}
+    rows, planned = [], []
     for count in counts:
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
         own = _parse(campaign).cpu - start.cpu
-        runs = touch_in_batches(campaign, max(1, round(count / BATCH)))
-        nothing = plan(campaign)
-        if nothing.jobs:
-            raise RuntimeError(f"{nothing.jobs} jobs are left in a finished campaign")
-        costs = (known.cost, nothing.cost)
-        rows.append(
-            (
-                f"{count:,}",
-                f"{known.jobs:,}",
-                *(f"{plan.cost.wall:.0f}" for plan in (first, known, nothing)),
-                f"{known.cost.cpu:.0f}",
-                f"{100 * own / known.cost.cpu:.0f} %",
-                *(f"{cost.peak:.0f}" for cost in costs),
-                f"{1e3 * sum(run.cpu for run in runs) / count:.0f}",
-            )
-        )
-        for line, cost in zip(lines.values(), costs, strict=True):
-            line.append(cost.wall)
+        batch = plan(campaign, "--batch", f"all=1/{n_batches(count)}")
+        row = [
+            f"{count:,}",
+            f"{known.jobs:,}",
+            *(f"{plan.cost.wall:.0f}" for plan in (first, known)),
+            f"{known.cost.cpu:.0f}",
+            f"{max(0.0, 100 * own / known.cost.cpu):.0f} %",
+            f"{known.cost.peak:.0f}",
+            f"{batch.cost.wall:.0f}",
+        ]
+        rerun = finish(campaign, n_batches(count))[1] if count <= FINISHED else None
+        rows.append([*row, *((f"{rerun.wall:.0f}", f"{rerun.peak:.0f}") if rerun else "––")])
+        planned.append([count, known.cost.wall, rerun.wall if rerun else np.nan])
         if count != CHANGED:
             shutil.rmtree(campaign.folder)
-    columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "rerun (s)", "plan, CPU (s)")
-    report.table(
-        (
-            *columns,
-            "of it psfalign's own",
-            "plan (MB)",
-            "rerun (MB)",
-            "all batches (CPU ms an exposure)",
-        ),
-        rows,
-    )
-    return lines
+    columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "plan, CPU (s)")
+    more = ("of it psfalign's own", "plan (MB)", f"plan of {BATCH} of them (s)")
+    report.table((*columns, *more, "rerun (s)", "rerun (MB)"), rows)
+    return planned
+
+
+def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
+    """Let the engine go through a campaign; give the costs of that, and of finding nothing to do."""
+    costs = touch_in_batches(campaign, batches)
+    nothing = plan(campaign)
+    if nothing.jobs:
+        raise RuntimeError(f"{nothing.jobs} jobs are left in a finished campaign")
+    return costs, nothing.cost
+
+
+def n_batches(count: int) -> int:
+    """Give the number of batches of a campaign."""
+    return max(1, round(count / BATCH))
 
 
 def _parse(campaign: Campaign) -> Measured:
@@ -167,34 +169,40 @@ def add_exposure(campaign: Campaign) -> None:
     campaign.configure(associations=associations)
 
 
-def measure_scheduling(folder: Path, counts: Sequence[int], report: Report) -> None:
+def measure_scheduling(folder: Path, counts: Sequence[int], report: Report) -> list[list[float]]:
     """Let the scheduler go through campaigns as a whole, and batch by batch."""
-    rows = []
+    rows, reruns = [], []
     for count in counts:
-        n_batches = max(1, round(count / BATCH))
-        for batches in dict.fromkeys((1, n_batches) if count <= WHOLE else (n_batches,)):
+        parts = n_batches(count)
+        for batches in dict.fromkeys((1, parts) if count <= WHOLE else (parts,)):
             campaign = write_campaign(folder / f"{count}-{batches}", count)
             plan(campaign)
-            costs = touch_in_batches(campaign, batches)
-            cpu = sum(cost.cpu for cost in costs)
-            wall = sum(cost.wall for cost in costs)
-            rows.append(
-                (f"{count:,}", batches, f"{wall:.0f}", f"{cpu:.0f}", f"{1e3 * cpu / count:.0f}")
-            )
+            costs, nothing = finish(campaign, batches)
+            wall, cpu = (sum(getattr(cost, kind) for cost in costs) for kind in ("wall", "cpu"))
+            each = f"{1e3 * cpu / count:.0f}"
+            rows.append((f"{count:,}", batches, f"{wall:.0f}", f"{cpu:.0f}", each))
+            reruns.append([count, np.nan, nothing.wall])
             shutil.rmtree(campaign.folder)
     columns = ("exposures", "batches", "seconds", "CPU seconds", "CPU ms an exposure")
     report.table(columns, rows)
+    report.say("A rerun that finds nothing to do:", "")
+    table = {count: f"{seconds:.0f}" for count, _, seconds in reruns}
+    report.table(("exposures", "rerun (s)"), [(f"{n:,}", cell) for n, cell in table.items()])
+    return reruns
 
 
-def draw(counts: Sequence[int], lines: dict[str, list[float]]) -> None:
+def draw(points: list[list[float]]) -> None:
     """Draw times of planning beside a line of slope 1 and the aim."""
+    counts, planning, rerun = np.array(sorted(points)).T
     figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
     axes = figure.subplots()
-    for (name, times), marker, colour in zip(
-        lines.items(), "os", ("#0072B2", "#D55E00"), strict=True
+    for times, name, marker, colour in (
+        (planning, "planning", "o", "#0072B2"),
+        (rerun, "rerun that finds nothing to do", "s", "#D55E00"),
     ):
         axes.loglog(counts, times, marker, color=colour, label=name)
-    slope = np.array(counts) * lines["planning"][-1] / counts[-1]
+    largest = np.nanargmax(np.where(np.isnan(planning), np.nan, counts))
+    slope = counts * planning[largest] / counts[largest]
     axes.loglog(counts, slope, color="#666666", linewidth=0.8, label="proportional")
     axes.loglog(10_000, AIM, "_", color="black", markersize=16, label="aim: 10,000 in 3 minutes")
     axes.set(title="Planning with Snakemake", xlabel="science exposures", ylabel="time (s)")
@@ -204,25 +212,17 @@ def draw(counts: Sequence[int], lines: dict[str, list[float]]) -> None:
 
 def main() -> None:
     """Measure, report and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("planned", PLANNED), ("scheduled", SCHEDULED)):
-        parser.add_argument(f"--{name}", type=int, nargs="*", default=default, metavar="N")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     report = Report("scale", "Large campaigns", [])
     with tempfile.TemporaryDirectory(prefix="psfalign-scale-") as name:
         folder = Path(name)
-        if options.planned:
-            report.say("## Planning", "")
-            lines = measure_planning(folder, options.planned, report)
-            draw(options.planned, lines)
-        if (folder / str(CHANGED)).exists():
-            report.say(f"## Changes in a finished campaign of {CHANGED:,} exposures", "")
-            measure_changes(Campaign(folder / str(CHANGED)), report)
-        if not options.scheduled:
-            report.write()
-            return
+        report.say("## Planning", "")
+        points = measure_planning(folder, PLANNED, report)
+        report.say(f"## Changes in a finished campaign of {CHANGED:,} exposures", "")
+        measure_changes(Campaign(folder / str(CHANGED)), report)
         report.say(f"## Scheduling, in batches of {BATCH} exposures or as a whole", "")
-        measure_scheduling(folder, options.scheduled, report)
+        points += measure_scheduling(folder, SCHEDULED, report)
+        draw(points)
     report.write()
 
 
