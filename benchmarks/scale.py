@@ -118,7 +118,7 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> lis
 
 
 def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
-    """Let the engine go through a campaign; give the costs of that, and of finding nothing to do."""
+    """Let the engine go through a campaign; give the costs of that, and of a rerun."""
     costs = touch_in_batches(campaign, batches)
     nothing = plan(campaign)
     if nothing.jobs:
