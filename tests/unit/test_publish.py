@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from psfalign import publish
 from psfalign.publish import publish_bytes, publishing
 
 
@@ -14,7 +15,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_file_appears_only_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "a.fits"
+    path = tmp_path / "very" / "deep" / "a.fits"
     with publishing(path) as stream:
         stream.write(b"abc")
         stream.flush()
@@ -105,3 +106,42 @@ def test_output_that_is_a_folder_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         publish_bytes(tmp_path / "a.fits", b"x")
     assert names(tmp_path) == ["a.fits"]
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash of the machine must not leave a name without its bytes."""
+    path, synced = tmp_path / "a.fits", []
+
+    def record(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        synced.append(("folder" if is_folder else status.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    publish_bytes(path, b"abc")
+    assert synced == [(3, False), ("folder", True)]
+
+
+def test_error_of_a_fenced_writer_is_its_own(tmp_path: Path) -> None:
+    """That its partial file is gone does not hide why it failed."""
+    with pytest.raises(ValueError, match="why"), publishing(tmp_path / "a.fits"):
+        publish_bytes(tmp_path / "a.fits", b"second")
+        raise ValueError("why")
+    assert names(tmp_path) == ["a.fits"]
+
+
+def test_partial_that_another_writer_removed_first_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / f".a.fits.{'0' * 16}.partial"
+    monkeypatch.setattr(publish, "_partials", lambda path: [gone])
+    publish_bytes(tmp_path / "a.fits", b"x")
+    assert names(tmp_path) == ["a.fits"]
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    before = names(Path("/dev/fd"))
+    publish_bytes(tmp_path / "a.fits", b"x")
+    assert names(Path("/dev/fd")) == before
