@@ -26,6 +26,12 @@ def radius() -> np.ndarray:
     return np.hypot(np.arange(40)[:, None] - 20, np.arange(50) - 25)
 
 
+def corner() -> np.ndarray:
+    """An arc around the first pixel, which leaves an island there."""
+    distance = np.hypot(np.arange(40)[:, None], np.arange(50))
+    return read_only(((distance > 8) & (distance < 12)).astype(float))
+
+
 def ring() -> np.ndarray:
     return read_only(((radius() > 8) & (radius() < 12)).astype(float))
 
@@ -57,13 +63,20 @@ def test_share_of_high_values_decides(share: float, convention: str) -> None:
 
 @pytest.mark.parametrize("share", [0.41, 0.5, 0.59])
 def test_share_in_between_is_refused(share: float) -> None:
-    with pytest.raises(MaskError, match=f"{share:.0%} of the pixels are above 0.5.*; {REMEDY}"):
+    problem = f"{share:.0%} of the pixels are above 0.5, which tells neither convention; {REMEDY}"
+    with pytest.raises(MaskError, match=rf"^psfmask\.convention=auto: {problem}$"):
         weigh(share_of(share))
     assert weigh(share_of(share), convention="exclude").share == pytest.approx(share)
 
 
+def test_half_is_not_above_half() -> None:
+    mask = share_of(0.7) - 0.5 * share_of(0.3)
+    assert weigh(read_only(mask), convention="weight").share == 0.4
+
+
 def test_weight_of_a_narrow_ring_is_refused() -> None:
-    with pytest.raises(MaskError, match=f"read as exclude.*full behind the occulter; {REMEDY}"):
+    problem = f"read as exclude, the weight is full behind the occulter; {REMEDY}"
+    with pytest.raises(MaskError, match=rf"^psfmask\.convention=auto: {problem}$"):
         weigh(ring())
     np.testing.assert_array_equal(weigh(ring(), convention="weight").image, ring())
 
@@ -73,6 +86,33 @@ def test_ring_around_an_occulter_off_the_middle_is_refused() -> None:
     assert weigh(moved).convention == "exclude"  # unknown occulter: the middle looks innocent
     with pytest.raises(MaskError, match="full behind the occulter"):
         weigh(moved, occulter=(37.0, 12.0))
+
+
+@pytest.mark.parametrize("size", [(3, 5), (8, 12)])
+def test_small_islands_in_the_middle_are_seen(size: tuple[int, int]) -> None:
+    mask = (radius() > size[0]) & (radius() < size[1])
+    with pytest.raises(MaskError, match="full behind the occulter"):
+        weigh(read_only(mask.astype(float)))
+
+
+@pytest.mark.parametrize(("turned", "occulter"), [(False, (0.0, 0.0)), (True, (49.9, 39.9))])
+def test_occulter_in_a_corner_is_on_the_image(turned: bool, occulter: tuple[float, float]) -> None:
+    mask = corner()[::-1, ::-1] if turned else corner()
+    with pytest.raises(MaskError, match="full behind the occulter"):
+        weigh(mask, occulter=occulter)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    "occulter",
+    [(-1.0, -1.0), (-1.0, 39.0), (49.0, -1.0), (50.0, 39.0), (49.0, 40.0), (900.0, 0.0)],
+)
+def test_occulter_beside_the_image_says_nothing(
+    turned: bool, occulter: tuple[float, float]
+) -> None:
+    """Nor does what stands at the other edge, which an index of -1 would mean."""
+    mask = corner()[::-1, ::-1] if turned else corner()
+    assert weigh(mask, occulter=occulter).convention == "exclude"
 
 
 @pytest.mark.parametrize("occulter", [None, MIDDLE, (24.6, 19.7), (-5.0, 900.0)])
@@ -112,7 +152,9 @@ def test_overshoot_of_real_masks_is_clipped() -> None:
 def test_values_beyond_are_refused(value: float) -> None:
     mask = transmission(SHAPE)
     mask[3, 3] = value
-    with pytest.raises(MaskError, match=r"values are .*, outside \[0, 1\]; name another mask"):
+    span = f"{mask.min():g} to {mask.max():g}"
+    problem = rf"values are {span}, outside \[0, 1\]; name another mask"
+    with pytest.raises(MaskError, match=problem):
         weigh(mask)
 
 
@@ -130,3 +172,9 @@ def test_values_that_are_not_finite_are_refused(value: float) -> None:
 def test_mask_that_leaves_hardly_any_pixel_is_refused(value: float, convention: str) -> None:
     with pytest.raises(MaskError, match=f"leaves hardly any pixel.*; name another mask.*{REMEDY}"):
         weigh(np.full(SHAPE, value), convention=convention)
+
+
+def test_mean_weight_of_a_thousandth_is_enough() -> None:
+    assert weigh(np.full(SHAPE, 0.0011), convention="weight").image.mean() < 0.002
+    with pytest.raises(MaskError, match="leaves hardly any pixel"):
+        weigh(np.full(SHAPE, 0.0009), convention="weight")
