@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from simulate import read_only
 
+from psfalign import clean as module
 from psfalign.clean import CleanImage, check_box, clean_image, find_bad_pixels
 from psfalign.errors import ConfigError
 
@@ -94,6 +95,17 @@ def test_grown_box_is_no_larger_than_it_must_be() -> None:
     result = clean(image, [(0, 2), (0, 3), (0, 4), (0, 5)])
     assert result.image[0, 2:6].tolist() == [3.0, 3.0, 7.0, 7.0]
     assert result.n_grown == 2
+
+
+@pytest.mark.parametrize("chunk", [1, 20])
+def test_pixels_gathered_at_a_time_change_nothing(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where a single box holds more than may be gathered."""
+    image, bad = numbered() ** 2, [(0, 0), (3, 3), (3, 4), (6, 8)]
+    expected = clean(image, bad).image
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    np.testing.assert_array_equal(clean(image, bad).image, expected)
 
 
 @pytest.mark.parametrize("box", [2, 3])

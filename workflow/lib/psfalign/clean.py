@@ -153,6 +153,6 @@ def _gathered_medians(
     values.sort(axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1)
     pixel = np.arange(len(pixels))
-    lower = values[pixel, np.maximum(count - 1, 0) // 2]
-    upper = values[pixel, np.minimum(count // 2, len(offsets) - 1)]
-    return np.where(count > 0, lower + 0.5 * (upper - lower), np.nan)
+    # Where nothing is good, these are the last and the first, which are NaN like all others.
+    lower, upper = values[pixel, (count - 1) // 2], values[pixel, count // 2]
+    return lower + 0.5 * (upper - lower)
