@@ -118,9 +118,8 @@ class ScienceNoise:
         return products
 
     def variance(self, whole: tuple[int, int]) -> Image:
-        """Give the variance after a whole-pixel shift (dy, dx); 1 where it is not known."""
-        if self.frame.variance is None:
-            return np.ones(self.frame.image.shape)
+        """Give the variance, where it is known, after a whole-pixel shift (dy, dx)."""
+        assert self.frame.variance is not None
         return np.roll(self.frame.variance, whole, axis=(0, 1))
 
 
