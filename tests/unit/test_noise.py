@@ -13,6 +13,7 @@ from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.fourier import Shift, shift_variance
 from psfalign.frames import Frame
 from psfalign.padding import pad_image, pad_weight
+from psfalign.weighting import pair_weight
 
 SHAPE = (26, 31)
 OFFSET, BETA = (0.4, -0.3), 1.4
@@ -123,6 +124,21 @@ def test_unit_of_flux_changes_no_uncertainty_of_the_shift(unit: float) -> None:
     assert other.beta_bias == pytest.approx(one.beta_bias, rel=1e-9)
 
 
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_unit_of_the_science_image_alone_changes_no_uncertainty_of_the_shift(unit: float) -> None:
+    """Its noise counts with beta², which is in the other unit then."""
+    star, psf, star_variance, psf_variance = photon_noise()
+    science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
+    one, other = (
+        fit_one(Frame(science.image * u, None, star_variance * u**2), image, transmission(SHAPE))
+        for u in (1.0, unit)
+    )
+    # Noise spreads in single precision.
+    assert (other.sigma_dx, other.sigma_dy) == pytest.approx((one.sigma_dx, one.sigma_dy), rel=1e-5)
+    assert unit * other.sigma_beta == pytest.approx(one.sigma_beta, rel=1e-5)
+    assert (other.dx_bias, other.dy_bias) == pytest.approx((one.dx_bias, one.dy_bias), rel=1e-5)
+
+
 def test_bias_is_known_only_where_the_errors_of_the_science_image_are() -> None:
     star, psf, star_variance, psf_variance = photon_noise()
     science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
@@ -160,6 +176,60 @@ def test_bias_is_the_way_to_the_fit_without_the_energy_of_noise(small: float) ->
     np.testing.assert_allclose(moved, bias, rtol=10 * small, atol=1e-11)
 
 
+# Variances in units of the usual: where there is too much noise, no minimum is left.
+@pytest.mark.parametrize(("level", "n_negative"), [(100, 0), (300, 1), (800, 2)])
+def test_bias_of_much_noise_is_newtons_step(level: float, n_negative: int) -> None:
+    """To the minimum of E - beta² N, whose derivatives are taken from sums over pixels here."""
+    star, psf, star_variance, _ = photon_noise()
+    psf += noise(SHAPE, seed=1)
+    variance, mask, step = level * star_variance, transmission(SHAPE), 1e-3
+    found = fit_one(Frame(star, None, variance), Frame(psf), mask)
+
+    def corrected(numbers: np.ndarray) -> float:
+        dx, dy, beta = numbers
+        residual = psf - beta * shifted(star, (dx, dy))
+        moved = shift_variance(rfft2(variance), SHAPE, Shift(dx, dy))
+        return float(np.sum(mask**2 * (residual**2 - beta**2 * moved)))
+
+    at, steps = np.array([found.dx, found.dy, found.beta]), step * np.eye(3)
+    slope = [(corrected(at + a) - corrected(at - a)) / (2 * step) for a in steps]
+    corners = [[(at + a + b, at + a - b, at - a + b, at - a - b) for b in steps] for a in steps]
+    bend = np.array(
+        [[np.dot([1, -1, -1, 1], [*map(corrected, c)]) for c in row] for row in corners]
+    )
+    bend /= 4 * step**2
+    assert np.count_nonzero(np.linalg.eigvalsh(bend) < 0) == n_negative
+    # Differences err by step² times a fourth derivative, some (π/4)² of the second each.
+    expected = [np.nan] * 3 if n_negative else np.linalg.solve(bend, slope)
+    biases = [found.dx_bias, found.dy_bias, found.beta_bias]
+    np.testing.assert_allclose(biases, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weighting", ["mask", "mask+dq"])
+def test_inverse_variance_alone_takes_noise_away(weighting: Weighting) -> None:
+    """Its beta is B / (C - N), with the sums over pixels and the weight of the first fit."""
+    star, psf, star_variance, psf_variance = photon_noise()
+    science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
+    mask = transmission(SHAPE)
+    plain = fit_one(science, image, mask, weighting=weighting)
+    assert plain.dx_bias != 0
+    assert plain.dy_bias != 0
+    assert plain.beta_bias < -1e-3
+    first = fit_one(science, image, mask)
+    found = fit_one(science, image, mask, weighting="inverse_variance")
+    assert (found.dx_bias, found.dy_bias, found.beta_bias) == (0, 0, 0)
+    start, end = Shift(first.dx, first.dy), Shift(found.dx, found.dy)
+    weight = pair_weight(mask, science, image, start, first.beta, weighting="inverse_variance")
+    moved = shifted(science.image, end)
+    b = np.sum(weight**2 * image.image * moved)
+    c = np.sum((weight * moved) ** 2)
+    n = np.sum(weight**2 * shift_variance(rfft2(star_variance), SHAPE, end))
+    # Sums of a thousand numbers round to 1e-14; Chebyshev terms leave 1e-11, see test_polynomials.
+    assert found.beta == pytest.approx(b / (c - n), rel=1e-9)
+    cost = np.sum((weight * (image.image - found.beta * moved)) ** 2)
+    assert found.cost == pytest.approx(cost, rel=1e-9)
+
+
 def test_noise_alone_is_insignificant() -> None:
     for seed in range(30):
         found = fit_one(
@@ -167,6 +237,33 @@ def test_noise_alone_is_insignificant() -> None:
         )
         assert found.status is not Status.OK
         assert not found.beta >= 5 * found.sigma_beta
+
+
+@pytest.mark.parametrize(("background", "n_numbers"), [("none", 3), ("fit", 4)])
+def test_each_number_that_is_fitted_leaves_a_pixel_less(background: str, n_numbers: int) -> None:
+    """Of white noise and a weight of 1, the covariance is E / (pixels - numbers) H⁻¹."""
+    star = scene(SHAPE, seed=3)
+    psf = BETA * shifted(star, OFFSET) + noise(SHAPE, seed=5, sigma=1e-3)
+    found = fit_one(Frame(star), Frame(psf), np.ones(SHAPE), background=background)
+    covariance = found.cost / (star.size - n_numbers) * np.linalg.inv(found.curvature)
+    sigmas = found.sigma_dx, found.sigma_dy, found.sigma_beta
+    # H holds second derivatives times the residual, too, 1e-5 of it; a pixel is 1.2e-3 of all.
+    assert np.sqrt(np.diag(covariance)) == pytest.approx(sigmas, rel=1e-4)
+
+
+def test_five_sigma_are_significant() -> None:
+    star = scene(SHAPE, seed=3)
+    psf, grain = BETA * shifted(star, OFFSET), noise(SHAPE, seed=5)
+    found = [
+        fit_one(Frame(star), Frame(psf + level * grain), np.ones(SHAPE), max_shift=0)
+        for level in np.geomspace(50, 200, 12)
+    ]
+    ratios = np.array([fit.beta / fit.sigma_beta for fit in found])
+    assert [fit.status is Status.OK for fit in found] == (ratios >= 5).tolist()
+    assert {fit.status for fit in found} == {Status.OK, Status.INSIGNIFICANT}
+    # There are some near the limit, on either side of it.
+    assert np.any((ratios > 5) & (ratios < 6))
+    assert np.any((ratios > 4) & (ratios < 5))
 
 
 @pytest.mark.parametrize("method", ["spectral", "leastsq"])

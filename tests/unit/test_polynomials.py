@@ -135,6 +135,15 @@ def test_cross_term_on_the_grid_is_its_value_there(shape: tuple[int, int]) -> No
     np.testing.assert_allclose(grid, by_pixel, rtol=0, atol=1e-13 * np.prod(shape))
 
 
+@each_shape
+def test_cross_term_on_nodes_is_its_value_there(shape: tuple[int, int]) -> None:
+    term, by_sum = cross_of(shape)
+    dx, dy = np.array([0.3, -1.5, 2.0]), np.array([0.7, 1.0])
+    by_pixel = [[by_sum(x, y) for x in dx] for y in dy]
+    nodes = term.on_nodes(dx, dy)
+    np.testing.assert_allclose(nodes, by_pixel, rtol=0, atol=1e-13 * np.prod(shape))
+
+
 @pytest.mark.parametrize("shape", [(6, 8), (5, 7), (6, 7)])
 def test_prepared_images_hold_the_sums(shape: tuple[int, int]) -> None:
     s, p, w = images(shape)
