@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.arrays import Weighting
+from psfalign.arrays import Background, Weighting
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fourier import Shift
 from psfalign.frames import Frame
@@ -105,11 +105,15 @@ def test_wrong_pixels_of_the_psf_move_only_the_fit_that_sees_them(weighting: Wei
     assert blind.n_pixels < seeing.n_pixels
 
 
-def test_psf_of_replaced_pixels_alone_is_not_fitted() -> None:
-    science = scene(LARGE)
-    filled = Frame(shifted(science, OFFSET), np.ones(LARGE, dtype=bool))
-    clean = Frame(science, np.zeros(LARGE, dtype=bool))
-    options = FitOptions(weighting="mask+dq")
+@pytest.mark.parametrize("weighting", ["mask+dq", "inverse_variance"])
+@pytest.mark.parametrize("background", ["none", "fit"])
+def test_psf_of_replaced_pixels_alone_is_not_fitted(
+    weighting: Weighting, background: Background
+) -> None:
+    science, variance = scene(LARGE), np.ones(LARGE)
+    filled = Frame(shifted(science, OFFSET), np.ones(LARGE, dtype=bool), variance)
+    clean = Frame(science, np.zeros(LARGE, dtype=bool), variance)
+    options = FitOptions(weighting=weighting, background=background)
     (result,) = next(fit_shifts([clean], [filled], transmission(LARGE), options=options))
     assert (result.status, result.n_pixels) == (Status.NO_WEIGHT, 0)
     assert np.isnan([result.dx, result.dy, result.beta]).all()
