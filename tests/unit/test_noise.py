@@ -177,12 +177,13 @@ def test_bias_is_the_way_to_the_fit_without_the_energy_of_noise(small: float) ->
 
 
 # Variances in units of the usual: where there is too much noise, no minimum is left.
+@pytest.mark.parametrize("unit", [1.0, 2.0**-20])
 @pytest.mark.parametrize(("level", "n_negative"), [(100, 0), (300, 1), (800, 2)])
-def test_bias_of_much_noise_is_newtons_step(level: float, n_negative: int) -> None:
+def test_bias_of_much_noise_is_newtons_step(level: float, n_negative: int, unit: float) -> None:
     """To the minimum of E - beta² N, whose derivatives are taken from sums over pixels here."""
     star, psf, star_variance, _ = photon_noise()
-    psf += noise(SHAPE, seed=1)
-    variance, mask, step = level * star_variance, transmission(SHAPE), 1e-3
+    star, psf = unit * star, unit * (psf + noise(SHAPE, seed=1))
+    variance, mask, step = unit**2 * level * star_variance, transmission(SHAPE), 1e-3
     found = fit_one(Frame(star, None, variance), Frame(psf), mask)
 
     def corrected(numbers: np.ndarray) -> float:
