@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.fft import rfft2
+from scipy.fft import next_fast_len, rfft2
 from simulate import SHAPES, noise, scene, shifted, transmission
 
 from psfalign.fit.polynomials import (
@@ -13,6 +13,7 @@ from psfalign.fit.polynomials import (
     EnergyTerm,
     Jet,
     energy_term,
+    fast_length,
     weight_harmonics,
 )
 from psfalign.fit.spectral import Psf, Science, Weighted
@@ -155,3 +156,8 @@ def test_prepared_images_hold_the_sums(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(science.grid_energy, by_pixel, rtol=0, atol=1e-11)
     assert psf.energy == pytest.approx(np.sum((w * p) ** 2), rel=1e-13)
     assert weighted.n_pixels == w.size
+
+
+def test_fast_length_is_that_of_scipy() -> None:
+    lengths = [*range(1, 3000), 2**14 + 1]
+    assert [fast_length(n) for n in lengths] == [next_fast_len(n, real=True) for n in lengths]
