@@ -14,8 +14,9 @@ from psfalign.files.clean import read_frames
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
 from psfalign.fit.integration import Guide
 from psfalign.fit.pair import Pair, fit_pair
+from psfalign.fit.polynomials import Jet
 from psfalign.fit.result import cost_and_curvature
-from psfalign.fit.spectral import Psf, Science, Weighted
+from psfalign.fit.spectral import Psf, Science, Weighted, is_summit, search_grid
 from psfalign.fourier import Shift
 from psfalign.frames import Frame
 from psfalign.steps.fit import choose_frames, mean_frame
@@ -548,3 +549,36 @@ def test_energy_on_the_grid_steers_the_search() -> None:
     assert_found(fit(science, psf, weight), (2.0, 1.0), 1.0, EXACT)
     cross = np.fft.irfft2(rfft2(weight**2 * psf) * rfft2(science).conj(), s=shape)
     assert np.unravel_index(cross.argmax(), shape) != (1, 2)
+
+
+def test_search_looks_only_where_there_is_energy_and_at_each_place_once() -> None:
+    cross, energy = np.ones((6, 6)), np.ones((6, 6))
+    energy[1, 1], energy[2, 2], energy[0, 1] = 0.0, -0.5, 0.25
+    cross[3, 3] = 7.0  # half the image away, which is as far one way as the other
+    assert search_grid(read_only(cross), read_only(energy), 10) == (Shift(1.0, 0.0), 49.0)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(
+    ("xx", "xy", "yy", "expected"),
+    [
+        (-1.0, 0.5, -1.0, True),
+        (-1.0, 0.0, -1e-8, True),
+        (-1.0, 0.0, -1e-11, False),  # flat along y
+        (-1.0, 1.0 - 1e-11, -1.0, False),  # and along a diagonal
+        (-1.0, 2.0, -1.0, False),  # a saddle
+        (1.0, 0.0, 1.0, False),
+    ],
+)
+def test_summit_bends_down_in_all_directions(
+    scale: float, xx: float, xy: float, yy: float, expected: bool
+) -> None:
+    b = Jet(1.0, 0.0, 0.0, scale * xx, scale * xy, scale * yy)
+    assert is_summit(b, Jet(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)) is expected
+
+
+def test_step_from_a_saddle_is_uphill_along_both_axes() -> None:
+    # Of 2 log B: the gradient is (0.2, 0.1), the curvatures are 2 and -4.
+    b = Jet(1.0, 0.1, 0.05, 1 + 0.1**2, 0.1 * 0.05, -2 + 0.05**2)
+    step = spectral._newton_step(b, Jet(1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert step == pytest.approx([0.2 / 2, 0.1 / 4], rel=1e-12)
