@@ -582,3 +582,20 @@ def test_step_from_a_saddle_is_uphill_along_both_axes() -> None:
     b = Jet(1.0, 0.1, 0.05, 1 + 0.1**2, 0.1 * 0.05, -2 + 0.05**2)
     step = spectral._newton_step(b, Jet(1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     assert step == pytest.approx([0.2 / 2, 0.1 / 4], rel=1e-12)
+
+
+def test_step_that_leads_downhill_is_halved_until_it_does_not() -> None:
+    class Term:
+        """As high as here within 1.5 pixels of it, lower beyond."""
+
+        def at(self, shift: Shift) -> Jet:
+            near = np.hypot(shift.dx - 2.0, shift.dy + 2.0) < 1.5
+            return Jet(1.0 if near else 0.5, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    class Flat:
+        def at(self, shift: Shift) -> Jet:
+            return Jet(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    here = Shift(2.0, -2.0), Term().at(Shift(2.0, -2.0)), Flat().at(Shift(2.0, -2.0))
+    shift, _, _ = spectral._backtrack(Term(), Flat(), here, Shift(6.0, 2.0))
+    assert shift == Shift(3.0, -1.0)
