@@ -1,9 +1,10 @@
 """
 Time psfalign's fit on arrays.
 
-Usage: own_fit.py ARRAYS MAX_SHIFT, where ARRAYS is an .npz with science (integrations, rows,
-columns), psfs (psfs, rows, columns) and weight. The last line on standard output is JSON: seconds
-for all pairs together, after a first time that does not count, and the shifts of integration 0.
+Usage: own_fit.py ARRAYS MAX_SHIFT [ERROR], where ARRAYS is an .npz with science (integrations,
+rows, columns), psfs (psfs, rows, columns) and weight, and ERROR is that of all pixels, where it is
+known. The last line on standard output is JSON: seconds for all pairs together, after a first
+time that does not count, and the shifts of integration 0.
 """
 
 import json
@@ -20,10 +21,13 @@ from psfalign.fit import FitOptions, fit_shifts
 from psfalign.frames import Frame
 
 
-def main(path: str, max_shift: str) -> None:
+def main(path: str, max_shift: str, error: str = "") -> None:
     """Fit the psfs to the science images, twice."""
     with np.load(path) as arrays:
-        science, psfs = ([Frame(image) for image in arrays[name]] for name in ("science", "psfs"))
+        variance = np.full(arrays["weight"].shape, float(error) ** 2) if error else None
+        science, psfs = (
+            [Frame(image, None, variance) for image in arrays[name]] for name in ("science", "psfs")
+        )
         weight = arrays["weight"]
     options = FitOptions(max_shift=int(max_shift))
     for _ in range(2):
