@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The campaign to run; without it, the simulated demo.
 CONFIG ?=
+CAMPAIGN := $(or $(CONFIG),config/config.yaml)
 # How many of its exposures are planned and run together; the engine is slow with thousands.
 BATCH ?= 250
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
@@ -42,16 +43,16 @@ env-slurm: env
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-slurm.lock
 
 run: env
-	@$(BIN)/psfalign check $(or $(CONFIG),config/config.yaml)
-	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(or $(CONFIG),config/config.yaml))"; \
+	@$(BIN)/psfalign check $(CAMPAIGN)
+	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(CAMPAIGN))"; \
 	for i in $$(seq 1 $$((batches - 1))); do \
 		echo "Batch $$i of $$batches"; $(SNAKEMAKE) --quiet host reason --no-hooks --batch "all=$$i/$$batches" || true; \
 	done
-	@results="$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))"; \
+	@results="$$($(BIN)/psfalign check --output-dir $(CAMPAIGN))"; \
 	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
 	if [ $$status -eq 0 ] && ! [ "$$results/report/campaign.html" -nt "$$start" ]; then \
-		$(BIN)/psfalign crate $(or $(CONFIG),config/config.yaml) >/dev/null \
-		&& $(BIN)/psfalign summary $(or $(CONFIG),config/config.yaml) || status=$$?; \
+		$(BIN)/psfalign crate $(CAMPAIGN) >/dev/null \
+		&& $(BIN)/psfalign summary $(CAMPAIGN) || status=$$?; \
 	fi; \
 	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
 		$(SNAKEMAKE) --quiet all --report "$$results/report/report.html" \
@@ -59,8 +60,8 @@ run: env
 	fi; rm -f "$$start"; exit $$status
 
 verify: env
-	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir $(or $(CONFIG),config/config.yaml))" \
-		--config $(or $(CONFIG),config/config.yaml)
+	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir $(CAMPAIGN))" \
+		--config $(CAMPAIGN)
 
 test: env
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
