@@ -9,6 +9,7 @@ long as psfalign needs.
 
 import io
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ import yaml
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from runs import Measured, measure
 from scenes import KEYWORDS, observe, occulter, speckles
 
+SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 SHAPE = (24, 24)
 ROLLS = 2  # science exposures of an association
 DITHERS = 5  # its psf exposures
@@ -59,6 +62,12 @@ class Campaign:
     def associations(self) -> list[str]:
         """The associations, as the configuration names them."""
         return list(yaml.safe_load(self.config.read_text())["associations"])
+
+    def engine(self, *arguments: str) -> Measured:
+        """Run the engine in the folder and measure it."""
+        command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(SNAKEFILE)]
+        command += ["--configfile", self.config.name, *arguments]
+        return measure(command, cwd=self.folder)
 
     def configure(self, **changes: Any) -> None:
         """Change keys at the top of the configuration."""

@@ -16,18 +16,18 @@ from campaigns import Campaign, write_campaign
 from report import Report
 from runs import Measured, measure
 
-from psfalign.layout import PSFMASK, REPORT
+from psfalign.campaign import CALINTS
+from psfalign.crate import METADATA
+from psfalign.layout import CAMPAIGN_PAGE, PSFMASK, REPORT, STACKS
 
 COUNTS = (100, 1_000, 10_000)
-CHECKOUT = Path(__file__).parents[1]
 COLUMNS = ("exposures", "page (s)", "MB", "crate (s)", "MB", "crate again (s)", "both files (MB)")
 
 
 def align_one(folder: Path) -> Path:
     """Align the one exposure of a campaign; give its results."""
     campaign = write_campaign(folder, 1)
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", f"{CHECKOUT}/Snakefile"]
-    measure([*command, "--configfile", campaign.config.name, "--cores", "2"], cwd=folder)
+    campaign.engine("--cores", "2")
     return folder / "results"
 
 
@@ -35,19 +35,19 @@ def give_results(campaign: Campaign, done: Path) -> None:
     """Link the results of the one exposure to the names of all."""
     results = campaign.folder / "results"
     (name,) = (path.name.removesuffix(PSFMASK) for path in done.glob(f"*/*{PSFMASK}"))
-    (stack,) = (path.name for path in (done / "psfstacks").iterdir())
+    (stack,) = (path.name for path in (done / STACKS).iterdir())
     own = [path for path in done.rglob(f"{name}*") if path.is_file()]
     for exposure in names_of(campaign):
         for path in own:
             place = str(path.relative_to(done)).replace(name, exposure)
             _link(path, results / place)
-    _link(done / "psfstacks" / stack, results / "psfstacks" / stack)
+    _link(done / STACKS / stack, results / STACKS / stack)
 
 
 def names_of(campaign: Campaign) -> list[str]:
     """Give the exposures of a campaign by the names of their results."""
-    files = (campaign.folder / "data").glob("*001001_*_calints.fits")
-    return [f"{path.name.removesuffix('_calints.fits')}_a3001" for path in files]
+    files = (campaign.folder / "data").glob(f"*001001_*{CALINTS}")
+    return [f"{path.name.removesuffix(CALINTS)}_a3001" for path in files]
 
 
 def _link(path: Path, place: Path) -> None:
@@ -73,7 +73,7 @@ def main() -> None:
             give_results(campaign, done)
             page, crate, again = (psfalign(campaign, v) for v in ("summary", "crate", "crate"))
             results = campaign.folder / "results"
-            files = (results / REPORT / "campaign.html", results / "ro-crate-metadata.json")
+            files = (results / REPORT / CAMPAIGN_PAGE, results / METADATA)
             size = sum(path.stat().st_size for path in files) / 1e6
             costs = (page.wall, page.peak, crate.wall, crate.peak, again.wall)
             rows.append((f"{count:,}", *(f"{cost:.0f}" for cost in costs), f"{size:.0f}"))

@@ -10,7 +10,6 @@ the steps themselves. The picture goes to docs/images/scale.png.
 import argparse
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from matplotlib.figure import Figure
 
 from campaigns import Campaign, write_association, write_campaign
 from report import Report
-from runs import Measured, measure
+from runs import Measured
 
 CHECKOUT = Path(__file__).parents[1]
 PICTURE = CHECKOUT / "docs" / "images" / "scale.png"
@@ -48,23 +47,16 @@ class Plan:
     jobs: int
 
 
-def engine(campaign: Campaign, *arguments: str) -> Measured:
-    """Run the engine in the folder of a campaign and measure it."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", f"{CHECKOUT}/Snakefile"]
-    command += ["--configfile", campaign.config.name, *arguments]
-    return measure(command, cwd=campaign.folder)
-
-
 def plan(campaign: Campaign, *arguments: str) -> Plan:
     """Ask what would be done."""
-    cost = engine(campaign, "-n", *arguments)
+    cost = campaign.engine("-n", *arguments)
     found = re.search(r"^total +(\d+)$", _log(campaign), re.MULTILINE)
     return Plan(cost, int(found[1]) if found else 0)
 
 
 def touch(campaign: Campaign, *arguments: str) -> Measured:
     """Let the engine go through all jobs without running any; make empty results afterwards."""
-    cost = engine(campaign, "--touch", "--no-hooks", "--cores", "2", *arguments)
+    cost = campaign.engine("--touch", "--no-hooks", "--cores", "2", *arguments)
     said = re.findall(r"not touched because they don't exist: (.*)$", _log(campaign), re.MULTILINE)
     results = [campaign.folder / name for line in said for name in line.split(", ")]
     # Made in this order, nothing is older than what it would have been made from.
@@ -133,7 +125,7 @@ def n_batches(count: int) -> int:
 
 def _parse(campaign: Campaign) -> Measured:
     """Read the workflow and check the campaign, without planning anything."""
-    return engine(campaign, "--list-rules")
+    return campaign.engine("--list-rules")
 
 
 def measure_changes(campaign: Campaign, report: Report) -> None:
