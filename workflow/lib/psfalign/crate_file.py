@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,16 +62,7 @@ def write_crate(
             path: _describe(path, root, digest) for path, digest in zip(paths, digests, strict=True)
         }
     facts.save()
-    runs = [
-        Run(
-            name,
-            result.records,
-            [files[path] for path in result.paths],
-            _time(result.paths[0].stat().st_mtime),
-            by_this_code=not compare_code(result.records),
-        )
-        for name, result in made.items()
-    ]
+    runs = [_run(name, result, files) for name, result in made.items()]
     settings = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     contents = {CODE: pack_code(), CONFIGURATION: settings.encode()}
     for name, content in contents.items():
@@ -111,6 +102,12 @@ def _find(root: Path, exposure: str) -> _Result | None:
 
 def _describe(path: Path, root: Path, digest: str) -> CrateFile:
     return CrateFile(path.relative_to(root).as_posix(), digest, path.stat().st_size)
+
+
+def _run(exposure: str, result: _Result, files: Mapping[Path, CrateFile]) -> Run:
+    time = _time(result.paths[0].stat().st_mtime)
+    own, by_this_code = [files[path] for path in result.paths], not compare_code(result.records)
+    return Run(exposure, result.records, own, time, by_this_code=by_this_code)
 
 
 def _time(seconds: float) -> str:
