@@ -26,7 +26,7 @@ from ..arrays import Image, Spectrum
 from ..fourier import Shift
 from ..frames import Frame
 from .polynomials import EnergyTerm, Jet, gradient_rates, noise_term
-from .result import N_PARAMETERS, PairFit, Status
+from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
 
 SIGNIFICANT = 5.0  # sigma of beta; of all places in an image, noise alone reaches four to five
@@ -97,8 +97,7 @@ class ScienceNoise:
         """N(d), what noise adds to C; None where the errors of the image are not known."""
         if self.frame.variance is None:
             return None
-        rows, columns = self.frame.image.shape
-        return noise_term(self.frame.variance, self.weighted.harmonics, (rows, columns))
+        return noise_term(self.frame.variance, self.weighted.harmonics)
 
     def at(self, fits: Sequence[PairFit]) -> list[Jet] | None:
         """N(d) at fitted shifts."""
@@ -205,11 +204,8 @@ def _biases(fits: Sequence[PairFit], noises: Sequence[Jet]) -> NDArray[np.float6
     slopes = np.empty((len(fits), N_PARAMETERS))
     bends = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
     for slope, bend, fit, noise in zip(slopes, bends, fits, noises, strict=True):
-        by_shift = fit.beta * noise.gradient
-        slope[:] = *(0.5 * fit.beta * by_shift), fit.beta * noise.value
-        bend[:2, :2] = 0.5 * fit.beta**2 * noise.hessian
-        bend[:2, 2] = bend[2, :2] = by_shift
-        bend[2, 2] = noise.value
+        slope[:] = *(0.5 * fit.beta**2 * noise.gradient), fit.beta * noise.value
+        bend[:] = energy_curvature(fit.beta, noise)
     curvatures = _curvatures(fits) - bends
     has_minimum = np.linalg.eigvalsh(curvatures)[:, 0] > 0
     curvatures[~has_minimum] = np.eye(N_PARAMETERS)

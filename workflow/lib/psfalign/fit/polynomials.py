@@ -185,12 +185,14 @@ def energy_term(
     return EnergyTerm(_correlate(spectrum, squared_weight, shape), shape, mean)
 
 
-def noise_term(variance: Image, squared_weight: Spectrum, shape: tuple[int, int]) -> EnergyTerm:
+def noise_term(variance: Image, squared_weight: Spectrum) -> EnergyTerm:
     """
     Build N(d) = Σ w² Var S(n, d), what independent noise n of some variance adds to C.
 
     The products n̂(f) n̂(g) with f + g = k all have the expectation of FFT(V) at k.
     """
+    rows, columns = variance.shape
+    shape = rows, columns
     squares = _harmonics(variance) * _count_pairs(shape)
     return EnergyTerm(_correlate(squares, squared_weight, shape), shape)
 

@@ -87,8 +87,17 @@ def cost_and_curvature(
     """
     beta = cross.value / energy.value
     cost = max(0.0, psf_energy - beta * cross.value)
-    curvature = np.empty((3, 3))
-    curvature[:2, :2] = 0.5 * beta**2 * energy.hessian - beta * cross.hessian
-    curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient - cross.gradient
-    curvature[2, 2] = energy.value
+    curvature = energy_curvature(beta, energy)
+    curvature[:2, :2] -= beta * cross.hessian
+    curvature[:2, 2] -= cross.gradient
+    curvature[2, :2] -= cross.gradient
     return cost, curvature
+
+
+def energy_curvature(beta: float, energy: Jet) -> NDArray[np.float64]:
+    """Give ½ ∂² of beta² C(d), or of beta² N(d), by (dx, dy, beta); (3, 3)."""
+    curvature = np.empty((3, 3))
+    curvature[:2, :2] = 0.5 * beta**2 * energy.hessian
+    curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient
+    curvature[2, 2] = energy.value
+    return curvature
