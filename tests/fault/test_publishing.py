@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from files import ROOT
-from studies.injection import CALLS, FAULTS, attempts, need_strace
+from studies.injection import CALLS, FAULTS, OCCASIONAL_CALLS, attempts, need_strace
 from studies.writers import Writer, make_writers
 
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
@@ -42,7 +42,7 @@ def check(writer: Writer, path: Path, call: str, fault: str, *, old: bytes | Non
         assert all(map(PARTIAL.fullmatch, left)) if fault == "KILL" else left == [], attempt
         if attempt.was_hit:
             _restore(path, old)
-    assert attempt.n > 1, "nothing was ever hit"
+    assert attempt.n > 1 or call in OCCASIONAL_CALLS, "nothing was ever hit"
     # The last one got through, and took away what killed ones had left.
     assert attempt.code == 0
     assert (content, left) == (new, [])
@@ -56,7 +56,7 @@ def _restore(path: Path, old: bytes | None) -> None:
 
 @pytest.mark.bad_input(45, 46, 47)
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", CALLS | OCCASIONAL_CALLS)
 def test_item_46_a_table_and_its_predecessor(
     call: str, fault: str, writers: dict[str, Writer], tmp_path: Path
 ) -> None:
@@ -66,7 +66,7 @@ def test_item_46_a_table_and_its_predecessor(
 @pytest.mark.slow
 @pytest.mark.bad_input(45, 46, 47)
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", CALLS | OCCASIONAL_CALLS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_item_46_every_file(
     kind: str, call: str, fault: str, writers: dict[str, Writer], tmp_path: Path

@@ -20,6 +20,8 @@ CALLS = {
     "open": "openat,open",
     "rename": "rename,renameat,renameat2",
 }
+# What only some writers ask for.
+OCCASIONAL_CALLS = {"fallocate": "fallocate", "sync_file_range": "sync_file_range"}
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 PATIENCE = 60  # seconds
 
@@ -71,7 +73,7 @@ def _attempt(writer: Callable[[], object], call: str, fault: str, n: int, log: P
     if child == 0:
         _write_when_traced(writer)
     os.waitpid(child, os.WUNTRACED)  # it has stopped itself
-    names = CALLS[call]
+    names = (CALLS | OCCASIONAL_CALLS)[call]
     inject = f"inject={names}:{FAULTS[fault]}:when={n}"
     command = [
         "strace",
