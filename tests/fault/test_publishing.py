@@ -1,6 +1,7 @@
 """Every file that is written is complete or as it was before, whatever call of the system fails."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ KINDS = (
     "crds_manifest.json",
     "facts.json",
     "campaign.yaml",
+    "pages",
+    "show.png",
+    "campaign page",
+    "crate",
+    "demo",
 )
 
 
@@ -30,28 +36,34 @@ def writers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Writer]:
 
 
 def check(writer: Writer, path: Path, call: str, fault: str, *, old: bytes | None) -> None:
-    """Let each call fail in turn, and look at the folder each time."""
-    path.parent.mkdir()
+    """Let each call fail in turn, and look at all files each time."""
+    folder = path.parent
+    folder.mkdir()
     writer(path)
-    new = path.read_bytes()
-    _restore(path, old)
-    for attempt in attempts(lambda: writer(path), call, fault, path.parent.with_suffix(".log")):
-        content = path.read_bytes() if path.exists() else None
-        assert content in (old, new), attempt
-        left = [entry.name for entry in path.parent.iterdir() if entry != path]
+    new = _contents(folder)
+    _restore(new, old)
+    for attempt in attempts(lambda: writer(path), call, fault, folder.with_suffix(".log")):
+        found = _contents(folder)
+        assert all(found.get(file) in (old, new[file]) for file in new), attempt
+        left = [file.name for file in found.keys() - new.keys()]
         assert all(map(PARTIAL.fullmatch, left)) if fault == "KILL" else left == [], attempt
         if attempt.was_hit:
-            _restore(path, old)
+            _restore(new, old)
     assert attempt.n > 1 or call in OCCASIONAL_CALLS, "nothing was ever hit"
     # The last one got through, and took away what killed ones had left.
     assert attempt.code == 0
-    assert (content, left) == (new, [])
+    assert found == new
 
 
-def _restore(path: Path, old: bytes | None) -> None:
-    path.unlink(missing_ok=True)
-    if old is not None:
-        path.write_bytes(old)
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _restore(paths: Iterable[Path], old: bytes | None) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+        if old is not None:
+            path.write_bytes(old)
 
 
 @pytest.mark.bad_input(45, 46, 47)

@@ -1,47 +1,80 @@
-"""What psfalign writes, each by the function that writes it, but for figures, which take long."""
+"""What psfalign writes, each by the function that writes it."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from files import (
     PSF_STEPS,
+    campaign,
+    completed,
     scene,
     write_exposure,
     write_mask,
     write_psfs,
 )
 
+from psfalign.campaign import plan_exposures
 from psfalign.campaign_file import write_campaign
+from psfalign.campaign_page import write_campaign_page
+from psfalign.checkout import pack_code
+from psfalign.crate_file import write_crate
 from psfalign.facts import FactsStore
 from psfalign.files.crds_manifest import CrdsChoice, write_manifest
+from psfalign.simulate import simulate_campaign
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
+from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.resolve import resolve_psfmask
+from psfalign.steps.show import show_product
 from psfalign.steps.stack import stack_psfs
 from psfalign.survey import survey_folder
 
 Writer = Callable[[Path], object]
 
+# What takes long and writes nothing, and what the functions of these names give instead.
+FIGURE = b"a figure"
+DEMO = {
+    "simulate.optics.optical_images": (),
+    "simulate.optics.transmission": None,
+    "simulate.scene.draw_scene": None,
+    "simulate.scene.expose": None,
+    "simulate.files.render_exposure": b"an exposure",
+    "simulate.files.render_mask": b"a mask",
+}
+
 
 def make_writers(folder: Path) -> dict[str, Writer]:
-    """Prepare inputs, and give for each kind of file what writes it to a path."""
+    """
+    Prepare inputs, and give for each kind of file what writes it to a path.
+
+    Where several are written together, the path is that of their folder. The crate and the page
+    are those of a campaign that has not begun: they describe what cannot be read as missing.
+    """
     science = write_exposure(folder / "jw1_calints.fits")
     members = [write_psfs(folder / f"p{i}_calints.fits", scene(PSF_STEPS, seed=i)) for i in (2, 3)]
     mask = write_mask(folder / "mask.fits")
     made = {
-        name: folder / f"made_{name}" for name in ("stack", "psfs", "science", "mask", "shifts")
+        name: folder / f"made_{name}"
+        for name in ("stack", "psfs", "science", "mask", "shifts", "product")
     }
     stack_psfs(members, made["stack"])
     clean_exposure(made["stack"], made["psfs"])
     clean_exposure(science, made["science"])
     resolve_psfmask(science, made["mask"], psfmask=str(mask))
     fit_exposure(made["science"], made["psfs"], made["mask"], made["shifts"])
+    align_exposure(made["psfs"], made["shifts"], made["mask"], made["product"])
     write_exposure(folder / "survey/jw1_calints.fits", IS_PSF=False)
     write_psfs(folder / "survey/jw2_calints.fits", IS_PSF=True)
     survey = survey_folder(folder / "survey", [])
     choices = {"jw1": CrdsChoice(str(mask), "jwst_1413.pmap", "jwst_nircam_psfmask_0005.rmap")}
+    config = completed(campaign(folder, science, members, mask))
+    exposures = plan_exposures(config)
+    # Hundreds of files are read for the code, and git would be traced with the rest.
+    code = {"crate_file.pack_code": pack_code(), "crate_file.read_commit": None}
     return {
         "psfmask.json": lambda path: resolve_psfmask(science, path, psfmask=str(mask)),
         "psfstack.fits": lambda path: stack_psfs(members, path),
@@ -53,7 +86,37 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
+        "pages": _given({"steps.plot.draw_png": FIGURE}, partial(_plot, made)),
+        "show.png": _given(
+            {"steps.show.draw_stacked": FIGURE}, lambda path: show_product(made["product"], path)
+        ),
+        "campaign page": lambda path: write_campaign_page(path, exposures),
+        "crate": _given(
+            code,
+            lambda path: write_crate(
+                config | {"output_dir": str(path)}, exposures, FactsStore(path / "facts.json")
+            ),
+        ),
+        "demo": _given(DEMO, simulate_campaign),
     }
+
+
+def _given(made: dict[str, object], writer: Writer) -> Writer:
+    """Let a writer find made what functions of psfalign would make."""
+
+    def write(path: Path) -> None:
+        with ExitStack() as stack:
+            for name, result in made.items():
+                stack.enter_context(patch(f"psfalign.{name}", return_value=result))
+            writer(path)
+
+    return write
+
+
+def _plot(made: dict[str, Path], path: Path) -> None:
+    names = ("images.png", "shifts.png", "checks.png", "table.html", "summary.json")
+    inputs = (made[name] for name in ("science", "psfs", "shifts", "mask"))
+    plot_exposure(*inputs, Pages(*(path / name for name in names)), name="jw1")
 
 
 def _remember(science: Path, path: Path) -> None:
