@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from files import ROOT
 from studies.injection import CALLS, FAULTS, OCCASIONAL_CALLS, attempts, need_strace
 from studies.writers import Writer, make_writers
+
+from psfalign import publish
 
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
 OLD = b"an earlier file"
@@ -92,10 +95,13 @@ OTHERS = {"workflow/scripts/psfalign_adapter.py", "workflow/lib/psfalign/crds_lo
 
 def test_item_46_nothing_is_written_but_by_the_publisher() -> None:
     """So that what holds for the files above holds for figures and pages, too."""
-    writing = re.compile(r"\.(write_text|write_bytes|savefig|writeto|tofile)\(|open\([^)]*\"[wxa]")
+    writing = re.compile(
+        r"\.(write_text|write_bytes|savefig|writeto|tofile)\(|np\.save|open\([^)]*\"([wxa]|r\+)"
+    )
+    code = [path for end in ("py", "smk") for path in (ROOT / "workflow").rglob(f"*.{end}")]
     found = {
         str(path.relative_to(ROOT))
-        for path in (ROOT / "workflow").rglob("*.py")
+        for path in [ROOT / "Snakefile", *code]
         if writing.search(path.read_text(encoding="utf-8"))
     }
     allowed = {"workflow/lib/psfalign/publish.py", *OTHERS}
@@ -105,3 +111,20 @@ def test_item_46_nothing_is_written_but_by_the_publisher() -> None:
 
 def test_every_kind_of_file_is_here(writers: dict[str, Writer]) -> None:
     assert set(writers) == set(KINDS)
+
+
+def test_every_publisher_is_here(
+    writers: dict[str, Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that publishes does so for one of the writers."""
+    library = ROOT / "workflow/lib"
+    spies = {}
+    for path in library.rglob("*.py"):
+        module = ".".join(path.relative_to(library).with_suffix("").parts)
+        for name in re.findall(r"publish import (publish\w+)", path.read_text(encoding="utf-8")):
+            target = f"{module.removesuffix('.__init__')}.{name}"
+            spies[target] = Mock(wraps=getattr(publish, name))
+            monkeypatch.setattr(target, spies[target])
+    for kind, writer in writers.items():
+        writer(tmp_path / kind)
+    assert [target for target, spy in spies.items() if not spy.called] == []
