@@ -1,5 +1,6 @@
 """The RO-Crate tells what is there, with checksums, and the same state gives the same bytes."""
 
+import errno
 import importlib.util
 import io
 import json
@@ -18,6 +19,7 @@ from small_campaign import NAME, PRODUCT, rewrite, verify
 
 from psfalign.checkout import pack_code, read_commit
 from psfalign.cli import main
+from psfalign.errors import InputError
 from psfalign.provenance import code_digest
 
 CONFIG = {
@@ -91,6 +93,25 @@ def test_an_exposure_without_a_product_is_named_as_such(campaign: Path) -> None:
     assert "1 of 2 exposures have a product. Without one: other_a3001." in described
     Path(PRODUCT).write_bytes(Path(PRODUCT).read_bytes()[:-2880])
     assert "0 of 2 exposures" in write_crate()["./"]["description"]
+
+
+def test_a_product_that_the_disk_cannot_read_is_not_called_missing(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_crate()
+    path = Path("results/ro-crate-metadata.json")
+    before = path.read_bytes()
+
+    def fail(product: Path) -> None:
+        try:
+            raise OSError(errno.EIO, "Input/output error")
+        except OSError as error:
+            raise InputError("cannot be read", file=product) from error
+
+    monkeypatch.setattr("psfalign.crate_file.scan", fail)
+    assert main(["crate", "campaign.yaml"]) == 1
+    assert f"{PRODUCT}: cannot be read" in capsys.readouterr().err
+    assert path.read_bytes() == before
 
 
 def test_the_same_state_gives_the_same_bytes(

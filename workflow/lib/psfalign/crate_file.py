@@ -91,11 +91,17 @@ class _Result(NamedTuple):
 
 
 def _find(root: Path, exposure: str) -> _Result | None:
-    """Look for the results of an exposure; None where it has no product that can be read."""
+    """
+    Look for the results of an exposure; None where it has no product, or a damaged one.
+
+    Where the disk cannot be read, nobody knows: the crate must not say that there is none.
+    """
     product, *others = (of_exposure(root, exposure, end) for end in ENDS)
     try:
         records = read_records(product, scan(product))
-    except PsfalignError:
+    except PsfalignError as error:
+        if isinstance(error.__cause__, OSError) and product.exists():
+            raise
         return None
     return _Result([product, *(path for path in others if path.is_file())], records)
 
