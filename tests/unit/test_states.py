@@ -104,6 +104,15 @@ def test_state_of_each_exposure(tmp_path: Path) -> None:
     assert list(states) == ["broken", "lost", "new", "complete"]  # what went wrong stands first
 
 
+def test_summary_that_cannot_be_read_is_not_called_unfinished(tmp_path: Path) -> None:
+    finish(tmp_path, "complete")
+    summary = layout.of_exposure(tmp_path / layout.REPORT, "complete", layout.SUMMARY)
+    summary.unlink()
+    summary.mkdir()
+    with pytest.raises(IsADirectoryError):
+        states_of(tmp_path, "complete")
+
+
 def test_failed_stack_fails_the_exposures_that_need_it(tmp_path: Path) -> None:
     log(tmp_path, "clean_psfs", "stack", "psfalign: error: p1: broken; mend it\n")
     assert states_of(tmp_path, "a", "b") == {"a": State.FAILED, "b": State.FAILED}
