@@ -31,3 +31,13 @@ def test_an_exposure_that_fails_does_not_block_the_crate(tmp_path: Path) -> None
     shutil.copy(tmp_path / "jw1_calints.fits", bad)
     assert snakemake(tmp_path, *run).returncode == 0
     assert "2 of 2 exposures have a product." in describe(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_does_not_fail_for_the_page_of_the_campaign(tmp_path: Path) -> None:
+    (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(write_campaign(tmp_path)))
+    (tmp_path / "results/report/campaign.html").mkdir(parents=True)
+    result = snakemake(tmp_path, "--configfile", "campaign.yaml")
+    assert result.returncode == 0
+    assert "the campaign page was not written: [Errno 21]" in result.stderr + result.stdout
+    assert "Traceback" not in result.stderr

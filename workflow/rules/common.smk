@@ -342,7 +342,11 @@ def pages_to_report():
 
 def conclude():
     """Write the page of the campaign, whatever has failed, and say how it went."""
-    states = write_campaign_page(Path(OUTPUT), EXPOSURES.values())
+    try:
+        states = write_campaign_page(Path(OUTPUT), EXPOSURES.values())
+    except OSError as error:
+        logger.warning(f"psfalign: warning: the campaign page was not written: {error}")
+        return
     print("\n".join(closing_lines(Path(OUTPUT), states)))
 
 
