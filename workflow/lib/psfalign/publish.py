@@ -33,7 +33,8 @@ def publishing(path: Path | str) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        Whatever the file system says; ``path`` is then as it was before.
+        Whatever the file system says; ``path`` is then as it was before, or complete already
+        where only its folder could not be flushed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
