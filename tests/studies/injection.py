@@ -20,7 +20,7 @@ CALLS = {
     "open": "openat,open",
     "rename": "rename,renameat,renameat2",
 }
-# What only some writers ask for.
+# What only large files are written with.
 OCCASIONAL_CALLS = {"fallocate": "fallocate", "sync_file_range": "sync_file_range"}
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 PATIENCE = 60  # seconds

@@ -80,9 +80,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "psfstack.fits": lambda path: stack_psfs(members, path),
         "clean.fits": lambda path: clean_exposure(science, path),
         "shifts.ecsv": lambda path: fit_exposure(made["science"], made["psfs"], made["mask"], path),
-        "psfalign.fits": lambda path: align_exposure(
-            made["psfs"], made["shifts"], made["mask"], path
-        ),
+        "psfalign.fits": partial(_align, made),
         "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
@@ -111,6 +109,11 @@ def _given(made: dict[str, object], writer: Writer) -> Writer:
             writer(path)
 
     return write
+
+
+def _align(made: dict[str, Path], path: Path) -> None:
+    with patch("psfalign.files.writer.EAGER", 1):  # so that the disk begins with small planes, too
+        align_exposure(made["psfs"], made["shifts"], made["mask"], path)
 
 
 def _plot(made: dict[str, Path], path: Path) -> None:

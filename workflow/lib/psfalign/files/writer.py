@@ -8,11 +8,13 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
+from ..disk import reserve, start_writing
 from ..records import plain_text
 from .checksums import add
 from .structure import BLOCK, CARD, Hdu
 
 COPY_CHUNK = 1 << 22  # bytes
+EAGER = 1 << 24  # bytes of an image that wait before the disk is told to begin with them
 UINT32_ZERO = 2**31  # BZERO by which FITS stores unsigned 32-bit integers
 _LETTERS = np.frombuffer((string.digits + string.ascii_letters).encode(), np.uint8)
 
@@ -64,6 +66,10 @@ class FitsWriter:
         self._end = image.end
         return image
 
+    def reserve(self) -> None:
+        """Take the room on the disk of all that was added, before any plane is worked out."""
+        reserve(self._stream.fileno(), self._end)
+
     def finish(self) -> None:
         """Write what had to wait until all planes were there."""
         for image in self._images:
@@ -93,6 +99,7 @@ class ImageWriter:
         self._plane_size = int(np.prod(shape[-2:])) * self._dtype.itemsize
         self._data_start = start + len(checksummed(header, 0))
         self._sum = 0
+        self._waiting = 0
         size = int(np.prod(shape)) * self._dtype.itemsize
         self.end = self._data_start + size + -size % BLOCK
 
@@ -118,6 +125,10 @@ class ImageWriter:
         while content:
             n_written = os.pwrite(self._stream.fileno(), content, position)
             content, position = content[n_written:], position + n_written
+        self._waiting += len(stored.content)
+        if self._waiting >= EAGER:
+            start_writing(self._stream.fileno())
+            self._waiting = 0
 
     def count(self, words: int) -> None:
         """Take what was put into the checksum."""

@@ -108,6 +108,7 @@ def align_exposure(
             ).write(0, weight)
         _copy_origins(exposure, writer)
         writer.add(*provenance_hdu(records))
+        writer.reserve()
         planes = PlaneWriter(science, error, dq)
         if mask.applies:
             shift_planes(exposure, table, planes, errors=errors, threads=threads)
