@@ -7,7 +7,7 @@ import numpy as np
 from numpy.fft import rfft2
 
 from .arrays import Bools, Errors, Flags, Image, SingleImage, Spectrum
-from .clean import clean_image
+from .clean import fill_pixels
 from .dq import DO_NOT_USE
 from .fourier import Shift, shift_spectrum, shift_variance, to_image
 from .padding import pad_image
@@ -105,6 +105,5 @@ def fill_error(error: Image, replaced: Bools) -> Image:
 
     Where a plane has no error at all, it is 0, which in JWST files means that it is not known.
     """
-    invalid = replaced | ~(error >= 0)
-    filled = clean_image(np.where(invalid, np.nan, error), invalid.astype(np.uint32), bad_bits=1)
-    return np.nan_to_num(filled.image, nan=0.0)
+    invalid = replaced | ~((error >= 0) & (error < np.inf))
+    return np.zeros_like(error) if invalid.all() else fill_pixels(error, invalid)

@@ -78,10 +78,14 @@ def clean_image(
     check_box(median_box_length, image.shape)
     bad = find_bad_pixels(image, dq, bad_bits)
     off_science = bad & ((dq & np.uint32(NON_SCIENCE)) != 0) if zero_non_science else bad & False
-    good = np.where(bad, np.nan, image)
-    cleaned, n_grown = _fill(good, bad, bad & ~off_science, median_box_length // 2)
+    cleaned, n_grown = _fill(image, bad, bad & ~off_science, median_box_length // 2)
     cleaned[off_science] = 0.0
     return CleanImage(cleaned, bad, n_grown, int(off_science.sum()))
+
+
+def fill_pixels(image: Image, bad: Bools) -> Image:
+    """Give a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
+    return _fill(image, bad, bad, half_width=1)[0]
 
 
 def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
@@ -99,26 +103,29 @@ def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
     )
 
 
-def _fill(good: Image, bad: Bools, fill: Bools, half_width: int) -> tuple[Image, int]:
+def _fill(image: Image, bad: Bools, fill: Bools, half_width: int) -> tuple[Image, int]:
     """Medians for the pixels of ``fill``, and how many of them needed a larger box."""
-    values = good.copy()
-    boxed = _medians_around(good, np.argwhere(fill), _box(half_width))
-    values[fill] = boxed
-    empty = fill & np.isnan(values)
+    values, pixels = image.copy(), np.argwhere(fill)
+    values[bad] = np.nan
+    medians = _medians_around(values, pixels, _box(half_width))
+    empty = np.isnan(medians)
     n_grown = int(empty.sum())
     if n_grown and not bad.all():
-        _fill_from_rings(values, good, bad, empty)
+        medians[empty] = _medians_of_rings(values, bad, pixels[empty])
+    values[fill] = medians
     return values, n_grown
 
 
-def _fill_from_rings(values: Image, good: Image, bad: Bools, empty: Bools) -> None:
-    """Fill pixels whose box is empty, in place, from the first ring that holds a good pixel."""
+def _medians_of_rings(good: Image, bad: Bools, pixels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Median for pixels whose box is empty, of the first ring that holds a good pixel."""
     from scipy.ndimage import distance_transform_cdt  # seldom needed, slow to import
 
-    distance = distance_transform_cdt(bad, metric="chessboard")
-    for radius in np.unique(distance[empty]):
-        pixels = np.argwhere(empty & (distance == radius))
-        values[pixels[:, 0], pixels[:, 1]] = _medians_around(good, pixels, _ring(radius))
+    distance = distance_transform_cdt(bad, metric="chessboard")[pixels[:, 0], pixels[:, 1]]
+    medians = np.empty(len(pixels))
+    for radius in np.unique(distance):
+        members = distance == radius
+        medians[members] = _medians_around(good, pixels[members], _ring(radius))
+    return medians
 
 
 def _box(half_width: int) -> NDArray[np.intp]:
