@@ -113,11 +113,12 @@ class Exposure:
         """Give one plane of DQ, (rows, columns); 0 where the file has none."""
         if self.dq is None:
             return np.zeros(self.shape[1:], dtype=np.uint32)
-        raw = self._read_raw(self.dq, integration).astype(np.int64)
         # Unsigned integers are stored with BZERO; of signed ones the highest bit is a flag, too.
-        bits = (1 << int(self.dq.header["BITPIX"])) - 1
-        flags = raw + int(self.dq.header.get("BZERO", 0))
-        return np.asarray(flags & min(bits, ALL_FLAGS)).astype(np.uint32)
+        # Both come out right modulo 2³², in which uint32 counts.
+        flags: Flags = self._read_raw(self.dq, integration).astype(np.uint32)
+        flags += np.uint32(int(self.dq.header.get("BZERO", 0)) & ALL_FLAGS)
+        flags &= np.uint32((1 << int(self.dq.header["BITPIX"])) - 1 & ALL_FLAGS)
+        return flags
 
     def _read_floats(self, hdu: Hdu, integration: int) -> Image:
         values = scale(self._read_raw(hdu, integration), hdu.header)
