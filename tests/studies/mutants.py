@@ -61,6 +61,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "clean": ("unit/test_clean", "property/test_clean"),
         "fourier": ("unit/test_fourier", "property/test_fourier"),
         "fit/__init__": FIT_TESTS,
+        "fit/energy": ("unit/test_polynomials", "unit/test_noise", *FIT_TESTS),
         "fit/integration": FIT_TESTS,
         "fit/least_squares": FIT_TESTS,
         "fit/noise": ("unit/test_noise", "unit/test_cost", "unit/test_fit", "property/test_fit"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from simulate import noise, scene, shifted
 
-from psfalign.fit import fit_shifts, polynomials, spectral
+from psfalign.fit import energy, fit_shifts, polynomials, spectral
 from psfalign.fit.polynomials import CrossTerm
 from psfalign.frames import Frame
 
@@ -29,7 +29,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counting
 
-    for module in (polynomials, spectral):
+    for module in (energy, polynomials, spectral):
         for name in TRANSFORMS:
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, count(name, getattr(module, name)))

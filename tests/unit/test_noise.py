@@ -7,8 +7,8 @@ from simulate import Image, noise, read_only, scene, shifted, transmission
 
 from psfalign.arrays import Weighting
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
+from psfalign.fit.energy import NoiseTerm
 from psfalign.fit.pair import Pair, fit_pair
-from psfalign.fit.polynomials import noise_term, weight_harmonics
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.fourier import Shift, shift_variance
 from psfalign.frames import Frame
@@ -153,7 +153,7 @@ def test_noise_adds_the_variance_of_the_shifted_image_to_the_energy(
     shape: tuple[int, int],
 ) -> None:
     variance, weight, shift = scene(shape, seed=4) ** 2, transmission(shape), Shift(1.7, -0.4)
-    term = noise_term(variance, weight_harmonics(weight))
+    term = NoiseTerm.of(variance, Weighted(weight).spectrum)
     moved = shift_variance(rfft2(variance), shape, shift)
     assert term.at(shift).value == pytest.approx(np.sum(weight**2 * moved), rel=1e-12)
 
@@ -163,7 +163,7 @@ def test_bias_is_the_way_to_the_fit_without_the_energy_of_noise(small: float) ->
     """It is a step of Newton's, whose error is of second order: a hundredth for a tenth."""
     star, psf, star_variance, _ = photon_noise()
     variance, weighted = small * star_variance, Weighted(transmission(SHAPE))
-    noise = noise_term(variance, weighted.harmonics)
+    noise = NoiseTerm.of(variance, weighted.spectrum)
     side = Psf.of(psf, weighted)
     plain, corrected = (
         fit_pair(Pair(Science(star, weighted, term), side, psf, weighted), max_shift=2)

@@ -7,15 +7,8 @@ import pytest
 from scipy.fft import next_fast_len, rfft2
 from simulate import SHAPES, noise, scene, shifted, transmission
 
-from psfalign.fit.polynomials import (
-    CELL,
-    CrossTerm,
-    EnergyTerm,
-    Jet,
-    energy_term,
-    fast_length,
-    weight_harmonics,
-)
+from psfalign.fit.energy import CELL, EnergyTerm, energy_term, fast_length, weight_harmonics
+from psfalign.fit.polynomials import CrossTerm, Jet
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.fourier import Shift
 

@@ -7,7 +7,6 @@ factor is a cosine; where both axes are even, the corner term gets cos(π (dx + 
 periodic: what leaves the image on one side comes in on the other.
 """
 
-import cmath
 import math
 from functools import cache
 from typing import NamedTuple
@@ -17,6 +16,9 @@ from numpy.fft import ifft, irfft, rfft2, rfftfreq
 from numpy.typing import NDArray
 
 from .arrays import Image, Spectrum
+
+Floats = NDArray[np.float64]
+Factors = NDArray[np.complex128]
 
 
 class Shift(NamedTuple):
@@ -43,11 +45,10 @@ def shift_image(image: Image, shift: Shift) -> Image:
 def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Spectrum:
     """Multiply the ``rfft2`` of an image of some shape by the factors of a shift."""
     rows, columns = shape
-    shifted = spectrum * column_factors(columns, shift.dx)
-    shifted *= row_factors(rows, shift.dy)[:, None]
+    shifted = _outer(row_factors(rows, shift.dy)[None], column_factors(columns, shift.dx)[None])
     if rows % 2 == columns % 2 == 0:
-        corner = rows // 2, columns // 2
-        shifted[corner] = spectrum[corner] * math.cos(math.pi * (shift.dx + shift.dy))
+        shifted[rows // 2, columns // 2] = math.cos(math.pi * (shift.dx + shift.dy))
+    shifted *= spectrum
     return shifted
 
 
@@ -57,16 +58,16 @@ def to_image(spectrum: Spectrum, shape: tuple[int, ...]) -> Image:
     return irfft(spectrum, n=shape[1], axis=1)
 
 
-def row_factors(size: int, shift: float) -> NDArray[np.complex128]:
-    """Factors of a shift along the axis that ``rfft2`` transforms in full."""
+def row_factors(size: int, shift: Floats | float) -> Factors:
+    """Factors of shifts along the axis that ``rfft2`` transforms in full."""
     return _in_full(column_factors(size, shift), size)
 
 
-def column_factors(size: int, shift: float) -> NDArray[np.complex128]:
-    """Factors of a shift along the axis of which ``rfft2`` keeps one half."""
-    factors = np.exp(shift * _column_rates(size))
+def column_factors(size: int, shift: Floats | float) -> Factors:
+    """Factors of shifts along the axis of which ``rfft2`` keeps one half."""
+    factors = np.exp(np.multiply.outer(shift, _column_rates(size)))
     if size % 2 == 0:
-        factors[size // 2] = math.cos(math.pi * shift)
+        factors[..., size // 2] = np.cos(np.pi * np.asarray(shift))
     return factors
 
 
@@ -102,44 +103,81 @@ def _column_rates(size: int) -> NDArray[np.complex128]:
     return np.asarray(-2j * np.pi * rfftfreq(size), dtype=complex)
 
 
-def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
+class SquaredKernel(NamedTuple):
     """
-    Give the ``rfft2`` of K².
+    The transform of K², for the kernels K of some shifts, in factors along each axis.
 
     K(x, y) = X(x) Y(y) - a (-1)^(x + y), where a, from the corner term of two even axes, is
     sin(π dx) sin(π dy) / (rows · columns) and 0 otherwise.
+
+    Attributes
+    ----------
+    in_y : (shifts, rows) complex128
+        ``fft`` of Y².
+    in_x : (shifts, columns // 2 + 1) complex128
+        ``rfft`` of X².
+    alternating_y, alternating_x
+        Those of Y (-1)^y and X (-1)^x, where there is a corner.
+    corner : (shifts along y, shifts along x) float64
+        a.
     """
-    rows, columns = shape
-    squared_x, squared_y = _squared_factors(columns, shift.dx), _squared_factors(rows, shift.dy)
-    if rows % 2 or columns % 2:
-        return _in_full(squared_y, rows)[:, None] * squared_x
-    a = math.sin(math.pi * shift.dx) * math.sin(math.pi * shift.dy) / (rows * columns)
-    # The transform of X(x) (-1)^x is that of X, half a period on: backwards and conjugate.
-    alternating_x = column_factors(columns, shift.dx)[::-1].conj()
-    alternating_y = column_factors(rows, shift.dy)[::-1].conj()
-    in_y = np.stack([_in_full(squared_y, rows), _in_full(alternating_y, rows)])
-    spectrum = in_y.T @ np.stack([squared_x, -2 * a * alternating_x])
-    spectrum[0, 0] += a * a * rows * columns
+
+    in_y: Factors
+    in_x: Factors
+    alternating_y: Factors
+    alternating_x: Factors
+    corner: Floats
+
+    @classmethod
+    def at(cls, shape: tuple[int, ...], dx: Floats, dy: Floats) -> "SquaredKernel":
+        """Give the factors of some dx and some dy."""
+        rows, columns = shape
+        corner = np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx)) / (rows * columns)
+        # The transform of X(x) (-1)^x is that of X, half a period on: backwards and conjugate.
+        return cls(
+            in_y=_in_full(_squared_factors(rows, dy), rows),
+            in_x=_squared_factors(columns, dx),
+            alternating_y=_in_full(column_factors(rows, dy)[:, ::-1].conj(), rows),
+            alternating_x=column_factors(columns, dx)[:, ::-1].conj(),
+            corner=corner if rows % 2 == columns % 2 == 0 else np.zeros_like(corner),
+        )
+
+
+def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
+    """Give the ``rfft2`` of K²."""
+    kernel = SquaredKernel.at(shape, np.array([shift.dx]), np.array([shift.dy]))
+    corner = float(kernel.corner[0, 0])
+    in_y = np.concatenate([kernel.in_y, kernel.alternating_y])
+    spectrum = _outer(in_y, np.concatenate([kernel.in_x, -2 * corner * kernel.alternating_x]))
+    spectrum[0, 0] += corner**2 * math.prod(shape)
     return spectrum
 
 
-def _squared_factors(size: int, shift: float) -> NDArray[np.complex128]:
+def _squared_factors(size: int, shift: Floats) -> Factors:
     """
-    Give the ``rfft`` of X², for the kernel X of a shift along one axis.
+    Give the ``rfft`` of X², for the kernels X of some shifts along one axis.
 
     It is the factors' convolution with themselves. Of its N products for frequency k, N - k have
     the phase -2π k d / N, and k, whose frequencies add up to k - N, that phase and 2π d.
     """
     rates = _column_rates(size)
-    wrapped = cmath.exp(2j * math.pi * shift)
+    wrapped = np.exp(2j * np.pi * shift)
     # The k-th rate is -2πi k / N.
-    squared = np.exp(shift * rates) * (1 + rates * ((1 - wrapped) / (2j * math.pi)))
+    squared = np.exp(np.multiply.outer(shift, rates))
+    squared *= 1 + np.multiply.outer((1 - wrapped) / (2j * np.pi), rates)
     if size % 2 == 0:
         # At 0, half a product is Nyquist's with itself, +N/2 and -N/2 counted half each.
-        squared[0] -= (1 - math.cos(2 * math.pi * shift)) / (2 * size)
+        squared[..., 0] -= (1 - np.cos(2 * np.pi * shift)) / (2 * size)
     return squared
 
 
-def _in_full(half: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+def _in_full(half: Factors, size: int) -> Factors:
     """Continue the ``rfft`` of a real signal of some size to its ``fft``."""
-    return np.concatenate([half, half[1 : (size + 1) // 2][::-1].conj()])
+    return np.concatenate([half, half[..., 1 : (size + 1) // 2][..., ::-1].conj()], axis=-1)
+
+
+def _outer(in_y: Factors, in_x: Factors) -> Spectrum:
+    """Give the sum of the outer products of rows; BLAS multiplies real numbers faster."""
+    left = np.concatenate([in_y.real, in_y.imag])
+    right = np.concatenate([in_x, 1j * in_x]).view(np.float64)
+    return np.asarray((left.T @ right).view(np.complex128))

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from ..arrays import Image, Spectrum
 from ..fourier import Shift
 from ..frames import Frame
-from .polynomials import EnergyTerm, Jet, gradient_rates, noise_term
+from .energy import NoiseTerm
+from .polynomials import Jet, gradient_rates
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
 
@@ -56,11 +57,11 @@ class PsfNoise:
         variances = [frame.variance for frame in frames if frame.variance is not None]
         if not frames or len(variances) < len(frames):
             return None
-        square = weighted.squared
+        square, fourth = weighted.squared, weighted.squared**2
         expected = np.array([np.vdot(square, variance) for variance in variances])
         spread = np.empty((len(frames), square.size), dtype=np.float32)
         for row, variance, total in zip(spread, variances, expected, strict=True):
-            row[:] = (square**2 * (variance / total)).ravel()
+            row[:] = (fourth * (variance / total)).ravel()
         return cls(spread, expected)
 
     def propagate(
@@ -93,11 +94,11 @@ class ScienceNoise:
     weighted: Weighted
 
     @cached_property
-    def term(self) -> EnergyTerm | None:
+    def term(self) -> NoiseTerm | None:
         """N(d), what noise adds to C; None where the errors of the image are not known."""
         if self.frame.variance is None:
             return None
-        return noise_term(self.frame.variance, self.weighted.harmonics)
+        return NoiseTerm.of(self.frame.variance, self.weighted.spectrum)
 
     def at(self, fits: Sequence[PairFit]) -> list[Jet] | None:
         """N(d) at fitted shifts."""

@@ -1,11 +1,11 @@
 """
 The fit by exact derivatives of trigonometric polynomials.
 
-The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p² and B, C of `polynomials`.
-A constant background is eliminated, too, where it is fitted: p and S(s, d) then have their weighted
-means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which biases beta and,
-as N varies with d, the shift; where N is given, it is taken away from C (Fuller 1987, Measurement
-Error Models, section 2.2).
+The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p², B of `polynomials` and C of
+`energy`. A constant background is eliminated, too, where it is fitted: p and S(s, d) then have
+their weighted means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which
+biases beta and, as N varies with d, the shift; where N is given, it is taken away from C (Fuller
+1987, Measurement Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Image, Spectrum
 from ..fourier import Shift
-from .polynomials import CrossTerm, EnergyTerm, Jet, energy_term, weight_harmonics
+from .energy import EnergyTerm, NoiseTerm, energy_term, weight_harmonics
+from .polynomials import CrossTerm, Jet
 
 LAST_STEP = 1e-5  # pixels; after such a step, Newton's error is about its square
 FLATTEST = 1e-10  # of the steepest curvature; less is rounding, and leaves a direction undetermined
@@ -102,7 +103,7 @@ class Science:
 
     image: Image
     weighted: Weighted
-    noise: EnergyTerm | None = None
+    noise: NoiseTerm | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -130,8 +131,13 @@ class Science:
     @cached_property
     def energy(self) -> EnergyTerm:
         """C."""
-        energy = energy_term(self.spectrum, self.weighted.harmonics, self.shape, self._mean)
-        return energy if self.noise is None else energy.minus(self.noise)
+        return energy_term(
+            self.spectrum,
+            self.weighted.harmonics,
+            self.shape,
+            mean=self._mean,
+            noise=self.noise,
+        )
 
     @cached_property
     def _mean(self) -> CrossTerm | None:
