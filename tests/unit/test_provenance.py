@@ -1,5 +1,6 @@
 """The digest of a script changes with what it runs, and with nothing else."""
 
+import ast
 import importlib.util
 import json
 import shutil
@@ -114,3 +115,53 @@ def test_whatever_python_loads_is_in_the_closure(script: str) -> None:
     loaded = {Path(file) for file in json.loads(result.stdout)}
     assert len(loaded) > 10
     assert loaded <= provenance._closure(ROOT / "workflow/scripts" / f"{script}.py")
+
+
+def parsed_imports(path: Path) -> set[str]:
+    """What Python itself finds imported in a file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inside = (
+                path.parents[node.level - 1].relative_to(ROOT / "workflow/lib").parts
+                if node.level
+                else ()
+            )
+            base = ".".join((*inside, *filter(None, [node.module])))
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
+
+
+CODE = sorted((ROOT / "workflow").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT / "workflow")))
+def test_imports_are_those_that_python_finds(path: Path) -> None:
+    text = path.read_text()
+    assert set(provenance._imported_names(text, path)) >= parsed_imports(path)
+
+
+def test_every_form_of_an_import_is_found() -> None:
+    path = provenance.PACKAGE / "fit" / "some.py"
+    code = """
+import os, psfalign.mask as mask  # both
+from .. import clean
+    from ..files.writer import (
+        A,  # of two lines
+        B as C,
+    )
+from . import pair, result
+from .noise import *
+from psfalign.page import (x, y)
+text = "import nothing"
+"""
+    assert list(provenance._imported_names(code, path)) == [
+        *("os", "psfalign.mask"),
+        *("psfalign", "psfalign.clean"),
+        *("psfalign.files.writer", "psfalign.files.writer.A", "psfalign.files.writer.B"),
+        *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
+        *("psfalign.fit.noise", "psfalign.fit.noise.*"),
+        *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
+    ]
