@@ -40,11 +40,11 @@ def demo_pair(folder: Path) -> Pair:
     for begin in (SCIENCE, PSFS):
         source = next(folder.glob(f"{begin}*.fits"))
         clean_exposure(source, folder / f"clean_{source.name}")
-        images.append(next(read_frames(folder / f"clean_{source.name}")).image)
+        images.append(read_frames(folder / f"clean_{source.name}")[0].image)
     mask = next(path for path in folder.glob("psfmask*nircam*.fits"))
     weighted = Weighted(weigh(read_mask(mask)).image)
     science, psf = images
-    return Pair(Science(science, weighted), Psf.of(psf, weighted), psf, weighted)
+    return Pair(Science(science, weighted), Psf.of(psf, weighted), weighted, psf)
 
 
 def draw_fit(pair: Pair) -> Figure:
@@ -54,7 +54,7 @@ def draw_fit(pair: Pair) -> Figure:
     side = np.arange(-REACH, REACH + 1)
     grid = quality(pair, side, side)
     picture = left.imshow(grid, origin="lower", extent=_edges(side), cmap="cividis", vmin=0, vmax=1)
-    start, _ = search_grid(pair.cross.on_grid(), pair.science.grid_energy, REACH)
+    start, _ = search_grid(pair.cross.on_grid(), pair.science.grid_inverse, REACH)
     left.plot(*start, "o", color=ORANGE, markerfacecolor="none", label="best whole pixel")
     left.set_xticks(side[::5])
     left.set_yticks(side[::5])

@@ -82,8 +82,8 @@ def campaigns(flight: Path, folder: Path) -> list[Campaign]:
         science, theirs, psfs = [], [], []
         for case in cases:
             steps = align(case, folder / case.science.stem)
-            science += list(read_frames(steps.science))
-            psfs = list(read_frames(steps.psfs))
+            science += read_frames(steps.science)
+            psfs = read_frames(steps.psfs)
             theirs.append(_jwst(case, steps.science, steps.psfs, folder / case.science.stem))
         weight = weigh(read_mask(mask)).image
         made.append(Campaign(mask.parent.name, science, psfs, weight, np.concatenate(theirs)))

@@ -42,7 +42,7 @@ def fit_all(
     frames = [Frame(image) for image in psfs]
     return list(
         fit_shifts(
-            map(Frame, sciences), frames, weight, options=FitOptions(**options), threads=threads
+            [*map(Frame, sciences)], frames, weight, options=FitOptions(**options), threads=threads
         )
     )
 
@@ -193,7 +193,7 @@ def test_curvature_is_that_of_the_cost() -> None:
     expected = 0.5 * np.array(curvature)
     weighted = Weighted(weight)
     ready = Science(science, weighted)
-    pair = Pair(ready, Psf.of(psf, weighted), psf, weighted)
+    pair = Pair(ready, Psf.of(psf, weighted), weighted, psf)
     shift = Shift(found.dx, found.dy)
     _, ours = cost_and_curvature(pair.psf.energy, pair.cross.at(shift), ready.energy.at(shift))
     # Central differences err by step² times a fourth derivative, some (π/4)² of the second each.
@@ -335,7 +335,7 @@ def test_float32_files_give_the_fit_of_float64_files(tmp_path: Path) -> None:
         for name, image in (("science", science), ("psf", psf)):
             hdus = [fits.PrimaryHDU(), fits.ImageHDU(image[None].astype(kind), name="SCI")]
             fits.HDUList(hdus).writeto(tmp_path / f"{name}{kind[1:]}.fits")
-        frames = [list(read_frames(tmp_path / f"{n}{kind[1:]}.fits")) for n in ("science", "psf")]
+        frames = [read_frames(tmp_path / f"{n}{kind[1:]}.fits") for n in ("science", "psf")]
         assert all(f[0].image.dtype == np.dtype("=f8") for f in frames)
         found.append(next(fit_shifts(*frames, transmission((32, 40)))))
     assert found[0] == found[1]
@@ -491,7 +491,7 @@ def test_guided_fit_is_trusted_only_if_near_and_good(found: PairFit, confirmed: 
 def test_start_replaces_the_search() -> None:
     science, weighted = scene((32, 40)), Weighted(transmission((32, 40)))
     psf = shifted(science, (3.3, -2.2))
-    pair = Pair(Science(science, weighted), Psf.of(psf, weighted), psf, weighted)
+    pair = Pair(Science(science, weighted), Psf.of(psf, weighted), weighted, psf)
     searched = fit_pair(pair, max_shift=10)
     started = fit_pair(pair, max_shift=10, start=Shift(3.0, -2.0))
     assert_found(started, (searched.dx, searched.dy), searched.beta, EXACT)
@@ -533,9 +533,9 @@ def test_mean_of_frames_without_variance_has_none() -> None:
 
 def test_frames_to_align_to() -> None:
     frames = cube()
-    assert list(choose_frames(iter(frames), "each")) == frames
-    assert list(choose_frames(iter(frames), "first")) == frames[:1]
-    (mean,) = choose_frames(iter(frames), "mean")
+    assert list(choose_frames(frames, "each")) == frames
+    assert list(choose_frames(frames, "first")) == frames[:1]
+    (mean,) = choose_frames(frames, "mean")
     np.testing.assert_array_equal(mean.image, mean_frame(frames).image)
 
 
@@ -552,10 +552,17 @@ def test_energy_on_the_grid_steers_the_search() -> None:
 
 
 def test_search_looks_only_where_there_is_energy_and_at_each_place_once() -> None:
-    cross, energy = np.ones((6, 6)), np.ones((6, 6))
-    energy[1, 1], energy[2, 2], energy[0, 1] = 0.0, -0.5, 0.25
+    cross, inverse = np.ones((6, 6)), np.ones((6, 6))
+    inverse[1, 1], inverse[0, 1] = 0.0, 4.0
+    cross[2, 2] = -3.0
     cross[3, 3] = 7.0  # half the image away, which is as far one way as the other
-    assert search_grid(read_only(cross), read_only(energy), 10) == (Shift(1.0, 0.0), 49.0)
+    assert search_grid(read_only(cross), read_only(inverse), 10) == (Shift(1.0, 0.0), 49.0)
+
+
+def test_there_is_nothing_to_find_where_rounding_left_no_energy() -> None:
+    science = Science(np.ones((2, 2)), Weighted(np.ones((2, 2))))
+    vars(science)["grid_energy"] = np.array([[4.0, 0.0], [-1e-17, 1.0]])
+    assert science.grid_inverse.tolist() == [[0.25, 0.0], [0.0, 1.0]]
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

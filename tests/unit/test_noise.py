@@ -166,7 +166,7 @@ def test_bias_is_the_way_to_the_fit_without_the_energy_of_noise(small: float) ->
     noise = NoiseTerm.of(variance, weighted.spectrum)
     side = Psf.of(psf, weighted)
     plain, corrected = (
-        fit_pair(Pair(Science(star, weighted, term), side, psf, weighted), max_shift=2)
+        fit_pair(Pair(Science(star, weighted, term), side, weighted), max_shift=2)
         for term in (None, noise)
     )
     found = fit_one(Frame(star, None, variance), Frame(psf), weighted.weight)

@@ -66,7 +66,7 @@ class Case:
         weight = weigh(self.read("psfmask*", "SCI"), convention="weight").image
         frames = [Frame(psf) for psf in psfs]
         fits_of_all = list(
-            fit_shifts(map(Frame, sciences), frames, weight, options=FitOptions(method=method))
+            fit_shifts([*map(Frame, sciences)], frames, weight, options=FitOptions(method=method))
         )
         assert {f.status for row in fits_of_all for f in row} == {Status.OK}
         return np.array([[(f.dx, f.dy, f.beta) for f in row] for row in fits_of_all])

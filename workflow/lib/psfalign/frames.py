@@ -1,6 +1,8 @@
-"""One image with what is known of its pixels."""
+"""Images with what is known of their pixels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from .arrays import Bools, Image
 
@@ -22,3 +24,13 @@ class Frame:
     image: Image
     replaced: Bools | None = None
     variance: Image | None = None
+
+
+class Frames(Protocol):
+    """Frames in a list, or such as are read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -13,33 +15,56 @@ from ..frames import Frame
 from .exposure import Exposure
 
 
-def read_frames(path: Path, *, weighting: Weighting = "mask") -> Iterator[Frame]:
+class CleanFrames:
     """
-    Give the integrations of a cleaned exposure with their replaced pixels and variances.
+    The integrations of a cleaned exposure with their replaced pixels and variances.
+
+    Each is read when it is asked for, within a with block, also by several forked processes.
 
     Raises
     ------
     InputError
         If a weighting asks for errors that the exposure does not have.
     """
-    with Exposure(path) as exposure:
-        for i in range(len(exposure)):
-            plane, replaced = read_plane(exposure, i)
-            variance = _positive_variance(plane, replaced)
-            if weighting == "inverse_variance" and variance is None:
-                raise InputError(
-                    "has no positive errors",
-                    file=f"{path}[ERR]",
-                    remedy="set align_refs.weighting to mask or mask+dq",
-                )
-            yield Frame(plane.image, replaced, variance)
+
+    def __init__(self, path: Path, *, weighting: Weighting = "mask") -> None:
+        self._exposure = Exposure(path)
+        self._weighting = weighting
+
+    def __enter__(self) -> Self:
+        self._exposure.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exposure.__exit__(kind, error, traceback)
+
+    def __len__(self) -> int:
+        return len(self._exposure)
+
+    def __getitem__(self, index: int) -> Frame:
+        plane, replaced = read_plane(self._exposure, index)
+        variance = _positive_variance(plane, replaced)
+        if self._weighting == "inverse_variance" and variance is None:
+            raise InputError(
+                "has no positive errors",
+                file=f"{self._exposure.path}[ERR]",
+                remedy="set align_refs.weighting to mask or mask+dq",
+            )
+        return Frame(plane.image, replaced, variance)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[i] for i in range(len(self)))
 
 
-def read_images(path: Path) -> Iterator[Frame]:
-    """Give the integrations of a cleaned exposure by their images alone."""
-    with Exposure(path) as exposure:
-        for i in range(len(exposure)):
-            yield Frame(exposure.read_science(i))
+def read_frames(path: Path, *, weighting: Weighting = "mask") -> list[Frame]:
+    """Give all integrations of a cleaned exposure at once."""
+    with CleanFrames(path, weighting=weighting) as frames:
+        return list(frames)
 
 
 def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:

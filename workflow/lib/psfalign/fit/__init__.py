@@ -1,11 +1,10 @@
 """Fit the shifts between every science integration and every psf image."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 
 from ..arrays import Image
-from ..frames import Frame
-from ..padding import pad_frame, pad_weight
+from ..frames import Frames
+from ..padding import pad_frame
 from ..parallel import ordered_map
 from .integration import FitOptions, Guide, PsfSet, fit_integration
 from .result import PairFit, Status
@@ -14,8 +13,8 @@ __all__ = ["FitOptions", "PairFit", "Status", "fit_shifts"]
 
 
 def fit_shifts(
-    science: Iterable[Frame],
-    psfs: Sequence[Frame],
+    science: Frames,
+    psfs: Frames,
     weight: Image,
     *,
     options: FitOptions | None = None,
@@ -30,9 +29,9 @@ def fit_shifts(
     Parameters
     ----------
     science
-        The science integrations; read one after the other, as they are needed.
+        The science integrations; asked for one by one, as they are needed.
     psfs
-        The psf images.
+        The psf images; those of a file may be read more than once.
     weight : (rows, columns) float64
         Weight of each pixel of the residual, in the frame of the psf images; 0 leaves it out.
     options
@@ -46,16 +45,18 @@ def fit_shifts(
         The fits of one integration, in the order of the psf images.
     """
     options = options or FitOptions()
-    padding = options.padding
-    padded = [pad_frame(frame, padding) for frame in psfs]
-    prepared = PsfSet.of(padded, pad_weight(weight, padding), options)
-    stream = (pad_frame(frame, padding) for frame in science)
+    prepared = PsfSet.of(psfs, weight, options)
     guide = None
-    for frame in stream:
-        fits = fit_integration(frame, prepared, options)
+
+    def fit(integration: int) -> list[PairFit]:
+        frame = pad_frame(science[integration], options.padding)
+        return fit_integration(frame, prepared, options, guide)
+
+    remaining = iter(range(len(science)))
+    for integration in remaining if options.max_shift else ():
+        fits = fit(integration)
         yield fits
-        if options.max_shift and any(fit.status is Status.OK for fit in fits):
+        if any(one.status is Status.OK for one in fits):
             guide = Guide(fits)
             break
-    rest = partial(fit_integration, psfs=prepared, options=options, guide=guide)
-    yield from ordered_map(rest, stream, threads=threads)
+    yield from ordered_map(fit, remaining, threads=threads)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Background, Bools, Image, Method, Weighting
 from ..fourier import Shift
-from ..frames import Frame
+from ..frames import Frame, Frames
+from ..padding import pad_frame, pad_weight
 from ..weighting import pair_weight
 from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
 from .pair import Pair, fit_pair
@@ -98,23 +99,45 @@ class Guide:
 @dataclass(frozen=True)
 class PsfSet:
     """
-    The psf images, prepared; None for one that cannot be fitted.
+    The psf images, of which only what every fit needs is kept.
 
-    Their noise is collected where one weight serves all of them.
+    Attributes
+    ----------
+    frames, padding
+        The images, asked for again where a fit needs one as it is, and their padding.
+    weighted
+        The weight of the mask.
+    prepared
+        Each image, prepared; None for one that cannot be fitted.
+    noises
+        The noise of each, where one weight serves all of them.
     """
 
-    frames: Sequence[Frame]
-    prepared: Sequence[Psf | None]
-    noise: PsfNoise | None
+    frames: Frames
+    padding: int
     weighted: Weighted
+    prepared: Sequence[Psf | None]
+    noises: Sequence[PsfNoise | None]
 
     @classmethod
-    def of(cls, frames: Sequence[Frame], weight: Image, options: FitOptions) -> "PsfSet":
+    def of(cls, frames: Frames, weight: Image, options: FitOptions) -> "PsfSet":
         """Prepare psf images with the weight of the mask."""
-        weighted, seen = Weighted(weight, options.centred), weight != 0
-        prepared = [Psf.of(f.image, weighted) if _usable(f, seen) else None for f in frames]
-        noise = PsfNoise.of(frames, weighted) if options.weighting == "mask" else None
-        return cls(frames, prepared, noise, weighted)
+        padded = pad_weight(weight, options.padding)
+        weighted, seen = Weighted(padded, options.centred), padded != 0
+        psfs = cls(frames, options.padding, weighted, prepared := [], noises := [])
+        for i in range(len(frames)):
+            frame = psfs.frame(i)
+            prepared.append(Psf.of(frame.image, weighted) if _usable(frame, seen) else None)
+            if options.weighting == "mask":
+                noises.append(PsfNoise.of(frame.variance, weighted))
+        return psfs
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def frame(self, psf: int) -> Frame:
+        """Give an image as it is, but for the padding."""
+        return pad_frame(self.frames[psf], self.padding)
 
 
 def fit_integration(
@@ -135,12 +158,12 @@ def fit_integration(
         The fits of an earlier integration; without it, each psf is searched for.
     """
     if not _usable(science, np.ones(science.image.shape, dtype=bool)):
-        return [PairFit(status=Status.BAD_SCIENCE) for _ in psfs.frames]
+        return [PairFit(status=Status.BAD_SCIENCE) for _ in range(len(psfs))]
     integration = _Integration(science, Science(science.image, psfs.weighted), psfs, options)
     searched = {i: integration.search(i) for i in guide.anchors} if guide else {}
     offset = guide.offset(searched) if guide else None
     fits = []
-    for i in range(len(psfs.frames)):
+    for i in range(len(psfs)):
         fit = searched.get(i)
         expected = guide.predict(i, offset) if guide else None
         if fit is None and guide and expected:
@@ -168,13 +191,13 @@ class _Integration:
         prepared = self.psfs.prepared[psf]
         if prepared is None:
             return PairFit(status=Status.BAD_PSF)
-        pair = Pair(self.science, prepared, self.psfs.frames[psf].image, self.psfs.weighted)
-        return self._fit(pair, start)
+        image = self.psfs.frame(psf).image if self.options.method == "leastsq" else None
+        return self._fit(Pair(self.science, prepared, self.psfs.weighted, image), start)
 
     def finish(self, fits: list[PairFit]) -> list[PairFit]:
         """Fit again where weights depend on a first fit, and add uncertainties."""
         if self.options.weighting == "mask":
-            return add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noise)
+            return add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noises)
         return [self._refine(i, fit) for i, fit in enumerate(fits)]
 
     @cached_property
@@ -188,7 +211,7 @@ class _Integration:
         """Fit a psf again with a weight of its own."""
         if fit.status is not Status.OK:
             return fit
-        shift, frame = Shift(fit.dx, fit.dy), self.psfs.frames[psf]
+        shift, frame = Shift(fit.dx, fit.dy), self.psfs.frame(psf)
         mask, kind = self.psfs.weighted.weight, self.options.weighting
         weight = pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind)
         own = Weighted(weight, self.options.centred)
@@ -196,8 +219,8 @@ class _Integration:
             return PairFit(status=Status.NO_WEIGHT)
         noise, corrected = self._noise(own), kind == "inverse_variance"
         science = Science(self.frame.image, own, noise=noise.term if corrected else None)
-        refined = self._fit(Pair(science, Psf.of(frame.image, own), frame.image, own), shift)
-        (found,) = add_uncertainties([refined], noise, PsfNoise.of([frame], own))
+        refined = self._fit(Pair(science, Psf.of(frame.image, own), own, frame.image), shift)
+        (found,) = add_uncertainties([refined], noise, [PsfNoise.of(frame.variance, own)])
         return unbiased(found) if corrected else found
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:

@@ -38,41 +38,27 @@ FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 @dataclass(frozen=True)
 class PsfNoise:
     """
-    The noise of psf images under one weight.
+    The noise of a psf image under a weight.
 
     Attributes
     ----------
-    spread : (psfs, pixels) float32
+    spread : (pixels,) float32
         w⁴ V_p / Σ w² V_p.
-    expected : (psfs,) float64
+    expected
         Σ w² V_p.
     """
 
     spread: NDArray[np.float32]
-    expected: NDArray[np.float64]
+    expected: float
 
     @classmethod
-    def of(cls, frames: Sequence[Frame], weighted: Weighted) -> "PsfNoise | None":
-        """Collect the noise of psf images; None unless the errors of all are known."""
-        variances = [frame.variance for frame in frames if frame.variance is not None]
-        if not frames or len(variances) < len(frames):
+    def of(cls, variance: Image | None, weighted: Weighted) -> "PsfNoise | None":
+        """Collect the noise of a psf image; None where its errors are not known."""
+        if variance is None:
             return None
-        square, fourth = weighted.squared, weighted.squared**2
-        expected = np.array([np.vdot(square, variance) for variance in variances])
-        spread = np.empty((len(frames), square.size), dtype=np.float32)
-        for row, variance, total in zip(spread, variances, expected, strict=True):
-            row[:] = (fourth * (variance / total)).ravel()
-        return cls(spread, expected)
-
-    def propagate(
-        self, psfs: list[int], products: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p of some psfs, (psfs,)."""
-        peak = np.abs(products).max()  # any unit of flux fits into single precision after it
-        scaled = (products / peak).astype(np.float32)
-        sums = np.array([scaled @ self.spread[i] for i in psfs], dtype=np.float64)
-        expected = self.expected[psfs]
-        return peak * expected[:, None] * sums, expected
+        expected = float(np.vdot(weighted.squared, variance))
+        spread = weighted.fourth * (variance / expected)
+        return cls(spread.astype(np.float32).ravel(), expected)
 
 
 @dataclass(frozen=True)
@@ -133,10 +119,10 @@ def science_derivatives(image: Image, spectrum: Spectrum) -> NDArray[np.float64]
 
 
 def add_uncertainties(
-    fits: Sequence[PairFit], science: ScienceNoise, psfs: PsfNoise | None
+    fits: Sequence[PairFit], science: ScienceNoise, psfs: Sequence[PsfNoise | None]
 ) -> list[PairFit]:
     """
-    Give the fits of one integration their uncertainties and biases.
+    Give the fits of one integration, one for each psf, their uncertainties and biases.
 
     Those whose flux is not significant get the status that says so. Within half a pixel, the
     derivatives and variances of the science image are taken to move rigidly, but not in N(d).
@@ -145,12 +131,13 @@ def add_uncertainties(
     for whole, members in _by_whole_shift(fits).items():
         group = [fits[i] for i in members]
         noises = science.at(group)
-        products, fourth = science.products(whole), science.weighted.squared**2
-        if psfs is None or noises is None:
+        products, fourth = science.products(whole), science.weighted.fourth
+        known = [noise for noise in (psfs[i] for i in members) if noise is not None]
+        if noises is None or len(known) < len(members):
             spread = np.tile(products @ fourth.ravel(), (len(group), 1))
             expected = np.full(len(group), science.weighted.total)
         else:
-            spread, expected = psfs.propagate(members, products)
+            spread, expected = _propagate(known, products)
             factors = np.array([fit.beta**2 for fit in group])
             of_science = products @ (fourth * science.variance(whole)).ravel()
             spread = spread + factors[:, None] * of_science
@@ -176,6 +163,17 @@ def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]
         if fit.curvature is not None:
             groups.setdefault((round(fit.dy), round(fit.dx)), []).append(i)
     return groups
+
+
+def _propagate(
+    psfs: Sequence[PsfNoise], products: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p, (psfs,)."""
+    peak = np.abs(products).max()  # any unit of flux fits into single precision after it
+    scaled = (products / peak).astype(np.float32)
+    sums = np.array([scaled @ psf.spread for psf in psfs], dtype=np.float64)
+    expected = np.array([psf.expected for psf in psfs])
+    return peak * expected[:, None] * sums, expected
 
 
 def _sigmas(

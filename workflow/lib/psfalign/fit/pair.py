@@ -13,12 +13,12 @@ HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either si
 
 @dataclass(frozen=True)
 class Pair:
-    """A science and a psf image, prepared with one weight."""
+    """A science and a psf image, prepared with one weight; `leastsq` takes the image as it is."""
 
     science: Science
     psf: Psf
-    psf_image: Image
     weighted: Weighted
+    psf_image: Image | None = None
 
     @property
     def cross(self) -> CrossTerm:
@@ -55,7 +55,7 @@ def fit_pair(
     cross = pair.cross
     rival = 0.0
     if start is None and max_shift:
-        start, rival = search_grid(cross.on_grid(), pair.science.grid_energy, max_shift)
+        start, rival = search_grid(cross.on_grid(), pair.science.grid_inverse, max_shift)
     climb = _climb(pair, cross, start or Shift(0.0, 0.0), method, searched=max_shift > 0)
     return _judge(climb, pair, max_shift=max_shift, rival=rival)
 
@@ -66,6 +66,8 @@ def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, search
         return maximise(cross, energy, start)
     from .least_squares import fit_least_squares  # scipy.optimize is slow to import
 
+    if pair.psf_image is None:
+        raise ValueError("leastsq needs the psf image")
     beta = cross.at(start).value / energy.at(start).value if searched else 1.0
     shift, n_calls, converged = fit_least_squares(
         pair.science, pair.psf_image, pair.weighted, start, beta

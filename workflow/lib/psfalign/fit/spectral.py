@@ -50,6 +50,11 @@ class Weighted:
         return self.weight**2
 
     @cached_property
+    def fourth(self) -> Image:
+        """w⁴."""
+        return self.squared**2
+
+    @cached_property
     def total(self) -> float:
         """Σ w²."""
         return float(self.squared.sum())
@@ -129,6 +134,12 @@ class Science:
         return energy if self._mean is None else energy - self._mean.on_grid() ** 2
 
     @cached_property
+    def grid_inverse(self) -> Image:
+        """1/C at all whole-pixel shifts; 0 where rounding left C without a positive value."""
+        positive = self.grid_energy > 0
+        return np.divide(1.0, self.grid_energy, out=np.zeros(self.shape), where=positive)
+
+    @cached_property
     def energy(self) -> EnergyTerm:
         """C."""
         return energy_term(
@@ -148,14 +159,14 @@ class Science:
         return CrossTerm(self.weighted.spectrum * (self.conjugate / root), self.shape)
 
 
-def search_grid(cross: Image, energy: Image, max_shift: int) -> tuple[Shift, float]:
+def search_grid(cross: Image, inverse: Image, max_shift: int) -> tuple[Shift, float]:
     """
     Find the best whole-pixel shift within a range, and how good the best outside it is.
 
     Parameters
     ----------
-    cross, energy : (rows, columns) float64
-        B and C at all whole-pixel shifts, [dy % rows, dx % columns].
+    cross, inverse : (rows, columns) float64
+        B and 1/C at all whole-pixel shifts, [dy % rows, dx % columns].
     max_shift
         Largest shift along each axis.
 
@@ -166,8 +177,9 @@ def search_grid(cross: Image, energy: Image, max_shift: int) -> tuple[Shift, flo
     rival
         The largest B²/C of the shifts outside the range, 0 where there are none.
     """
-    merit = np.where((cross > 0) & (energy > 0), cross, 0.0) ** 2
-    merit /= np.where(energy > 0, energy, 1.0)
+    merit = np.maximum(cross, 0.0)
+    merit *= merit
+    merit *= inverse
     dy, dx = (_within(size, max_shift) for size in merit.shape)
     window = merit[np.ix_(dy, dx)]
     best = np.unravel_index(np.argmax(window), window.shape)

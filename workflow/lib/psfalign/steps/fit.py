@@ -1,6 +1,6 @@
 """fit_shifts: the table of shifts between a science exposure and its psf images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from ..agreement import Party, check_agreement
 from ..arrays import AlignTo, Shifts
 from ..catalogue import read_selectors
 from ..errors import FitError
-from ..files.clean import read_frames
+from ..files.clean import CleanFrames
 from ..files.exposure import Exposure
 from ..files.provenance import read_records
 from ..files.psfmask import read_mask_header
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
-from ..frames import Frame
+from ..frames import Frame, Frames
 from ..progress import say_progress
 from ..records import Records, record_step, renamed
 from .clean import STEP as CLEAN
@@ -79,12 +79,15 @@ def fit_exposure(
     meta = _meta(*exposures, mask, settings)
     table = ShiftTable.of([], meta)
     if mask.applies:
-        frames = choose_frames(read_frames(science, weighting=options.weighting), align_to)
-        images = list(read_frames(psfs, weighting=options.weighting))
-        fits = fit_shifts(frames, images, mask.read_weight(), options=options, threads=threads)
-        n_images = len(exposures[0]) if align_to == "each" else 1
-        told = say_progress(fits, "integrations fitted", total=n_images)
-        table = ShiftTable.of(list(told), meta, shifts=shifts)
+        weighting, weight = options.weighting, mask.read_weight()
+        with (
+            CleanFrames(science, weighting=weighting) as integrations,
+            CleanFrames(psfs, weighting=weighting) as images,
+        ):
+            chosen = choose_frames(integrations, align_to)
+            fits = fit_shifts(chosen, images, weight, options=options, threads=threads)
+            told = say_progress(fits, "integrations fitted", total=len(chosen))
+            table = ShiftTable.of(list(told), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
         raise FitError(
             f"{table.n_failed} of {len(table)} fits failed: {table.count_failures()}",
@@ -109,14 +112,11 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
     check_agreement(parties)
 
 
-def choose_frames(frames: Iterator[Frame], align_to: AlignTo) -> Iterator[Frame]:
+def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
     """Give what psf images are aligned to: each frame, the first, or the mean of all."""
     if align_to == "each":
-        yield from frames
-    elif align_to == "first":
-        yield next(frames)
-    else:
-        yield mean_frame(frames)
+        return frames
+    return [frames[0] if align_to == "first" else mean_frame(frames)]
 
 
 def mean_frame(frames: Iterable[Frame]) -> Frame:

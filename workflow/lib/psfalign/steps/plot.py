@@ -13,7 +13,7 @@ from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.notice import draw_notice
 from ..figures.style import Draw, draw_png
-from ..files.clean import read_images
+from ..files.clean import CleanFrames
 from ..files.exposure import Exposure
 from ..files.origins import read_origins
 from ..files.resolved import ResolvedMask
@@ -168,12 +168,12 @@ def _sum_up(
 def _subtract(
     science: Path, psfs: Path, mask: ResolvedMask, table: ShiftTable, integration: int
 ) -> Subtraction:
-    frames = choose_frames(read_images(science), table.meta["align_to"])
-    image = next(frame.image for i, frame in enumerate(frames) if i == integration)
+    with CleanFrames(science) as frames:
+        image = choose_frames(frames, table.meta["align_to"])[integration].image
     rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
     columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
-    chosen = set(columns["psf"].tolist())
-    cube = np.array([f.image for i, f in enumerate(read_images(psfs)) if i in chosen])
+    with CleanFrames(psfs) as frames:
+        cube = np.array([frames[psf].image for psf in columns["psf"].tolist()])
     aligned = shift_all(cube, -columns["dx"], -columns["dy"])
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     return Subtraction(image, after, before, mask.read_weight())

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.style import Draw, draw_stacked
-from ..files.clean import read_images
+from ..files.clean import CleanFrames
 from ..files.exposure import Exposure
 from ..files.origins import stem
 from ..files.product import Product
@@ -85,8 +85,8 @@ def _science(product: Product, science: Path, integration: int) -> Image:
         problem = f"is not the cleaned exposure that {product.path} was aligned to"
         remedy = f"name the cleaned {text_of(product.primary, 'SCIFILE')}"
         raise InputError(problem, file=science, remedy=remedy)
-    frames = choose_frames(read_images(science), product.align_to)
-    return next(frame.image for i, frame in enumerate(frames) if i == integration)
+    with CleanFrames(science) as frames:
+        return choose_frames(frames, product.align_to)[integration].image
 
 
 def _flagged(product: Product) -> list[Panel]:
