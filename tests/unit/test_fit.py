@@ -1,5 +1,6 @@
 """The fit finds shifts that are known, says how well, and says when it did not."""
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -404,6 +405,22 @@ def test_number_of_threads_changes_no_bit(weighting: str) -> None:
     assert {f.status for row in one for f in row} == {Status.OK}
     # ... in the order of the integrations, of which each has a noise, and a fit, of its own
     assert len({row[0].dx for row in one}) == len(sciences)
+
+
+@pytest.mark.parametrize(("max_shift", "n_here"), [(10, 1), (0, 0)])
+def test_processes_read_what_they_fit(max_shift: int, n_here: int) -> None:
+    """All but the first integration, which the search of the others starts from."""
+    here = os.getpid()
+
+    class Observed(list[Frame]):
+        def __getitem__(self, index: int) -> Frame:  # type: ignore[override]
+            assert (os.getpid() == here) == (index < n_here)
+            return super().__getitem__(index)
+
+    star = scene((32, 40))
+    frames, options = Observed([Frame(star)] * 4), FitOptions(max_shift=max_shift)
+    fits = list(fit_shifts(frames, [Frame(star)], star * 0 + 1, options=options, threads=2))
+    assert [row[0].status for row in fits] == [Status.OK] * 4
 
 
 @each_method
