@@ -84,15 +84,15 @@ COSTS: Mapping[str, Cost] = MappingProxyType(
         "clean_science": Cost(base=95, fixed=52, per_plane=200),
         "clean_psfs": Cost(base=95, fixed=52, per_plane=200),
         "fit_shifts": Cost(
-            base=92, fixed=360, per_psf=32, per_thread=400, per_plane=150, per_pair=15
+            base=88, fixed=370, per_psf=14, per_thread=520, per_plane=150, per_pair=15
         ),
         "align_psfs": Cost(base=83, fixed=120, per_thread=170, per_plane=100, per_pair=50),
-        "plot_exposure": Cost(base=146, fixed=100, per_psf=32, per_plane=300),
+        "plot_exposure": Cost(base=146, fixed=165, per_psf=23, per_plane=300),
     }
 )
-# What weightings other than the mask hold besides, bytes a pixel: in any case, and for each psf.
-WEIGHTS: Mapping[Weighting, tuple[float, float]] = MappingProxyType(
-    {"mask": (0, 0), "mask+dq": (120, 1), "inverse_variance": (170, 9)}
+# What weightings other than the mask hold besides, bytes a pixel.
+WEIGHTS: Mapping[Weighting, float] = MappingProxyType(
+    {"mask": 0, "mask+dq": 110, "inverse_variance": 135}
 )
 # CPU nanoseconds a pixel for each pair, where fits are not those of the mask by exact derivatives.
 SLOW_FITS: Mapping[str, float] = MappingProxyType(
@@ -120,8 +120,8 @@ def memory_mb(
         1, and one more each time that a job is tried again: it then gets that much more.
     """
     cost = COSTS[step]
-    fixed, per_psf = WEIGHTS[weighting] if step == "fit_shifts" else (0, 0)
-    bytes_per_pixel = cost.fixed + fixed + (cost.per_psf + per_psf) * size.psfs
+    weights = WEIGHTS[weighting] if step == "fit_shifts" else 0
+    bytes_per_pixel = cost.fixed + weights + cost.per_psf * size.psfs
     bytes_per_pixel += cost.per_thread * (threads - 1)
     return math.ceil(attempt * MARGIN * (cost.base + size.pixels * bytes_per_pixel / MB))
 
