@@ -1,6 +1,6 @@
 """Each kind of bad input has a test that bears its number, and the page says which."""
 
-from reliability import ITEMS, PAGE, find_tests, render_page, structure
+from reliability import ITEMS, PAGE, RESULTS, find_tests, render_page, structure
 
 
 def test_each_item_has_a_test() -> None:
@@ -14,3 +14,9 @@ def test_page_lists_the_tests_that_there_are() -> None:
     assert structure(PAGE.read_text(encoding="utf-8")) == structure(render_page({})), (
         "docs/reliability.md is stale; make reliability writes it anew"
     )
+
+
+def test_page_holds_what_the_studies_printed() -> None:
+    studies = [path.read_text(encoding="utf-8") for path in sorted(RESULTS.glob("*.md"))]
+    assert len(studies) == 2
+    assert PAGE.read_text(encoding="utf-8").endswith("\n".join(studies))
