@@ -11,13 +11,13 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib")
 
 
 from psfalign.errors import said_in_one_line
-from psfalign.process import sweep_as_usual, sweep_seldom
+from psfalign.process import collect_as_usual, collect_seldom
 from psfalign.strict_yaml import read_yaml
 
 # As a module of another workflow, psfalign takes the configuration that `module` hands over.
 IS_MODULE = not workflow.modifier.is_main_snakefile()
 if not IS_MODULE:
-    sweep_seldom()
+    collect_seldom()  # Python's garbage, for the sake of large campaigns
 
 # The demo must not leak into somebody's campaign: it is read only where no other
 # configuration is given, because `configfile:` merges.

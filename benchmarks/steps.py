@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 from psfalign.process import prepare_process
 
@@ -110,6 +111,19 @@ def measure_floor(report: Report, folder: Path) -> None:
     report.table(
         ("align_psfs (s)", "floor (s)", "ratio"), [(f"{ours:.2f}", f"{least:.2f}", f"{ratio:.2f}")]
     )
+
+
+def measure_disk(report: Report, folder: Path) -> None:
+    """Compare with planes that find their place one by one, and a flush at the end for all."""
+
+    def plainly() -> None:
+        with patch("psfalign.files.writer.reserve"), patch("psfalign.files.writer.start_writing"):
+            align(folder)
+
+    ours, plain, ratio = in_turn(folder, lambda: align(folder), plainly)
+    report.say("## Reserving room, and writing early", "")
+    columns = ("align_psfs (s)", "without both (s)", "ratio")
+    report.table(columns, [(f"{ours:.2f}", f"{plain:.2f}", f"{ratio:.2f}")])
 
 
 def measure_cleaning(report: Report) -> None:
@@ -241,6 +255,7 @@ def main() -> None:
         simulate(folder, *SIZE)
         prepare(folder)
         measure_floor(report, folder)
+        measure_disk(report, folder)
         measure_cleaning(report)
         measure_imports(report)
         measure_startup(report, folder / "small")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "lib"))
 
-from psfalign.files.clean import read_frames  # noqa: E402
+from psfalign.files.clean import CleanFrames  # noqa: E402
 from psfalign.files.psfmask import read_mask  # noqa: E402
 from psfalign.fit.pair import Pair  # noqa: E402
 from psfalign.fit.polynomials import CrossTerm, Jet  # noqa: E402
@@ -40,7 +40,8 @@ def demo_pair(folder: Path) -> Pair:
     for begin in (SCIENCE, PSFS):
         source = next(folder.glob(f"{begin}*.fits"))
         clean_exposure(source, folder / f"clean_{source.name}")
-        images.append(read_frames(folder / f"clean_{source.name}")[0].image)
+        with CleanFrames(folder / f"clean_{source.name}") as frames:
+            images.append(frames[0].image)
     mask = next(path for path in folder.glob("psfmask*nircam*.fits"))
     weighted = Weighted(weigh(read_mask(mask)).image)
     science, psf = images

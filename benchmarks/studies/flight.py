@@ -17,7 +17,7 @@ from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
 from psfalign.arrays import Image
 from psfalign.closure import Closure, close
-from psfalign.files.clean import read_frames
+from psfalign.files.clean import CleanFrames
 from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fourier import Shift, shift_image
@@ -82,12 +82,17 @@ def campaigns(flight: Path, folder: Path) -> list[Campaign]:
         science, theirs, psfs = [], [], []
         for case in cases:
             steps = align(case, folder / case.science.stem)
-            science += read_frames(steps.science)
-            psfs = read_frames(steps.psfs)
+            science += _frames(steps.science)
+            psfs = _frames(steps.psfs)
             theirs.append(_jwst(case, steps.science, steps.psfs, folder / case.science.stem))
         weight = weigh(read_mask(mask)).image
         made.append(Campaign(mask.parent.name, science, psfs, weight, np.concatenate(theirs)))
     return made
+
+
+def _frames(path: Path) -> list[Frame]:
+    with CleanFrames(path) as frames:
+        return list(frames)
 
 
 def _jwst(case: Case, science: Path, psfs: Path, folder: Path) -> Fits:

@@ -21,7 +21,7 @@ CALLS = {
     "rename": "rename,renameat,renameat2",
 }
 # What only large files are written with.
-OCCASIONAL_CALLS = {"fallocate": "fallocate", "sync_file_range": "sync_file_range"}
+LARGE_FILES_CALLS = {"fallocate": "fallocate", "sync_file_range": "sync_file_range"}
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 PATIENCE = 60  # seconds
 
@@ -73,7 +73,7 @@ def _attempt(writer: Callable[[], object], call: str, fault: str, n: int, log: P
     if child == 0:
         _write_when_traced(writer)
     os.waitpid(child, os.WUNTRACED)  # it has stopped itself
-    names = (CALLS | OCCASIONAL_CALLS)[call]
+    names = (CALLS | LARGE_FILES_CALLS)[call]
     inject = f"inject={names}:{FAULTS[fault]}:when={n}"
     command = [
         "strace",

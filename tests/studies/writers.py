@@ -24,6 +24,7 @@ from psfalign.crate_file import write_crate
 from psfalign.facts import FactsStore
 from psfalign.files.crds_manifest import CrdsChoice, write_manifest
 from psfalign.simulate import simulate_campaign
+from psfalign.states import survey_states
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
@@ -52,7 +53,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     Prepare inputs, and give for each kind of file what writes it to a path.
 
     Where several are written together, the path is that of their folder. The crate and the page
-    are those of a campaign that has not begun: they describe what cannot be read as missing.
+    are those of a campaign that has not begun.
     """
     science = write_exposure(folder / "jw1_calints.fits")
     members = [write_psfs(folder / f"p{i}_calints.fits", scene(PSF_STEPS, seed=i)) for i in (2, 3)]
@@ -73,6 +74,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     choices = {"jw1": CrdsChoice(str(mask), "jwst_1413.pmap", "jwst_nircam_psfmask_0005.rmap")}
     config = completed(campaign(folder, science, members, mask))
     exposures = plan_exposures(config)
+    states = survey_states(folder / "results", exposures)
     # Hundreds of files are read for the code, and git would be traced with the rest.
     code = {"crate_file.pack_code": pack_code(), "crate_file.read_commit": None}
     return {
@@ -88,7 +90,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "show.png": _given(
             {"steps.show.draw_stacked": FIGURE}, lambda path: show_product(made["product"], path)
         ),
-        "campaign page": lambda path: write_campaign_page(path, exposures),
+        "campaign page": lambda path: write_campaign_page(path, states),
         "crate": _given(
             code,
             lambda path: write_crate(

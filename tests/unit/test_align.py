@@ -85,7 +85,14 @@ def test_error_of_a_replaced_pixel_comes_from_its_neighbours() -> None:
     np.testing.assert_array_equal(moved_error(error, replaced), moved_error())
 
 
-@pytest.mark.parametrize("unknown", [np.nan, -1.0])
+@pytest.mark.parametrize("shape", [(1, 2), (2, 2), (1, 5)])
+def test_errors_of_small_images_are_filled_too(shape: tuple[int, int]) -> None:
+    error = np.full(shape, 0.2)
+    error[0, 0] = np.inf
+    np.testing.assert_allclose(fill_error(error, np.zeros(shape, bool)), 0.2, rtol=1e-15)
+
+
+@pytest.mark.parametrize("unknown", [np.nan, -1.0, np.inf])
 def test_plane_without_any_error_has_the_error_zero(unknown: float) -> None:
     image, error = Movable.of(plane(error=np.full(SHAPE, unknown)), NONE).moved(SHIFT)
     assert np.all(error == 0)

@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -95,8 +96,9 @@ def test_an_exposure_without_a_product_is_named_as_such(campaign: Path) -> None:
     assert "0 of 2 exposures" in write_crate()["./"]["description"]
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE])
 def test_a_product_that_the_disk_cannot_read_is_not_called_missing(
-    campaign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code: int, campaign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_crate()
     path = Path("results/ro-crate-metadata.json")
@@ -104,7 +106,7 @@ def test_a_product_that_the_disk_cannot_read_is_not_called_missing(
 
     def fail(product: Path) -> None:
         try:
-            raise OSError(errno.EIO, "Input/output error")
+            raise OSError(code, os.strerror(code))
         except OSError as error:
             raise InputError("cannot be read", file=product) from error
 

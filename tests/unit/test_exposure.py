@@ -124,7 +124,13 @@ def test_item_29_signed_dq_with_bit_31(tmp_path: Path) -> None:
     assert np.count_nonzero(dq) == 2
 
 
-@pytest.mark.parametrize(("dtype", "value"), [("i2", -32768), ("u2", 32768), ("i8", 32768)])
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        *(("i2", -32768), ("u2", 32768), ("i4", 32768), ("u4", 32768)),
+        *(("i8", 32768), ("u8", 32768), ("i8", 32768 - 2**40), ("u8", 32768 + 2**63)),
+    ],
+)
 def test_item_29_flags_of_other_widths_set_no_others(
     dtype: str, value: int, tmp_path: Path
 ) -> None:
@@ -163,6 +169,16 @@ def test_item_25_flags_that_are_not_integers(tmp_path: Path) -> None:
     hdu = fits.ImageHDU(np.zeros(CUBE, np.float32), name="DQ")
     path = write(replaced("DQ", hdu), tmp_path / "a.fits")
     message = f"{path}[DQ] BITPIX=-32: flags are not integers; store them as 32-bit integers"
+    with refused(message, InputError):
+        Exposure(path)
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("BSCALE", 0.5), ("BZERO", 0.5)])
+def test_item_25_flags_that_are_scaled(keyword: str, value: float, tmp_path: Path) -> None:
+    path = write_exposure(tmp_path / "a.fits")
+    with fits.open(path, mode="update", do_not_scale_image_data=True) as hdus:
+        hdus["DQ"].header[keyword] = value
+    message = f"{path}[DQ] {keyword}={value}: flags are not integers; store them as 32-bit integers"
     with refused(message, InputError):
         Exposure(path)
 

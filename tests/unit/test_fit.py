@@ -11,7 +11,7 @@ from astropy.io import fits
 from scipy.fft import rfft2
 from simulate import SHAPES, Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.files.clean import read_frames
+from psfalign.files.clean import CleanFrames
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
 from psfalign.fit.integration import Guide
 from psfalign.fit.pair import Pair, fit_pair
@@ -336,9 +336,10 @@ def test_float32_files_give_the_fit_of_float64_files(tmp_path: Path) -> None:
         for name, image in (("science", science), ("psf", psf)):
             hdus = [fits.PrimaryHDU(), fits.ImageHDU(image[None].astype(kind), name="SCI")]
             fits.HDUList(hdus).writeto(tmp_path / f"{name}{kind[1:]}.fits")
-        frames = [read_frames(tmp_path / f"{n}{kind[1:]}.fits") for n in ("science", "psf")]
-        assert all(f[0].image.dtype == np.dtype("=f8") for f in frames)
-        found.append(next(fit_shifts(*frames, transmission((32, 40)))))
+        files = (CleanFrames(tmp_path / f"{n}{kind[1:]}.fits") for n in ("science", "psf"))
+        with next(files) as sciences, next(files) as psfs:
+            assert sciences[0].image.dtype == psfs[0].image.dtype == np.dtype("=f8")
+            found.append(next(fit_shifts(sciences, psfs, transmission((32, 40)))))
     assert found[0] == found[1]
     # Rounding to float32, 3e-8 of 100, moves a fit of hundreds of pixels by far less than this.
     assert_found(found[0][0], (1.3, -0.6), 1.0, 1e-6)
@@ -578,8 +579,8 @@ def test_search_looks_only_where_there_is_energy_and_at_each_place_once() -> Non
 
 def test_there_is_nothing_to_find_where_rounding_left_no_energy() -> None:
     science = Science(np.ones((2, 2)), Weighted(np.ones((2, 2))))
-    vars(science)["grid_energy"] = np.array([[4.0, 0.0], [-1e-17, 1.0]])
-    assert science.grid_inverse.tolist() == [[0.25, 0.0], [0.0, 1.0]]
+    vars(science)["grid_energy"] = np.array([[4.0, 0.0], [-1e-17, 1e-310]])
+    assert science.grid_inverse.tolist() == [[0.25, 0.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -124,6 +124,19 @@ def test_unit_of_flux_changes_no_uncertainty_of_the_shift(unit: float) -> None:
     assert other.beta_bias == pytest.approx(one.beta_bias, rel=1e-9)
 
 
+@pytest.mark.parametrize("offset", [OFFSET, (2.4, -0.3)])
+def test_psf_without_errors_takes_them_from_no_other(offset: tuple[float, float]) -> None:
+    """Be it at the same whole-pixel shift or at another."""
+    star, psf, star_variance, psf_variance = photon_noise()
+    science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
+    unknown = Frame(shifted(psf, (offset[0] - OFFSET[0], offset[1] - OFFSET[1])))
+    alone, other = (
+        next(fit_shifts([science], psfs, transmission(SHAPE)))[0]
+        for psfs in ([image], [image, unknown])
+    )
+    assert other == alone
+
+
 @pytest.mark.parametrize("unit", [0.01, 100.0])
 def test_unit_of_the_science_image_alone_changes_no_uncertainty_of_the_shift(unit: float) -> None:
     """Its noise counts with beta², which is in the other unit then."""
@@ -156,6 +169,18 @@ def test_noise_adds_the_variance_of_the_shifted_image_to_the_energy(
     term = NoiseTerm.of(variance, Weighted(weight).spectrum)
     moved = shift_variance(rfft2(variance), shape, shift)
     assert term.at(shift).value == pytest.approx(np.sum(weight**2 * moved), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(26, 31), (26, 30), (1, 6), (2, 2), (3, 1)])
+def test_noise_on_nodes_is_exact_for_white_variance(shape: tuple[int, int]) -> None:
+    variance, weight = noise(shape, seed=4) ** 2, np.abs(noise(shape, seed=5))
+    dx, dy = np.array([0.3, -1.5, 2.0]), np.array([0.7, 1.0])
+    term = NoiseTerm.of(variance, Weighted(weight).spectrum)
+    by_pixel = [
+        [np.sum(weight**2 * shift_variance(rfft2(variance), shape, Shift(x, y))) for x in dx]
+        for y in dy
+    ]
+    np.testing.assert_allclose(term.on_nodes(dx, dy), by_pixel, rtol=1e-13)
 
 
 @pytest.mark.parametrize("small", [1e-4, 1e-5])

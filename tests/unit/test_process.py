@@ -5,7 +5,7 @@ import sys
 
 PLAN = """
 import atexit, gc
-from psfalign.process import sweep_as_usual, sweep_seldom
+from psfalign.process import collect_as_usual, collect_seldom
 atexit.register(lambda: print(gc.get_freeze_count() > 100_000))  # runs after what is registered later
 
 def looked_through():
@@ -16,9 +16,9 @@ def looked_through():
 
 jobs = []
 usual = looked_through()
-sweep_seldom()
+collect_seldom()
 print(usual > 0, looked_through() == 0)
-sweep_as_usual()
+collect_as_usual()
 jobs.clear()
 print(looked_through() > 0)
 """

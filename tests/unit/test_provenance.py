@@ -155,6 +155,18 @@ from .. import clean
 from . import pair, result
 from .noise import *
 from psfalign.page import (x, y)
+from ..files import (
+    digest,  # see f()
+    tables,
+)
+from ..dq \\
+    import parse_bits
+from .. import \\
+    progress
+import psfalign.cli; import psfalign.facts
+if X: from .. import(padding)
+from..layout import PRODUCT
+from .. layout import SUMMARY
 text = "import nothing"
 """
     assert list(provenance._imported_names(code, path)) == [
@@ -164,4 +176,11 @@ text = "import nothing"
         *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
         *("psfalign.fit.noise", "psfalign.fit.noise.*"),
         *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
+        *("psfalign.files", "psfalign.files.digest", "psfalign.files.tables"),
+        *("psfalign.dq", "psfalign.dq.parse_bits"),
+        *("psfalign", "psfalign.progress"),
+        *("psfalign.cli", "psfalign.facts"),
+        *("psfalign", "psfalign.padding"),
+        *("psfalign.layout", "psfalign.layout.PRODUCT"),
+        *("psfalign.layout", "psfalign.layout.SUMMARY"),
     ]

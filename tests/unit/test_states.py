@@ -9,7 +9,7 @@ import pytest
 from psfalign import layout
 from psfalign.campaign import ScienceExposure, Stack
 from psfalign.campaign_page import MOST_LINES, closing_lines, count, write_campaign_page
-from psfalign.states import OWN_STEPS, State, Step, read_log
+from psfalign.states import OWN_STEPS, ExposureState, State, Step, read_log, survey_states
 
 DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
 SUMMARY = {
@@ -58,9 +58,14 @@ def finish(output: Path, name: str, **changes: Any) -> None:
         path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
 
 
+def write_page(output: Path, *names: str) -> list[ExposureState]:
+    states = survey_states(output, [exposure(name) for name in names])
+    write_campaign_page(output, states)
+    return states
+
+
 def states_of(output: Path, *names: str) -> dict[str, State]:
-    found = write_campaign_page(output, [exposure(name) for name in names])
-    return {state.name: state.state for state in found}
+    return {state.name: state.state for state in write_page(output, *names)}
 
 
 @pytest.mark.parametrize(
@@ -104,13 +109,16 @@ def test_state_of_each_exposure(tmp_path: Path) -> None:
     assert list(states) == ["broken", "lost", "new", "complete"]  # what went wrong stands first
 
 
-def test_summary_that_cannot_be_read_is_not_called_unfinished(tmp_path: Path) -> None:
-    finish(tmp_path, "complete")
-    summary = layout.of_exposure(tmp_path / layout.REPORT, "complete", layout.SUMMARY)
+def test_summary_that_cannot_be_read_fails_its_exposure_and_no_other(tmp_path: Path) -> None:
+    for name in ("complete", "unread"):
+        finish(tmp_path, name)
+    summary = layout.of_exposure(tmp_path / layout.REPORT, "unread", layout.SUMMARY)
     summary.unlink()
     summary.mkdir()
-    with pytest.raises(IsADirectoryError):
-        states_of(tmp_path, "complete")
+    first, second = write_page(tmp_path, "complete", "unread")
+    assert (first.state, second.state) == (State.FAILED, State.DONE)
+    assert first.failure is not None
+    assert first.failure.error == f"{summary}: Is a directory"
 
 
 def test_failed_stack_fails_the_exposures_that_need_it(tmp_path: Path) -> None:
@@ -152,7 +160,7 @@ def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
     finish(tmp_path, "skipped", pairs=0, reason="psfmask N/A")
     log(tmp_path, "fit_shifts", "bad", "psfalign: error: broken; remedy\n")
     names = ("good", "dubious", "skipped", "bad", "new")
-    states = write_campaign_page(tmp_path, [exposure(name) for name in names])
+    states = write_page(tmp_path, *names)
     assert closing_lines(tmp_path, states) == [
         "",
         "5 exposures: 1 failed, 1 not started, 3 done. "
@@ -170,7 +178,7 @@ def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
 
 
 def test_long_campaigns_do_not_flood_the_screen(tmp_path: Path) -> None:
-    states = write_campaign_page(tmp_path, [exposure(f"e{i}") for i in range(MOST_LINES + 7)])
+    states = write_page(tmp_path, *(f"e{i}" for i in range(MOST_LINES + 7)))
     lines = closing_lines(tmp_path, states)
     assert len(lines) < MOST_LINES + 10
     assert "  and 7 more, on the campaign page" in lines

@@ -35,9 +35,11 @@ from files import (
 from psfalign.align import Movable
 from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
+from psfalign.files.clean import CleanFrames
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
+from psfalign.fit import FitOptions
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
@@ -401,6 +403,34 @@ def test_failed_fit_stops_where_that_is_asked_for(tmp_path: Path) -> None:
     with refused(message, FitError):
         run(failing(tmp_path), tmp_path, on_failed_fit="stop")
     assert not (tmp_path / "shifts.ecsv").exists()
+
+
+@pytest.mark.parametrize("unknown", [0.0, np.inf])
+def test_integration_without_errors_is_said_by_the_process_that_reads_it(
+    unknown: float, inputs: Path, tmp_path: Path
+) -> None:
+    error = np.full((2, *SHAPE), NOISE, np.float32)
+    error[1] = unknown
+    write_exposure(tmp_path / "second/sci_calints.fits", error=error)
+    for name in ("star_psfstack.fits", "mask.fits"):
+        (tmp_path / "second" / name).symlink_to(inputs / name)
+    paths = run(tmp_path / "second", tmp_path)
+    message = (
+        f"{paths['science']}[ERR]: has no positive errors; "
+        "set align_refs.weighting to mask or mask+dq"
+    )
+    options = FitOptions(weighting="inverse_variance")
+    arguments = (paths["science"], paths["psfs"], paths["mask"], tmp_path / "x.ecsv")
+    with refused(message, InputError):
+        fit_exposure(*arguments, options=options, threads=2)
+
+
+def test_frames_are_those_that_there_are(inputs: Path) -> None:
+    with CleanFrames(inputs / "sci_calints.fits") as frames:
+        assert len(list(frames)) == len(frames) == 2
+        for index in (-1, 2):
+            with pytest.raises(IndexError, match=f"has no integration {index}$"):
+                frames[index]
 
 
 def test_item_27_fit_of_files_that_were_never_compared(inputs: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from psfalign.files.digest import sha256
 from psfalign.machine import available_memory, check_memory
 from psfalign.preflight import inspect_campaign, list_simulated
 from psfalign.provenance import code_digest
+from psfalign.states import survey_states
 
 
 report: "../report/workflow.rst"
@@ -342,11 +343,11 @@ def pages_to_report():
 
 def conclude():
     """Write the page of the campaign, whatever has failed, and say how it went."""
+    states = survey_states(Path(OUTPUT), EXPOSURES.values())
     try:
-        states = write_campaign_page(Path(OUTPUT), EXPOSURES.values())
+        write_campaign_page(Path(OUTPUT), states)
     except OSError as error:
         logger.warning(f"psfalign: warning: the campaign page was not written: {error}")
-        return
     print("\n".join(closing_lines(Path(OUTPUT), states)))
 
 

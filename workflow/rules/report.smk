@@ -30,7 +30,7 @@ rule plot_exposure:
 
 
 onstart:
-    sweep_as_usual()
+    collect_as_usual()
     refuse_without_memory()
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .campaign import ScienceExposure
 from .layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
 from .page import Cell, Marked, facts, heading, page, paragraph, table
 from .publish import publish_bytes
-from .states import ExposureState, State, Step, as_json, survey_states
+from .states import ExposureState, State, Step, as_json
 
 NOTHING = "–"
 MOST_LINES = 50  # of exposures on a screen
@@ -21,21 +20,19 @@ TABLE_HEADS = (
 )
 
 
-def write_campaign_page(output: Path, exposures: Sequence[ScienceExposure]) -> list[ExposureState]:
+def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
     """
-    Write the page and the states of all exposures from what is on disk, whatever has failed.
+    Write the page and the states of all exposures, whatever has failed.
 
     Parameters
     ----------
     output
         The output directory of the campaign.
-    exposures
-        Its exposures.
+    states
+        Of its exposures.
     """
-    states = survey_states(output, exposures)
     publish_bytes(output / REPORT / "campaign.json", as_json(states))
     publish_bytes(output / REPORT / CAMPAIGN_PAGE, campaign_page(states))
-    return states
 
 
 def campaign_page(states: Sequence[ExposureState]) -> bytes:

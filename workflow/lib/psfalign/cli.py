@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import __version__
-from .errors import OUT_OF_MEMORY, ConfigError, PsfalignError
+from .errors import OUT_OF_MEMORY, ConfigError, PsfalignError, system_error
 from .process import prepare_process
 
 CHOICES = {
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"psfalign: error: {OUT_OF_MEMORY}", file=sys.stderr)
         return 1
     except OSError as error:
-        file = error.filename2 or error.filename or options.run.__name__.strip("_")
-        print(f"psfalign: error: {file}: {error.strerror or error}", file=sys.stderr)
+        line = system_error(error, options.run.__name__.strip("_"))
+        print(f"psfalign: error: {line}", file=sys.stderr)
         return 1
 
 
@@ -394,6 +394,7 @@ def _summary(options: argparse.Namespace) -> None:
     from .campaign import plan_exposures
     from .campaign_page import closing_lines, write_campaign_page
     from .config import complete_config
+    from .states import survey_states
     from .strict_yaml import read_yaml
 
     config = complete_config(read_yaml(options.config), options.config)
@@ -401,7 +402,9 @@ def _summary(options: argparse.Namespace) -> None:
     if not output.is_dir():
         problem, remedy = "does not exist yet", "run the campaign first"
         raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy)
-    print("\n".join(closing_lines(output, write_campaign_page(output, plan_exposures(config)))))
+    states = survey_states(output, plan_exposures(config))
+    write_campaign_page(output, states)
+    print("\n".join(closing_lines(output, states)))
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from .publish import publish_bytes
 from .records import Records
 from .verify.origins import compare_code
 
+ABSENT = (FileNotFoundError, NotADirectoryError)
 ENDS = (PRODUCT, SHIFTS, CLEAN, PSFMASK)  # the product first
 
 
@@ -100,7 +101,8 @@ def _find(root: Path, exposure: str) -> _Result | None:
     try:
         records = read_records(product, scan(product))
     except PsfalignError as error:
-        if isinstance(error.__cause__, OSError) and product.exists():
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, ABSENT):
             raise
         return None
     return _Result([product, *(path for path in others if path.is_file())], records)

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h: begin to write what is not on the disk, and do not wait
-# What a file system answers that cannot do it.
-UNABLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+# What these calls say about the file; anything else means that they cannot be made here.
+VERDICTS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
 def reserve(descriptor: int, size: int) -> None:
@@ -16,7 +16,8 @@ def reserve(descriptor: int, size: int) -> None:
     Give an open file its size in bytes, and all of its room on the disk.
 
     A full disk is noticed before any work is done, and blocks that have their place are written
-    faster. Where the system cannot do it, the file is left as it is.
+    faster. Where the system cannot do it, nothing is done: `os.posix_fallocate` would write all
+    of the file instead.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def start_writing(descriptor: int) -> None:
     """
     Let the disk begin with what was written to a file, so that less is left to its fsync.
 
-    Nothing is waited for; of what fails after it, that fsync tells.
+    It waits for the disk only where that has a queue already; what fails after it, fsync tells.
 
     Raises
     ------
@@ -44,12 +45,14 @@ def start_writing(descriptor: int) -> None:
 
 def _call(name: str, descriptor: int, *arguments: Any) -> None:
     function = getattr(_c_library(), name, None)
-    while function is not None and function(ctypes.c_int(descriptor), *arguments) != 0:
+    if function is None:
+        return
+    while function(ctypes.c_int(descriptor), *arguments) != 0:
         code = ctypes.get_errno()
-        if code in UNABLE:
-            return
-        if code != errno.EINTR:
+        if code in VERDICTS:
             raise OSError(code, os.strerror(code))
+        if code != errno.EINTR:
+            return
 
 
 @cache

@@ -1,7 +1,9 @@
 """What psfalign refuses, and in which words."""
 
-from collections.abc import Iterator, Sequence
+import errno
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
@@ -55,6 +57,26 @@ class PsfalignError(Exception):
         if self.remedy is not None:
             line = f"{line}; {self.remedy}"
         return " ".join(line.split())
+
+
+# What to do about what the system says.
+REMEDIES: Mapping[int | None, str] = MappingProxyType(
+    {
+        errno.ENOSPC: "make room on that disk",
+        errno.EDQUOT: "make room within the quota",
+        errno.EFBIG: "raise the limit on the size of files",
+        errno.EROFS: "choose a place that can be written to",
+        errno.EACCES: "change the permissions",
+        errno.EIO: "check the disk",
+    }
+)
+
+
+def system_error(error: OSError, file: object = None) -> PsfalignError:
+    """Put into one line what the system says, of the file that it names or of another."""
+    named = error.filename2 or error.filename or file
+    problem, remedy = error.strerror or str(error), REMEDIES.get(error.errno)
+    return PsfalignError(problem, file=named, remedy=remedy)
 
 
 class ConfigError(PsfalignError):

@@ -45,10 +45,11 @@ def shift_image(image: Image, shift: Shift) -> Image:
 def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Spectrum:
     """Multiply the ``rfft2`` of an image of some shape by the factors of a shift."""
     rows, columns = shape
-    shifted = _outer(row_factors(rows, shift.dy)[None], column_factors(columns, shift.dx)[None])
+    shifted = spectrum * column_factors(columns, shift.dx)
+    shifted *= row_factors(rows, shift.dy)[:, None]
     if rows % 2 == columns % 2 == 0:
-        shifted[rows // 2, columns // 2] = math.cos(math.pi * (shift.dx + shift.dy))
-    shifted *= spectrum
+        corner = rows // 2, columns // 2
+        shifted[corner] = spectrum[corner] * math.cos(math.pi * (shift.dx + shift.dy))
     return shifted
 
 

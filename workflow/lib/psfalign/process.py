@@ -9,7 +9,7 @@ import sys
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST = 1 << 30  # bytes
-SWEEPS = gc.get_threshold()
+THRESHOLDS = gc.get_threshold()
 SELDOM = 1_000  # collections of the middle generation to one of all objects, instead of 10
 
 
@@ -30,8 +30,7 @@ def keep_freed_memory() -> None:
     Tell the C library to hand out freed pages again.
 
     An image transform allocates its result anew each time. By default glibc returns such memory
-    to the kernel, which clears and maps every page again: more than half of the time of an
-    inverse transform of 320×320 pixels. Other C libraries are left as they are.
+    to the kernel, which clears and maps every page again. Other C libraries are left as they are.
     """
     if sys.platform == "linux":
         library = ctypes.CDLL(None)
@@ -40,17 +39,18 @@ def keep_freed_memory() -> None:
             library.mallopt(M_MMAP_THRESHOLD, LARGEST)
 
 
-def sweep_seldom() -> None:
+def collect_seldom() -> None:
     """
     Let Python seldom look for objects that can go, and leave them all where they are in the end.
 
     The jobs that an engine plans stay until it ends: to look through millions of objects again
-    and again, and to take them apart, is a quarter of the time of planning.
+    and again, and to take them apart, is a quarter of the time of planning. Files that are left
+    open to the end, and refer to themselves in a circle, would not be flushed; there are none.
     """
-    gc.set_threshold(*SWEEPS[:2], SELDOM)
+    gc.set_threshold(*THRESHOLDS[:2], SELDOM)
     atexit.register(gc.freeze)
 
 
-def sweep_as_usual() -> None:
+def collect_as_usual() -> None:
     """Collect garbage as Python does by itself: what comes now makes some."""
-    gc.set_threshold(*SWEEPS)
+    gc.set_threshold(*THRESHOLDS)

@@ -10,9 +10,11 @@ PACKAGE = Path(__file__).parent
 ROOT = PACKAGE.parent
 # An import statement: the dots and the name of what it is from, and what it imports.
 IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+)?import[ \t]+(?:\(([^)]*)\)|(.*))", re.MULTILINE
+    r"(?:^|[;:])[ \t]*(?:from[ \t]*([. \t]*)([\w.]*)[ \t]+)?"
+    r"import\b[ \t]*(?:\(([^)]*)\)|([^;\n]*))",
+    re.MULTILINE,
 )
-COMMENT = re.compile(r"#.*")
+COMMENT, CONTINUATION = re.compile(r"#.*"), "\\\n"
 
 
 @cache
@@ -52,13 +54,14 @@ def _imported_names(code: str, path: Path) -> Iterator[str]:
     Give the full names of what is imported; a name may be that of a function in a module.
 
     Every job of the workflow does this; to parse all of its modules would take it 50 ms.
-    What is in a docstring counts, too, and names nothing that is there.
+    What is in a docstring counts, too, which does no harm.
     """
+    code = COMMENT.sub("", code).replace(CONTINUATION, " ")
     for dots, module, in_brackets, in_line in IMPORT.findall(code):
-        base = _full_name(dots, module, path)
+        base = _full_name("".join(dots.split()), module, path)
         if base:
             yield base
-        for part in COMMENT.sub("", in_brackets or in_line).split(","):
+        for part in (in_brackets or in_line).split(","):
             for name in part.split()[:1]:  # what follows is "as" and another name
                 yield f"{base}.{name}" if base else name
 

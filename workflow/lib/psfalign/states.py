@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .campaign import ScienceExposure
-from .errors import DONE, ERROR
+from .errors import DONE, ERROR, system_error
 from .layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
 
 # Steps of an exposure in their order; those of its psf stack may serve others, too.
@@ -112,7 +112,12 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
         names.remove(("stack_psfs", exposure.stack.name))
     logs = ((step, output / LOGS / step / f"{name}.log") for step, name in names)
     steps = [read_log(step, path) for step, path in logs if path.is_file()]
-    summary = _read_summary(of_exposure(output / REPORT, exposure.name, SUMMARY))
+    path = of_exposure(output / REPORT, exposure.name, SUMMARY)
+    try:
+        summary = _read_summary(path)
+    except OSError as error:
+        summary, unread = {}, str(system_error(error, path))
+        steps.append(Step("plot_exposure", str(path), error=unread))
     complete = bool(summary) and of_exposure(output, exposure.name, PRODUCT).is_file()
     return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
 

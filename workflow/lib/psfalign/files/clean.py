@@ -47,6 +47,8 @@ class CleanFrames:
         return len(self._exposure)
 
     def __getitem__(self, index: int) -> Frame:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self._exposure.path} has no integration {index}")
         plane, replaced = read_plane(self._exposure, index)
         variance = _positive_variance(plane, replaced)
         if self._weighting == "inverse_variance" and variance is None:
@@ -61,12 +63,6 @@ class CleanFrames:
         return (self[i] for i in range(len(self)))
 
 
-def read_frames(path: Path, *, weighting: Weighting = "mask") -> list[Frame]:
-    """Give all integrations of a cleaned exposure at once."""
-    with CleanFrames(path, weighting=weighting) as frames:
-        return list(frames)
-
-
 def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
     """Give a plane of a cleaned exposure, and which of its pixels were replaced."""
     dq = exposure.read_dq(integration)
@@ -76,5 +72,5 @@ def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
 
 def _positive_variance(plane: Plane, replaced: Bools) -> Image | None:
     """Give squared errors, those of bad pixels from their neighbours; None where none is known."""
-    unknown = replaced | ~(plane.error > 0)
+    unknown = replaced | ~((plane.error > 0) & (plane.error < np.inf))
     return None if unknown.all() else fill_error(plane.error, unknown) ** 2

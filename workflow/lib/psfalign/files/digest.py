@@ -6,5 +6,9 @@ from pathlib import Path
 
 def sha256(path: Path) -> str:
     """Give the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = str(path)  # a failed read does not say of which file
+        raise

@@ -234,12 +234,21 @@ def _check_same_shape(hdu: Hdu | None, shape: tuple[int, ...], path: Path) -> No
 
 
 def _check_integer(hdu: Hdu | None, path: Path) -> None:
-    if hdu is not None and hdu.header["BITPIX"] < 0:
-        bitpix = hdu.header["BITPIX"]
-        raise InputError(
-            "flags are not integers",
-            file=f"{path}[DQ]",
-            keyword="BITPIX",
-            value=bitpix,
-            remedy="store them as 32-bit integers",
-        )
+    if hdu is None:
+        return
+    bitpix = hdu.header["BITPIX"]
+    scaling, zero = hdu.header.get("BSCALE", 1), hdu.header.get("BZERO", 0)
+    is_wrong = {
+        "BITPIX": (bitpix, bitpix < 0),
+        "BSCALE": (scaling, scaling != 1),
+        "BZERO": (zero, zero != int(zero)),
+    }
+    for keyword, (value, wrong) in is_wrong.items():
+        if wrong:
+            raise InputError(
+                "flags are not integers",
+                file=f"{path}[DQ]",
+                keyword=keyword,
+                value=value,
+                remedy="store them as 32-bit integers",
+            )

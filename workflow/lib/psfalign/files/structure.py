@@ -113,7 +113,12 @@ def check_regular_file(path: Path) -> os.stat_result:
 
 def read_exactly(stream: BinaryIO, path: Path, start: int, size: int) -> bytes:
     """Read a part of a file that `scan` found there; processes may share the stream."""
-    content = os.pread(stream.fileno(), size, start)
+    try:
+        content = os.pread(stream.fileno(), size, start)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", file=path, remedy="check the disk"
+        ) from error
     if len(content) < size:
         raise InputError("the file shrank while it was read", file=path, remedy="run again")
     return content

@@ -104,7 +104,8 @@ class PsfSet:
     Attributes
     ----------
     frames, padding
-        The images, asked for again where a fit needs one as it is, and their padding.
+        The images, asked for again where a fit needs one as it is, and their padding. To read
+        one again takes a few hundredths of such a fit.
     weighted
         The weight of the mask.
     prepared
@@ -122,15 +123,15 @@ class PsfSet:
     @classmethod
     def of(cls, frames: Frames, weight: Image, options: FitOptions) -> "PsfSet":
         """Prepare psf images with the weight of the mask."""
-        padded = pad_weight(weight, options.padding)
+        padding, padded = options.padding, pad_weight(weight, options.padding)
         weighted, seen = Weighted(padded, options.centred), padded != 0
-        psfs = cls(frames, options.padding, weighted, prepared := [], noises := [])
-        for i in range(len(frames)):
-            frame = psfs.frame(i)
+        prepared: list[Psf | None] = []
+        noises: list[PsfNoise | None] = []
+        for frame in (pad_frame(frame, padding) for frame in frames):
             prepared.append(Psf.of(frame.image, weighted) if _usable(frame, seen) else None)
             if options.weighting == "mask":
                 noises.append(PsfNoise.of(frame.variance, weighted))
-        return psfs
+        return cls(frames, padding, weighted, prepared, noises)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -128,16 +128,16 @@ def add_uncertainties(
     derivatives and variances of the science image are taken to move rigidly, but not in N(d).
     """
     finished = list(fits)
-    for whole, members in _by_whole_shift(fits).items():
+    for (whole, is_known), members in _alike(fits, psfs).items():
         group = [fits[i] for i in members]
         noises = science.at(group)
         products, fourth = science.products(whole), science.weighted.fourth
-        known = [noise for noise in (psfs[i] for i in members) if noise is not None]
-        if noises is None or len(known) < len(members):
+        if noises is None or not is_known:
             spread = np.tile(products @ fourth.ravel(), (len(group), 1))
             expected = np.full(len(group), science.weighted.total)
         else:
-            spread, expected = _propagate(known, products)
+            known = (psfs[i] for i in members)
+            spread, expected = _propagate([psf for psf in known if psf is not None], products)
             factors = np.array([fit.beta**2 for fit in group])
             of_science = products @ (fourth * science.variance(whole)).ravel()
             spread = spread + factors[:, None] * of_science
@@ -156,12 +156,19 @@ def unbiased(fit: PairFit) -> PairFit:
     return fit if fit.curvature is None else _with_biases(fit, (0.0, 0.0, 0.0))
 
 
-def _by_whole_shift(fits: Sequence[PairFit]) -> dict[tuple[int, int], list[int]]:
-    """Collect the fits that reached a minimum by their nearest whole-pixel shift (dy, dx)."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for i, fit in enumerate(fits):
+def _alike(
+    fits: Sequence[PairFit], psfs: Sequence[PsfNoise | None]
+) -> dict[tuple[tuple[int, int], bool], list[int]]:
+    """
+    Collect the fits that reached a minimum by what their uncertainties have in common.
+
+    That is their nearest whole-pixel shift (dy, dx), and whether the errors of the psf are known.
+    """
+    groups: dict[tuple[tuple[int, int], bool], list[int]] = {}
+    for i, (fit, psf) in enumerate(zip(fits, psfs, strict=True)):
         if fit.curvature is not None:
-            groups.setdefault((round(fit.dy), round(fit.dx)), []).append(i)
+            whole = round(fit.dy), round(fit.dx)
+            groups.setdefault((whole, psf is not None), []).append(i)
     return groups
 
 

@@ -36,6 +36,10 @@ class Jet(NamedTuple):
         value = self.value + (self.x + in_x / 2) * dx + (self.y + in_y / 2) * dy
         return self._replace(value=value, x=self.x + in_x, y=self.y + in_y)
 
+    def minus(self, other: "Jet") -> "Jet":
+        """Take another function away."""
+        return Jet(*(mine - its for mine, its in zip(self, other, strict=True)))
+
     @classmethod
     def of(cls, products: NDArray[np.float64]) -> "Jet":
         """Read the derivatives off a 3×3 array of orders (in y, in x)."""
@@ -108,10 +112,15 @@ class CrossTerm:
 def real_product(
     left: NDArray[np.complex128], middle: Spectrum, right: NDArray[np.complex128]
 ) -> NDArray[np.float64]:
-    """Give Re(left @ middle @ rightᵀ); of a few rows, BLAS multiplies real ones faster."""
+    """
+    Give Re(left @ middle @ rightᵀ); of a few rows, BLAS multiplies real ones faster.
+
+    `middle` is in C order, so that it can be seen as pairs of real numbers.
+    """
     parts = np.concatenate([left.real, left.imag]) @ middle.view(np.float64)
     by_real, by_imaginary = parts.view(np.complex128).reshape(2, len(left), -1)
-    return np.asarray(((by_real + 1j * by_imaginary) @ right.T).real)
+    product = by_real + 1j * by_imaginary
+    return np.asarray(product.view(np.float64) @ right.conj().view(np.float64).T)
 
 
 def gradient_rates(

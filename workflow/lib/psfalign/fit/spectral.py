@@ -3,7 +3,7 @@ The fit by exact derivatives of trigonometric polynomials.
 
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p², B of `polynomials` and C of
 `energy`. A constant background is eliminated, too, where it is fitted: p and S(s, d) then have
-their weighted means subtracted. Noise in s adds N(d) = Σ w² S(V, d) to C, V its variance, which
+their weighted means subtracted. Noise in s adds N(d) = Σ w² Var S(n, d) to C, which
 biases beta and, as N varies with d, the shift; where N is given, it is taken away from C (Fuller
 1987, Measurement Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
@@ -136,7 +136,7 @@ class Science:
     @cached_property
     def grid_inverse(self) -> Image:
         """1/C at all whole-pixel shifts; 0 where rounding left C without a positive value."""
-        positive = self.grid_energy > 0
+        positive = self.grid_energy > np.finfo(float).tiny  # less has no finite inverse
         return np.divide(1.0, self.grid_energy, out=np.zeros(self.shape), where=positive)
 
     @cached_property

@@ -172,8 +172,8 @@ def _subtract(
         image = choose_frames(frames, table.meta["align_to"])[integration].image
     rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
     columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
-    with CleanFrames(psfs) as frames:
-        cube = np.array([frames[psf].image for psf in columns["psf"].tolist()])
+    with Exposure(psfs) as exposure:
+        cube = np.array([exposure.read_science(psf) for psf in columns["psf"].tolist()])
     aligned = shift_all(cube, -columns["dx"], -columns["dy"])
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     return Subtraction(image, after, before, mask.read_weight())
