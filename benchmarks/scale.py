@@ -8,6 +8,7 @@ the steps themselves. The picture goes to docs/images/scale.png.
 """
 
 import argparse
+import math
 import re
 import shutil
 import tempfile
@@ -120,7 +121,7 @@ def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
 
 def n_batches(count: int) -> int:
     """Give the number of batches of a campaign."""
-    return max(1, round(count / BATCH))
+    return math.ceil(count / BATCH)
 
 
 def _parse(campaign: Campaign) -> Measured:

@@ -8,6 +8,7 @@ and daemons included: leave it alone meanwhile.
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,8 @@ from cluster.slurm import Cluster, missing
 from campaigns import SNAKEFILE, Campaign, write_campaign
 from report import Report
 
-N_EXPOSURES = 25
+N_EXPOSURES, N_BATCHES = 25, 3
+IDLE = 20  # seconds in which to see what the machine does by itself
 PROFILE = HERE.parent / "profiles" / "default"
 COLUMNS = ("exposures are", "jobs of the cluster", "seconds", "CPU seconds", "CPU s an exposure")
 
@@ -37,11 +39,11 @@ def in_groups(campaign: Campaign, cluster: Cluster) -> None:
 
 def in_batches(campaign: Campaign, cluster: Cluster) -> None:
     """Submit engines that work on many exposures: stacks, all batches but the last, the rest."""
-    engine = " ".join([*_engine(campaign), f"--workflow-profile {PROFILE} --cores 1 --quiet all"])
-    batch = "products --nolock --no-hooks --batch products=$SLURM_ARRAY_TASK_ID/3"
-    for target, options in (("psfstacks", []), (batch, ["--array=1-2"]), ("", [])):
+    engine = [*_engine(campaign), "--workflow-profile", str(PROFILE), "--cores", "1"]
+    batch = f"products --nolock --no-hooks --batch products=$SLURM_ARRAY_TASK_ID/{N_BATCHES}"
+    for target, options in (("psfstacks", []), (batch, [f"--array=1-{N_BATCHES - 1}"]), ("", [])):
         job = ["sbatch", "--wait", "--mem=2000", "--output=/dev/null", *options]
-        _run([*job, f"--wrap={engine} {target}"], campaign, cluster)
+        _run([*job, f"--wrap={shlex.join(engine)} {target}"], campaign, cluster)
 
 
 def _engine(campaign: Campaign) -> list[str]:
@@ -49,9 +51,11 @@ def _engine(campaign: Campaign) -> list[str]:
 
 
 def _run(command: list[str], campaign: Campaign, cluster: Cluster) -> None:
-    subprocess.run(
-        command, cwd=campaign.folder, env=cluster.env, check=True, capture_output=True, text=True
+    result = subprocess.run(
+        command, cwd=campaign.folder, env=cluster.env, check=False, capture_output=True, text=True
     )
+    if result.returncode:
+        sys.exit(f"{shlex.join(command)} failed:\n{result.stderr[-2000:]}")
 
 
 def row(name: str, way: Callable[[Campaign, Cluster], None], cluster: Cluster) -> tuple[str, ...]:
@@ -74,9 +78,10 @@ def _n_jobs(cluster: Cluster) -> int:
 
 def machine_seconds() -> float:
     """Give the seconds that the processors of this machine have worked since it started."""
-    words = Path("/proc/stat").read_text().split()
-    user, nice, system = map(int, words[1:4])
-    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+    user, nice, system, _, _, irq, softirq, *_ = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -92,6 +97,9 @@ def main() -> None:
         cluster = Cluster(Path(folder) / "cluster")
         try:
             cluster.start()
+            before = machine_seconds()
+            time.sleep(IDLE)
+            idle = (machine_seconds() - before) / IDLE
             rows = [
                 row("jobs of their own", in_groups, cluster),
                 row("in batches", in_batches, cluster),
@@ -99,6 +107,7 @@ def main() -> None:
         finally:
             cluster.stop()
     report.table(COLUMNS, rows)
+    report.say(f"Before it, the machine with its cluster took {idle:.2f} CPU seconds a second.", "")
     report.write()
 
 

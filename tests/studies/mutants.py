@@ -59,6 +59,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "publish": ("unit/test_publish", "fault/test_publishing"),
         "mask": ("unit/test_mask",),
         "clean": ("unit/test_clean", "property/test_clean"),
+        "disk": ("unit/test_disk",),
         "fourier": ("unit/test_fourier", "property/test_fourier"),
         "fit/__init__": FIT_TESTS,
         "fit/energy": ("unit/test_polynomials", "unit/test_noise", *FIT_TESTS),
