@@ -5,7 +5,7 @@ import pytest
 from simulate import read_only
 
 from psfalign import clean as module
-from psfalign.clean import CleanImage, check_box, clean_image, find_bad_pixels
+from psfalign.clean import CleanImage, check_box, clean_image, fill_pixels, find_bad_pixels
 from psfalign.errors import ConfigError
 
 DO_NOT_USE, NON_SCIENCE = 1, 512
@@ -46,6 +46,15 @@ def test_isolated_pixel_gets_the_median_of_its_clipped_box(
     assert result.image[pixel] == expected
     assert np.argwhere(result.replaced).tolist() == [list(pixel)]
     assert (result.n_grown, result.n_zeroed) == (0, 0)
+
+
+def test_pixels_are_filled_from_a_box_of_three() -> None:
+    bad = np.zeros((ROWS, COLUMNS), dtype=bool)
+    bad[3, 4] = bad[0, 0] = True
+    filled = fill_pixels(read_only(np.where(bad, 1e9, numbered())), read_only(bad))
+    expected = numbered()
+    expected[3, 4], expected[0, 0] = 34.0, 10.0
+    np.testing.assert_array_equal(filled, expected)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import resource
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -68,6 +68,24 @@ def test_where_it_cannot_be_done_nothing_is(code: int, monkeypatch: pytest.Monke
     reserve(1, SIZE)
     start_writing(1)
     assert library.n_calls == 1
+
+
+def test_the_kernel_is_asked_for_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    class Recording:
+        """Numbers of fallocate(2) and sync_file_range(2); 2 is SYNC_FILE_RANGE_WRITE."""
+
+        def fallocate(self, *numbers: Any) -> int:
+            calls.append([number.value for number in numbers])
+            return 0
+
+        sync_file_range = fallocate
+
+    monkeypatch.setattr(disk, "_c_library", Recording)
+    reserve(7, SIZE)
+    start_writing(7)
+    assert calls == [[7, 0, 0, SIZE], [7, 0, 0, 2]]
 
 
 def test_another_library_has_neither(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Under its final name a file is complete, or as it was before."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_old_file_is_intact_when_the_disk_fails_at_the_end(
         publish_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.fits"]
+
+
+def test_a_failed_write_says_of_which_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    with pytest.raises(OSError, match="No space left") as failed, publishing(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert failed.value.filename == str(path)
+    long = tmp_path / ("x" * 250)  # its partial's name is longer than names may be
+    with pytest.raises(OSError, match="File name too long") as failed:
+        publish_bytes(long, b"")
+    assert failed.value.filename == str(long)
+
+
+def test_a_failure_of_another_file_is_its_own(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as failed, publishing(tmp_path / "a.fits"):
+        (tmp_path / "input").read_bytes()
+    assert failed.value.filename == str(tmp_path / "input")
 
 
 def test_readers_of_the_old_file_keep_it(tmp_path: Path) -> None:

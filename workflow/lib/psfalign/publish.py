@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,7 +48,8 @@ def publishing(path: Path | str) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         os.rename(partial, path)
     except BaseException as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong first is what is said
+            partial.unlink()
         if isinstance(error, OSError) and error.filename in (None, str(partial)):
             error.filename = str(path)  # a failed write does not say of which file
         raise
