@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import resource
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +35,12 @@ class Library:
     def sync_file_range(self, *arguments: object) -> int:
         disk.ctypes.set_errno(self.code)
         return -1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="calls of Linux")
+def test_linux_has_both() -> None:
+    assert disk._c_library().fallocate
+    assert disk._c_library().sync_file_range
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ class SquaredKernel(NamedTuple):
 def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
     """Give the ``rfft2`` of K²."""
     kernel = SquaredKernel.at(shape, np.array([shift.dx]), np.array([shift.dy]))
-    corner = float(kernel.corner[0, 0])
+    corner = kernel.corner.item()
     in_y = np.concatenate([kernel.in_y, kernel.alternating_y])
     spectrum = _outer(in_y, np.concatenate([kernel.in_x, -2 * corner * kernel.alternating_x]))
     spectrum[0, 0] += corner**2 * math.prod(shape)
