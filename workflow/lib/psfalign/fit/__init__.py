@@ -31,7 +31,8 @@ def fit_shifts(
     science
         The science integrations; asked for one by one, as they are needed.
     psfs
-        The psf images; those of a file may be read more than once.
+        The psf images; asked for once, and again by fits that need one as it is. What either are
+        read from stays open until the last fit was taken.
     weight : (rows, columns) float64
         Weight of each pixel of the residual, in the frame of the psf images; 0 leaves it out.
     options
@@ -43,6 +44,11 @@ def fit_shifts(
     ------
     list of PairFit
         The fits of one integration, in the order of the psf images.
+
+    Raises
+    ------
+    InputError
+        If a frame cannot be read, when it is asked for.
     """
     options = options or FitOptions()
     prepared = PsfSet.of(psfs, weight, options)
