@@ -108,6 +108,18 @@ def test_errors_that_are_all_too_small_do_not_make_uncertainties_too_small() -> 
     assert boasting.sigma_dx == pytest.approx(honest.sigma_dx, rel=1e-5)
 
 
+def test_pixel_without_flux_is_no_scale() -> None:
+    star, psf, star_variance, psf_variance = photon_noise()
+    science = draw(star, star_variance, 1)
+    dark = science.image.copy()
+    dark[0, 0] = 0.0
+    found, usual = (
+        fit_one(Frame(image, None, star_variance), draw(psf, psf_variance, 2), transmission(SHAPE))
+        for image in (dark, science.image)
+    )
+    assert found.sigma_dx == pytest.approx(usual.sigma_dx, rel=0.01)  # of a thousand pixels
+
+
 @pytest.mark.parametrize("unit", [1e-15, 1e15])
 def test_unit_of_flux_changes_no_uncertainty_of_the_shift(unit: float) -> None:
     star, psf, star_variance, psf_variance = photon_noise()

@@ -7,6 +7,7 @@ import pytest
 from scipy.fft import next_fast_len, rfft2
 from simulate import SHAPES, noise, scene, shifted, transmission
 
+from psfalign.fit import energy
 from psfalign.fit.energy import CELL, EnergyTerm, energy_term, fast_length, weight_harmonics
 from psfalign.fit.polynomials import CrossTerm, Jet
 from psfalign.fit.spectral import Psf, Science, Weighted
@@ -119,6 +120,12 @@ def test_energy_of_a_real_scene_is_exact_in_all_of_its_table(x: float) -> None:
     expected = np.sum((w * shifted(s, offset)) ** 2)
     # What there is beyond `simulate.BAND` is cut off: J₂₈(0.8 · 3π) = 2e-14.
     assert term.at(Shift(*offset)).value == pytest.approx(expected, abs=1e-13 * centre.value)
+
+
+@pytest.mark.parametrize("rim", [-1.0, 1.0])
+def test_rounding_beyond_the_rim_of_a_table_does_no_harm(rim: float) -> None:
+    beyond = energy._chebyshev_powers(rim * (1 + 2**-52))
+    np.testing.assert_array_equal(beyond, energy._chebyshev_powers(rim))
 
 
 @each_shape
