@@ -54,6 +54,10 @@ class Campaign:
     def config(self) -> Path:
         return self.folder / "campaign.yaml"
 
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
+
     def write_config(self, config: dict) -> None:
         self.config.write_text(yaml.safe_dump(config))
 
@@ -68,7 +72,7 @@ class Campaign:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"},
+            env=self.env,
             capture_output=True,
             text=True,
             check=False,

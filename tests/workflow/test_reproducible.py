@@ -105,19 +105,34 @@ def test_demo_has_the_numbers_that_are_stored(tmp_path: Path) -> None:
         pytest.skip(f"other bits than stored, equal within tolerance: {', '.join(other)}")
 
 
+def wait_for_results(campaign: Campaign, count: int) -> None:
+    """Wait until so many files of exposures and stacks are there."""
+    deadline = time.monotonic() + 120
+    while len(list(campaign.folder.glob("results/*/[!.]*.*"))) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 def test_two_commands_finish_what_a_kill_interrupted(tmp_path: Path) -> None:
     """Promise 4: the engine and its jobs are killed in the middle; then the two commands."""
     undisturbed = make_campaign_in(tmp_path / "undisturbed")
     undisturbed.run()
     killed = make_campaign_in(tmp_path / "killed")
-    for delay in (4.0, 6.0, 8.0):  # seconds: planning takes two or three, the run some ten
+    for n_files in (1, 4, 7):
         process = subprocess.Popen(
-            killed.command(), cwd=killed.folder, start_new_session=True, stderr=subprocess.DEVNULL
+            killed.command("--rerun-incomplete"),
+            cwd=killed.folder,
+            env=killed.env,
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
         )
-        time.sleep(delay)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            wait_for_results(killed, n_files)
+            assert process.poll() is None
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         killed.run("--unlock")
     killed.run("--rerun-incomplete")
     assert read_results(killed) == read_results(undisturbed)
