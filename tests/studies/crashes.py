@@ -35,6 +35,11 @@ NO_RESULTS = {
 }
 
 
+def _hear_interrupts() -> None:
+    """Do not inherit deafness to SIGINT, which a shell gives to what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Campaign:
     """A working directory with one exposure, two psf exposures, a mask and a configuration."""
@@ -53,6 +58,7 @@ class Campaign:
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 - it takes no lock
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
