@@ -62,18 +62,14 @@ def row(name: str, way: Callable[[Campaign, Cluster], None], cluster: Cluster) -
     """Make a campaign in one way and measure it."""
     with tempfile.TemporaryDirectory(prefix="psfalign-cluster-") as folder:
         campaign = write_campaign(Path(folder) / "campaign", N_EXPOSURES)
-        jobs, start, before = _n_jobs(cluster), time.perf_counter(), machine_seconds()
+        jobs, start, before = len(cluster.all_jobs()), time.perf_counter(), machine_seconds()
         way(campaign, cluster)
         seconds, cpu = time.perf_counter() - start, machine_seconds() - before
         made = list(campaign.folder.glob("results/*/*_psfalign.fits"))
         if len(made) != N_EXPOSURES:
             sys.exit(f"{name}: {len(made)} of {N_EXPOSURES} products")
     numbers = (f"{seconds:.0f}", f"{cpu:.0f}", f"{cpu / N_EXPOSURES:.1f}")
-    return name, str(_n_jobs(cluster) - jobs), *numbers
-
-
-def _n_jobs(cluster: Cluster) -> int:
-    return len(cluster.run("squeue", "-h", "-r", "-t", "all", "-o", "%i").split())
+    return name, str(len(cluster.all_jobs()) - jobs), *numbers
 
 
 def machine_seconds() -> float:

@@ -110,6 +110,10 @@ class Cluster:
         """List the ids of jobs in some states, such as RUNNING."""
         return self.run("squeue", "-h", "-o", "%i", "-t", ",".join(states)).split()
 
+    def all_jobs(self) -> list[str]:
+        """List the ids of all jobs that there were, each of an array by itself."""
+        return self.run("squeue", "-h", "-r", "-o", "%i", "-t", "all").split()
+
     def stop(self) -> None:
         """Cancel what still runs, and take everything down."""
         for job in self.jobs("PENDING", "RUNNING"):

@@ -1,7 +1,6 @@
 """A campaign on a real Slurm: the same bytes, and nothing lost when jobs, nodes or memory fail."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +44,11 @@ def test_products_are_those_of_a_local_run_and_one_bad_exposure_stops_no_other(
             hdu.add_checksum(when="")
     bad = STRICT["exposures"][0] | {"science": BAD_SCIENCE}
     campaign.write_config(STRICT | {"exposures": [*STRICT["exposures"], bad]})
+    before = set(cluster.all_jobs())
     status, text = ClusterRun(campaign, cluster).run("--retries", "0")
     assert status == 1
+    # One job for each of three exposures, and one for each of their two stacks.
+    assert len(set(cluster.all_jobs()) - before) == 5
     made = results(campaign)
     good = {name: content for name, content in local.items() if BAD not in name}
     products = [name for name in good if name.endswith(("_psfalign.fits", "_clean.fits"))]
@@ -67,13 +69,19 @@ def test_cancelled_jobs_and_a_crashed_node_cost_a_second_run_and_nothing_else(
         cluster.run("scancel", job)
     text, _ = engine.communicate(timeout=120)
     assert (engine.returncode, "CANCELLED" in text) == (1, True), text
+    status, text = run.run("psfstacks")
+    assert status == 0, text
     engine = run.start("--retries", "0")
-    wait_for(lambda: cluster.jobs("RUNNING"), "a job to run")
-    time.sleep(5)  # into the job, whose engine starts first
+    # Both exposures are in the middle, and no job waits: it would wait for the node for ever.
+    logs = campaign.folder / "results" / "logs" / "clean_science"
+    wait_for(lambda: len(list(logs.glob("*.log"))) == 2, "both exposures to be cleaned")
     cluster.kill_node()
-    text, _ = engine.communicate(timeout=120)
-    assert (engine.returncode, "NODE_FAIL" in text) == (1, True), text
-    cluster.start_node()
+    try:
+        text, _ = engine.communicate(timeout=120)
+    finally:
+        engine.kill()
+        cluster.start_node()
+    assert (engine.returncode, len(cluster.jobs("NODE_FAIL"))) == (1, 2), text
     status, text = run.run()
     assert status == 0, text
     assert results(campaign) == local
@@ -84,7 +92,7 @@ def test_a_job_that_needs_more_memory_gets_it_when_it_is_tried_again(
 ) -> None:
     """Twice 180 MB is less than two engines and a step take, four times 180 MB is more."""
     campaign.write_config(STRICT | {"exposures": STRICT["exposures"][1:]})
-    before = set(cluster.run("squeue", "-h", "-t", "all", "-o", "%i").split())
+    before = set(cluster.all_jobs())
     few = [f"{step}:mem_mb=180 * 4 ** (attempt - 1)" for step in STEPS]
     status, text = ClusterRun(campaign, cluster).run("--set-resources", *few)
     assert status == 0, text
