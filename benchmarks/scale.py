@@ -12,7 +12,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,14 @@ CHECKOUT = Path(__file__).parents[1]
 PICTURE = CHECKOUT / "docs" / "images" / "scale.png"
 PLANNED = (100, 1_000, 10_000)
 CHANGED = 1_000  # exposures of the campaign in which something changes
-SCHEDULED = (300, 1_000, 3_000)
-WHOLE = 1_000  # exposures up to which all are scheduled at once, too
-FINISHED = 1_000  # exposures up to which each planned campaign is finished
-BATCH = 250  # exposures
+BATCH = 250  # exposures, as make run has it
+SCHEDULED = {  # exposures: at a time
+    100: (100,),
+    300: (300,),
+    1_000: (1_000, 500, BATCH, 100),
+    3_000: (BATCH,),
+    10_000: (BATCH,),
+}
 AIM = 180  # seconds, for planning 10,000 exposures
 # Of the results of an exposure or a stack, in the order in which they are made.
 STAGES = (
@@ -81,16 +85,16 @@ def _log(campaign: Campaign) -> str:
     return (campaign.folder / "log.txt").read_text()
 
 
-def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> list[list[float]]:
-    """Plan campaigns that nothing is known of, that are known, and that are finished."""
+def measure_planning(folder: Path, report: Report) -> list[list[float]]:
+    """Plan campaigns that nothing is known of, and that are known."""
     start = _parse(write_campaign(folder / "one", 1))
     rows, planned = [], []
-    for count in counts:
+    for count in PLANNED:
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
         own = _parse(campaign).cpu - start.cpu
-        batch = plan(campaign, "--batch", f"all=1/{n_batches(count)}")
-        row = [
+        batch = plan(campaign, "--batch", f"all=1/{n_batches(count, BATCH)}")
+        row = (
             f"{count:,}",
             f"{known.jobs:,}",
             *(f"{plan.cost.wall:.0f}" for plan in (first, known)),
@@ -98,20 +102,19 @@ def measure_planning(folder: Path, counts: Sequence[int], report: Report) -> lis
             f"{max(0.0, 100 * own / known.cost.cpu):.0f} %",
             f"{known.cost.peak:.0f}",
             f"{batch.cost.wall:.0f}",
-        ]
-        rerun = finish(campaign, n_batches(count))[1] if count <= FINISHED else None
-        rows.append([*row, *((f"{rerun.wall:.0f}", f"{rerun.peak:.0f}") if rerun else "––")])
-        planned.append([count, known.cost.wall, rerun.wall if rerun else np.nan])
-        if count != CHANGED:
-            shutil.rmtree(campaign.folder)
+        )
+        rows.append(row)
+        planned.append([count, known.cost.wall])
+        shutil.rmtree(campaign.folder)
     columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "plan, CPU (s)")
     more = ("of it psfalign's own", "plan (MB)", f"plan of {BATCH} of them (s)")
-    report.table((*columns, *more, "rerun (s)", "rerun (MB)"), rows)
+    report.table((*columns, *more), rows)
     return planned
 
 
 def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
     """Let the engine go through a campaign; give the costs of that, and of a rerun."""
+    plan(campaign)
     costs = touch_in_batches(campaign, batches)
     nothing = plan(campaign)
     if nothing.jobs:
@@ -119,9 +122,9 @@ def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
     return costs, nothing.cost
 
 
-def n_batches(count: int) -> int:
+def n_batches(count: int, size: int) -> int:
     """Give the number of batches of a campaign."""
-    return math.ceil(count / BATCH)
+    return math.ceil(count / size)
 
 
 def _parse(campaign: Campaign) -> Measured:
@@ -129,8 +132,10 @@ def _parse(campaign: Campaign) -> Measured:
     return campaign.engine("--list-rules")
 
 
-def measure_changes(campaign: Campaign, report: Report) -> None:
+def measure_changes(folder: Path, report: Report) -> None:
     """Plan a finished campaign in which one thing has changed."""
+    campaign = write_campaign(folder / "changed", CHANGED)
+    finish(campaign, n_batches(CHANGED, BATCH))
     changes: dict[str, Callable[[Campaign], None]] = {
         "nothing": lambda _: None,
         "the mask of one exposure": lambda campaign: change_mask(campaign.single_mask),
@@ -146,6 +151,7 @@ def measure_changes(campaign: Campaign, report: Report) -> None:
         rows.append((name, f"{changed.cost.wall:.0f}", f"{changed.cost.cpu:.0f}", changed.jobs))
         for path, content in kept.items():
             path.write_bytes(content)
+    shutil.rmtree(campaign.folder)
     report.table(("what changed", "plan (s)", "plan, CPU (s)", "jobs"), rows)
 
 
@@ -162,40 +168,39 @@ def add_exposure(campaign: Campaign) -> None:
     campaign.configure(associations=associations)
 
 
-def measure_scheduling(folder: Path, counts: Sequence[int], report: Report) -> list[list[float]]:
-    """Let the scheduler go through campaigns as a whole, and batch by batch."""
-    rows, reruns = [], []
-    for count in counts:
-        parts = n_batches(count)
-        for batches in dict.fromkeys((1, parts) if count <= WHOLE else (parts,)):
-            campaign = write_campaign(folder / f"{count}-{batches}", count)
-            plan(campaign)
-            costs, nothing = finish(campaign, batches)
+def measure_scheduling(folder: Path, report: Report) -> list[list[float]]:
+    """Let the scheduler go through campaigns as a whole, and batch by batch; then run again."""
+    rows, reruns = [], {}
+    for count, sizes in SCHEDULED.items():
+        for size in sizes:
+            campaign = write_campaign(folder / "scheduled", count)
+            costs, reruns[count] = finish(campaign, n_batches(count, size))
             wall, cpu = (sum(getattr(cost, kind) for cost in costs) for kind in ("wall", "cpu"))
             each = f"{1e3 * cpu / count:.0f}"
-            rows.append((f"{count:,}", batches, f"{wall:.0f}", f"{cpu:.0f}", each))
-            reruns.append([count, np.nan, nothing.wall])
+            rows.append((f"{count:,}", f"{size:,}", f"{wall:.0f}", f"{cpu:.0f}", each))
             shutil.rmtree(campaign.folder)
-    columns = ("exposures", "batches", "seconds", "CPU seconds", "CPU ms an exposure")
+    columns = ("exposures", "at a time", "seconds", "CPU seconds", "CPU ms an exposure")
     report.table(columns, rows)
     report.say("A rerun that finds nothing to do:", "")
-    table = {count: f"{seconds:.0f}" for count, _, seconds in reruns}
-    report.table(("exposures", "rerun (s)"), [(f"{n:,}", cell) for n, cell in table.items()])
-    return reruns
+    rows = [
+        (f"{count:,}", f"{cost.wall:.0f}", f"{cost.cpu:.0f}", f"{cost.peak:.0f}")
+        for count, cost in reruns.items()
+    ]
+    report.table(("exposures", "rerun (s)", "rerun, CPU (s)", "memory (MB)"), rows)
+    return [[count, cost.wall] for count, cost in reruns.items()]
 
 
-def draw(points: list[list[float]]) -> None:
+def draw(planned: list[list[float]], reruns: list[list[float]]) -> None:
     """Draw times of planning beside a line of slope 1 and the aim."""
-    counts, planning, rerun = np.array(sorted(points)).T
     figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
     axes = figure.subplots()
-    for times, name, marker, colour in (
-        (planning, "planning", "o", "#0072B2"),
-        (rerun, "rerun that finds nothing to do", "s", "#D55E00"),
+    for points, name, marker, colour in (
+        (planned, "planning", "o", "#0072B2"),
+        (reruns, "rerun that finds nothing to do", "s", "#D55E00"),
     ):
-        axes.loglog(counts, times, marker, color=colour, label=name)
-    largest = np.nanargmax(np.where(np.isnan(planning), np.nan, counts))
-    slope = counts * planning[largest] / counts[largest]
+        axes.loglog(*zip(*points, strict=True), marker, color=colour, label=name)
+    counts, times = np.array(planned).T
+    slope = counts * times[-1] / counts[-1]
     axes.loglog(counts, slope, color="#666666", linewidth=0.8, label="proportional")
     axes.loglog(10_000, AIM, "_", color="black", markersize=16, label="aim: 10,000 in 3 minutes")
     axes.set(title="Planning with Snakemake", xlabel="science exposures", ylabel="time (s)")
@@ -210,12 +215,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="psfalign-scale-") as name:
         folder = Path(name)
         report.say("## Planning", "")
-        points = measure_planning(folder, PLANNED, report)
+        planned = measure_planning(folder, report)
         report.say(f"## Changes in a finished campaign of {CHANGED:,} exposures", "")
-        measure_changes(Campaign(folder / str(CHANGED)), report)
-        report.say(f"## Scheduling, in batches of {BATCH} exposures or as a whole", "")
-        points += measure_scheduling(folder, SCHEDULED, report)
-        draw(points)
+        measure_changes(folder, report)
+        report.say("## Scheduling, as a whole or in batches", "")
+        draw(planned, measure_scheduling(folder, report))
     report.write()
 
 
