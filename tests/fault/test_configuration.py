@@ -129,7 +129,7 @@ def test_item_18_science_is_a_loop_of_links(config: dict[str, Any], tmp_path: Pa
     path.unlink()
     path.symlink_to(path)
     assert refusal(tmp_path, config) == (
-        f"{path}: cannot be opened: Too many levels of symbolic links; check the path"
+        f"{path}: cannot be read: Too many levels of symbolic links; check the path"
     )
 
 

@@ -87,7 +87,7 @@ def folder(path: Path) -> None:
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "item_18_missing": (Path.unlink, ": no such file; check the path"),
     "item_18_folder": (folder, ": is a folder; name a file"),
-    "item_18_symlink_loop": (loop, ": cannot be opened: Too many levels of symbolic links; "),
+    "item_18_symlink_loop": (loop, ": cannot be read: Too many levels of symbolic links; "),
     "item_19_empty": (damage_of(b""), ": is empty; fetch it again"),
     "item_19_html": (damage_of(b"<html>" * 999), ": is not a FITS file; name a FITS file"),
     "item_20_cut_in_data": (cut(lambda c: len(c) - 1), "it is cut short; fetch it again"),

@@ -1,5 +1,6 @@
 """Association files as the pipeline writes them, and as they should not be."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -130,6 +131,17 @@ def test_item_17_more_than_one_product(tmp_path: Path) -> None:
 def test_item_18_missing(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     with refused(f"{path}: no such file; check the path", InputError):
+        read_association(path)
+
+
+def test_a_bad_disk_is_no_bad_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_association(tmp_path / "asn.json", [])
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with refused(f"{path}: cannot be read: Input/output error; check the disk", InputError):
         read_association(path)
 
 

@@ -25,6 +25,14 @@ def test_line_says_file_problem_and_remedy(error: OSError, line: str) -> None:
     assert str(system_error(error, "other")) == line
 
 
+def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+    error = InputError.unreadable(PermissionError(errno.EACCES, "Permission denied"), "a")
+    assert str(error) == "a: cannot be read: Permission denied; change the permissions"
+    assert (
+        str(InputError.unreadable(OSError("odd"), "a")) == "a: cannot be read: odd; check the path"
+    )
+
+
 def test_failed_reads_say_of_which_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(b"abcd")

@@ -70,7 +70,7 @@ def test_item_18_not_a_file(content: str, tmp_path: Path) -> None:
         "dangling": "no such file; check the path",
         "folder": "is a folder; name a file",
         "fifo": "is not a regular file; name a regular file",
-        "loop": "cannot be opened: Too many levels of symbolic links; check the path",
+        "loop": "cannot be read: Too many levels of symbolic links; check the path",
     }
     with refused(f"{path}: {message[content]}", InputError):
         scan(path)
@@ -109,6 +109,12 @@ def test_item_18_no_permission(good: Path, unprivileged: Path) -> None:
         scan(path)
 
 
+def test_no_name_of_a_file() -> None:
+    path = Path("a\0.fits")
+    with refused(f"{path}: no name of a file: embedded null byte; name a file", InputError):
+        scan(path)
+
+
 def test_item_18_no_permission_for_the_folder(unprivileged: Path) -> None:
     path = unprivileged / "closed" / "x.fits"
     if os.geteuid() == NOBODY:
@@ -117,7 +123,7 @@ def test_item_18_no_permission_for_the_folder(unprivileged: Path) -> None:
         os.setresuid(NOBODY, NOBODY, 0)
     else:
         path.parent.mkdir(mode=0)
-    with refused_as(path, "cannot be opened: Permission denied", "check the path"):
+    with refused_as(path, "cannot be read: Permission denied", "change the permissions"):
         scan(path)
 
 

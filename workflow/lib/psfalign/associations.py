@@ -80,7 +80,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     check_regular_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError.unreadable(error, path) from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"is not JSON: {error}", file=path, remedy="fetch it again") from error
     if not isinstance(content, dict):
         raise InputError("is not an association", file=path, remedy="name a coron3 association")

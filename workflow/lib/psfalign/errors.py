@@ -4,12 +4,24 @@ import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
 # What the last line of a log begins with, where the step failed and where it did its work.
 ERROR, DONE = "psfalign: error: ", "psfalign: done in "
+
+# What to do about what the system says.
+REMEDIES: Mapping[int | None, str] = MappingProxyType(
+    {
+        errno.ENOSPC: "make room on that disk",
+        errno.EDQUOT: "make room within the quota",
+        errno.EFBIG: "raise the limit on the size of files",
+        errno.EROFS: "choose a place that can be written to",
+        errno.EACCES: "change the permissions",
+        errno.EIO: "check the disk",
+    }
+)
 
 
 class PsfalignError(Exception):
@@ -44,6 +56,12 @@ class PsfalignError(Exception):
         self.value = value
         self.remedy = remedy
 
+    @classmethod
+    def unreadable(cls, error: OSError, file: object) -> Self:
+        """Say that a file cannot be read, and what the system says of it."""
+        remedy = REMEDIES.get(error.errno, "check the path")
+        return cls(f"cannot be read: {error.strerror or error}", file=file, remedy=remedy)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception is unpickled, on its way from another process, with positional arguments.
         return _rebuild, (type(self), self.args)
@@ -57,19 +75,6 @@ class PsfalignError(Exception):
         if self.remedy is not None:
             line = f"{line}; {self.remedy}"
         return " ".join(line.split())
-
-
-# What to do about what the system says.
-REMEDIES: Mapping[int | None, str] = MappingProxyType(
-    {
-        errno.ENOSPC: "make room on that disk",
-        errno.EDQUOT: "make room within the quota",
-        errno.EFBIG: "raise the limit on the size of files",
-        errno.EROFS: "choose a place that can be written to",
-        errno.EACCES: "change the permissions",
-        errno.EIO: "check the disk",
-    }
-)
 
 
 def system_error(error: OSError, file: object = None) -> PsfalignError:

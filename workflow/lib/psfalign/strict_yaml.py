@@ -65,8 +65,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problem = f"{_place(before)}: byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise ConfigError(problem, file=path, remedy="save it as UTF-8") from error
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        raise ConfigError(problem, file=path, remedy="check the path") from error
+        raise ConfigError.unreadable(error, path) from error
     content = _load(text, path)
     if not isinstance(content, dict):
         found = "empty" if content is None else f"a {type(content).__name__} at the top"

@@ -88,8 +88,7 @@ def scan(path: Path) -> list[Hdu]:
         with open(path, "rb") as stream:
             return _scan_stream(stream, path, size)
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        raise InputError(problem, file=path, remedy="check the path") from error
+        raise InputError.unreadable(error, path) from error
 
 
 def check_regular_file(path: Path) -> os.stat_result:
@@ -98,10 +97,10 @@ def check_regular_file(path: Path) -> os.stat_result:
         status = path.stat()
     except FileNotFoundError as error:
         raise InputError("no such file", file=path, remedy="check the path") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problem = f"cannot be opened: {reason}"
-        raise InputError(problem, file=path, remedy="check the path") from error
+    except OSError as error:
+        raise InputError.unreadable(error, path) from error
+    except ValueError as error:
+        raise InputError(f"no name of a file: {error}", file=path, remedy="name a file") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError("is a folder", file=path, remedy="name a file")
     if not stat.S_ISREG(status.st_mode):
@@ -116,9 +115,7 @@ def read_exactly(stream: BinaryIO, path: Path, start: int, size: int) -> bytes:
     try:
         content = os.pread(stream.fileno(), size, start)
     except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", file=path, remedy="check the disk"
-        ) from error
+        raise InputError.unreadable(error, path) from error
     if len(content) < size:
         raise InputError("the file shrank while it was read", file=path, remedy="run again")
     return content

@@ -140,8 +140,10 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     """Check a product and the files of its exposure beside it."""
     try:
         product = check_product(path)
-    except (PsfalignError, OSError) as error:
-        return [Verdict(path, [_as_error(error, path)])]
+    except PsfalignError as error:
+        return [Verdict(path, [error])]
+    except OSError as error:
+        return [Verdict(path, [InputError.unreadable(error, path)])]
     problems: list[PsfalignError] = [*compare_header(product)]
     problems += compare_settings(product, expected.settings)
     changed, gone = compare_inputs(product, expected.files)
@@ -174,8 +176,10 @@ def _describe(product: Product, gone: Sequence[str]) -> list[str]:
 def _check(path: Path, check: Callable[[Path], int]) -> Verdict:
     try:
         return Verdict(path, size=check(path))
-    except (PsfalignError, OSError) as error:
-        return Verdict(path, [_as_error(error, path)])
+    except PsfalignError as error:
+        return Verdict(path, [error])
+    except OSError as error:
+        return Verdict(path, [InputError.unreadable(error, path)])
 
 
 def _check_shifts(path: Path, product: Product) -> int:
@@ -235,9 +239,3 @@ def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
     for path in sorted(target.glob(f"{STACKS}/*.fits")):
         if path.name.removesuffix(CLEAN).removesuffix(PSFSTACK) not in stacks:
             yield Verdict(path, notes=["left over: no psf stack of the configuration"])
-
-
-def _as_error(error: PsfalignError | OSError, path: Path) -> PsfalignError:
-    if isinstance(error, PsfalignError):
-        return error
-    return InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the disk")
