@@ -57,6 +57,9 @@ def test_products_are_those_of_a_local_run_and_one_bad_exposure_stops_no_other(
     assert f"{BAD}/{BAD}_psfalign.fits" not in made
     assert "fits failed: " in text, text  # what the log of the bad exposure says
     assert f"logs/fit_shifts/{BAD}.log" in text
+    # Reading all products is no work for the machine that submits.
+    assert "let a job run `psfalign crate`" in text
+    assert not (campaign.folder / "results" / "ro-crate-metadata.json").exists()
 
 
 def test_cancelled_jobs_and_a_crashed_node_cost_a_second_run_and_nothing_else(

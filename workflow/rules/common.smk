@@ -355,6 +355,10 @@ def describe():
     """Write the RO-Crate of what is there now; a run does not fail for it."""
     from psfalign.crate_file import write_crate
 
+    if not workflow.local_exec:
+        # Every product is read for it, which is no work for the machine that submits jobs.
+        logger.info("psfalign: not written here: the RO-Crate; let a job run `psfalign crate`")
+        return
     try:
         write_crate(SETTINGS, EXPOSURES.values(), FACTS, threads=workflow.cores or 1)
     except (PsfalignError, OSError) as error:
