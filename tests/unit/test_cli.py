@@ -215,6 +215,37 @@ def test_item_34_psfs_of_another_filter(
     assert not (tmp_path / "o.fits").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "align --science {} --psfs star_psfstack.fits --psfmask mask.fits",
+        "align --science jw1_calints.fits --psfs {} --psfmask mask.fits",
+        "align --science jw1_calints.fits --psfs star_psfstack.fits --psfmask {}",
+        "resolve-psfmask --science {}",
+        "resolve-psfmask --science jw1_calints.fits --psfmask {}",
+        "resolve-psfmask --science jw1_calints.fits --references . ",
+        "stack-psfs --psfs jw1_calints.fits {}",
+        "clean --input {}",
+        "fit-shifts --science {} --psfs star_psfstack.fits --psfmask mask.fits",
+        "align-psfs --psfs star_psfstack.fits --shifts {} --psfmask mask.fits",
+        "show {}",
+        "show jw1_calints.fits --science {}",
+    ],
+)
+def test_output_that_is_an_input(
+    command: str, inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    own = Path("own.fits")
+    write_exposure(own)
+    Path("link.fits").symlink_to(own)
+    before = digests(inputs)
+    arguments = [*command.format("link.fits").split(), "--output", str(inputs / own)]
+    line = f"--output={inputs / own}: is an input; name another file"
+    assert refusal(capsys, *arguments) == line
+    assert digests(inputs) == before
+
+
 def test_output_that_is_a_folder(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

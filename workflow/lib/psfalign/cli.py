@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ PATHS = {
     "input": "calints or psfstack",
     "output": "file to write",
 }
+INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     prepare_process()
     try:
+        _keep_inputs(options)
         return options.run(options) or 0
     except PsfalignError as error:
         print(f"psfalign: error: {error}", file=sys.stderr)
@@ -244,6 +246,22 @@ def _at_least(least: int, number: int, option: str) -> int:
     return number
 
 
+def _keep_inputs(options: argparse.Namespace) -> None:
+    """Refuse an output that is one of the inputs."""
+    output = getattr(options, "output", None)
+    values = [getattr(options, name) for name in INPUTS if hasattr(options, name)]
+    inputs = [path for value in values for path in (value if isinstance(value, list) else [value])]
+    if output is not None:
+        _keep_apart(output, [Path(path) for path in inputs if path is not None])
+
+
+def _keep_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is one of the inputs, under whatever name."""
+    if output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
+        remedy = "name another file"
+        raise ConfigError("is an input", keyword="--output", value=output, remedy=remedy)
+
+
 def _align(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="psfalign-") as name:
         folder = Path(name)
@@ -272,10 +290,12 @@ def _resolve(options: argparse.Namespace) -> None:
     from .catalogue import list_references
     from .steps.resolve import resolve_psfmask
 
+    candidates = list_references(options.references)
+    _keep_apart(options.output, candidates)
     resolved = resolve_psfmask(
         options.science,
         options.output,
-        candidates=list_references(options.references),
+        candidates=candidates,
         psfmask=options.psfmask,
         convention=options.convention,
     )
