@@ -7,16 +7,27 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from chain import failing, run
-from files import write_exposure, write_mask, write_psfs
+from files import (
+    PSF_STEPS,
+    SCIENCE_STEPS,
+    SHAPE,
+    pixels,
+    scene,
+    write_exposure,
+    write_mask,
+    write_psfs,
+)
 from PIL import Image
 
 from psfalign.cli import main
 from psfalign.files.product import Product
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
+from psfalign.fit import FitOptions
 from psfalign.pair_table import SHOWN, text_rows
 from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.show import show_product
+from psfalign.subtraction import mean_psf, weighted_rms
 from psfalign.summary import take_medians
 
 
@@ -68,6 +79,30 @@ def test_show_draws_and_prints_a_product(
     assert lines[-1] == f"{picture}: written"
     with Image.open(picture) as image:
         assert image.width == 1200
+
+
+@pytest.mark.parametrize("padding", [0, 8])
+def test_residual_that_is_told_is_that_of_the_product(padding: int, tmp_path: Path) -> None:
+    """Where edges do not meet, a psf image that is shifted without padding is another one."""
+    folder, ramp = tmp_path / "in", 2 * np.arange(SHAPE[1], dtype=np.float32)
+    science = scene(SCIENCE_STEPS[:1]) + ramp
+    write_exposure(folder / "sci_calints.fits", science)
+    write_psfs(folder / "star_psfstack.fits", scene(PSF_STEPS, seed=3) + ramp)
+    write_mask(folder / "mask.fits")
+    paths = run(folder, tmp_path, options=FitOptions(max_shift=4, padding=padding))
+    summary = json.loads(plot(paths, tmp_path / "pages").summary.read_text())
+    product, cleaned = Product(paths["product"]), pixels(paths["psfs"]).astype(float)
+    assert (product.padding, product.columns["status"].tolist()) == (padding, ["ok"] * 3)
+    aligned = np.array([product.read_image(pair) for pair in range(len(product))])
+    before, after = (
+        weighted_rms(
+            pixels(paths["science"])[0] - mean_psf(psfs, product.columns["beta"]),
+            product.read_weight(),
+        )
+        for psfs in (cleaned, aligned)
+    )
+    # Products are stored in single precision, seven digits.
+    assert summary["gain"] == pytest.approx(before / after, rel=1e-5)
 
 
 def test_show_says_what_is_no_product(

@@ -20,11 +20,11 @@ def pad_image(image: Image, padding: int) -> Image:
     Returns
     -------
     (rows + padding, columns + padding) float64
-        The image, and a periodic continuation without a step.
+        The image, and a periodic continuation without a step; rows are contiguous, as everywhere.
     """
     if padding == 0:
         return image
-    return _pad_rows(_pad_rows(image, padding).T, padding).T
+    return np.ascontiguousarray(_pad_rows(_pad_rows(image, padding).T, padding).T)
 
 
 def pad_weight(weight: Image, padding: int) -> Image:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .arrays import Cube, Image
 from .fourier import Shift, shift_image
+from .padding import pad_image
 
 N_RINGS = 40
 
@@ -56,10 +57,12 @@ def scatter_of_psfs(psfs: Cube, beta: NDArray[np.float64]) -> Image:
     return np.std(psfs / beta[:, None, None], axis=0)
 
 
-def shift_all(psfs: Cube, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> Cube:
-    """Shift each of some images (psfs, rows, columns) by its own shift in pixels."""
-    moved = [shift_image(p, Shift(x, y)) for p, x, y in zip(psfs, dx, dy, strict=True)]
-    return np.array(moved)
+def shift_all(psfs: Cube, dx: NDArray[np.float64], dy: NDArray[np.float64], padding: int) -> Cube:
+    """Shift each of some images (psfs, rows, columns) by its own shift, as align_psfs does."""
+    _, rows, columns = psfs.shape
+    shifts = map(Shift, dx.tolist(), dy.tolist())
+    moved = [shift_image(pad_image(psf, padding), s) for psf, s in zip(psfs, shifts, strict=True)]
+    return np.array([image[:rows, :columns] for image in moved])
 
 
 def radial_scatter(image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

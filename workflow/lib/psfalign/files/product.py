@@ -65,6 +65,11 @@ class Product:
         return words[words.index(text_of(self.primary, "ALIGNTO"))]
 
     @property
+    def padding(self) -> int:
+        """The room in pixels between opposite edges, with which they were shifted."""
+        return int(self.primary.get("PADDING", 0))
+
+    @property
     def origins(self) -> list[str]:
         """The name of the exposure that each psf image came from, as far as that is known."""
         source = text_of(self.primary, "PSFFILE")

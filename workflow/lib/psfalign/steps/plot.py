@@ -67,7 +67,7 @@ def plot_exposure(
     integration = int(table.columns["integration"][usable][0]) if usable.any() else None
     subtraction = None
     if integration is not None:
-        subtraction = _subtract(science, psfs, mask, table, integration)
+        subtraction = _subtract(exposures, mask, table, integration)
     summary = _sum_up(name, exposures, origins, mask, table, subtraction, integration)
     replaced = [
         _replaced(exposure, what)
@@ -166,14 +166,15 @@ def _sum_up(
 
 
 def _subtract(
-    science: Path, psfs: Path, mask: ResolvedMask, table: ShiftTable, integration: int
+    exposures: tuple[Exposure, Exposure], mask: ResolvedMask, table: ShiftTable, integration: int
 ) -> Subtraction:
+    science, psfs = exposures
     with CleanFrames(science) as frames:
         image = choose_frames(frames, table.meta["align_to"])[integration].image
     rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
     columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
-    with Exposure(psfs) as exposure:
-        cube = np.array([exposure.read_science(psf) for psf in columns["psf"].tolist()])
-    aligned = shift_all(cube, -columns["dx"], -columns["dy"])
+    with psfs:
+        cube = np.array([psfs.read_science(psf) for psf in columns["psf"].tolist()])
+    aligned = shift_all(cube, -columns["dx"], -columns["dy"], int(table.meta["padding"]))
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     return Subtraction(image, after, before, mask.read_weight())

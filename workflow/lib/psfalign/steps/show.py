@@ -74,7 +74,7 @@ def _panels(product: Product, integration: int, science: Path | None) -> list[Pa
             Panel("How much they differ (RMS)", scatter_of_psfs(cube, beta)),
         ]
     image = _science(product, science, integration)
-    before = mean_psf(shift_all(cube, dx, dy), beta)
+    before = mean_psf(shift_all(cube, dx, dy, product.padding), beta)
     subtraction = Subtraction(image, mean_psf(cube, beta), before, product.read_weight())
     return images.subtraction_panels(subtraction, integration=integration)
 
@@ -85,7 +85,7 @@ def _science(product: Product, science: Path, integration: int) -> Image:
         problem = f"is not the cleaned exposure that {product.path} was aligned to"
         remedy = f"name the cleaned {text_of(product.primary, 'SCIFILE')}"
         raise InputError(problem, file=science, remedy=remedy)
-    with CleanFrames(science) as frames:
+    with CleanFrames(given) as frames:
         return choose_frames(frames, product.align_to)[integration].image
 
 
