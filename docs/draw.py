@@ -40,7 +40,7 @@ def demo_pair(folder: Path) -> Pair:
     for begin in (SCIENCE, PSFS):
         source = next(folder.glob(f"{begin}*.fits"))
         clean_exposure(source, folder / f"clean_{source.name}")
-        with CleanFrames(folder / f"clean_{source.name}") as frames:
+        with CleanFrames(Exposure(folder / f"clean_{source.name}")) as frames:
             images.append(frames[0].image)
     mask = next(path for path in folder.glob("psfmask*nircam*.fits"))
     weighted = Weighted(weigh(read_mask(mask)).image)

@@ -18,6 +18,7 @@ from .robustness import rejecting
 from psfalign.arrays import Image
 from psfalign.closure import Closure, close
 from psfalign.files.clean import CleanFrames
+from psfalign.files.exposure import Exposure
 from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fourier import Shift, shift_image
@@ -91,7 +92,7 @@ def campaigns(flight: Path, folder: Path) -> list[Campaign]:
 
 
 def _frames(path: Path) -> list[Frame]:
-    with CleanFrames(path) as frames:
+    with CleanFrames(Exposure(path)) as frames:
         return list(frames)
 
 

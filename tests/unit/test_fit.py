@@ -12,6 +12,7 @@ from scipy.fft import rfft2
 from simulate import SHAPES, Image, noise, read_only, scene, shifted, transmission
 
 from psfalign.files.clean import CleanFrames
+from psfalign.files.exposure import Exposure
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
 from psfalign.fit.integration import Guide
 from psfalign.fit.pair import Pair, fit_pair
@@ -336,7 +337,9 @@ def test_float32_files_give_the_fit_of_float64_files(tmp_path: Path) -> None:
         for name, image in (("science", science), ("psf", psf)):
             hdus = [fits.PrimaryHDU(), fits.ImageHDU(image[None].astype(kind), name="SCI")]
             fits.HDUList(hdus).writeto(tmp_path / f"{name}{kind[1:]}.fits")
-        files = (CleanFrames(tmp_path / f"{n}{kind[1:]}.fits") for n in ("science", "psf"))
+        files = (
+            CleanFrames(Exposure(tmp_path / f"{n}{kind[1:]}.fits")) for n in ("science", "psf")
+        )
         with next(files) as sciences, next(files) as psfs:
             assert sciences[0].image.dtype == psfs[0].image.dtype == np.dtype("=f8")
             found.append(next(fit_shifts(sciences, psfs, transmission((32, 40)))))

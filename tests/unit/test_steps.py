@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import warnings
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from psfalign.align import Movable
 from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.clean import CleanFrames
+from psfalign.files.exposure import Exposure
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
@@ -338,6 +340,37 @@ def test_a_killed_worker_leaves_no_product(
     assert not [path for path in tmp_path.iterdir() if "psfalign" in path.name]
 
 
+@pytest.mark.parametrize("step", ["clean", "stack", "align"])
+def test_an_input_that_changes_while_it_is_read_leaves_what_was_there(
+    step: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = run(inputs, tmp_path / "made")
+    read_dq = Exposure.read_dq
+    output, source = tmp_path / "output.fits", tmp_path / "source.fits"
+    output.write_text("an earlier one")
+    shutil.copy(paths["psfs"] if step == "align" else inputs / "star_psfstack.fits", source)
+
+    def disturb(exposure: Exposure, integration: int) -> Any:
+        os.utime(source, (integration, integration))
+        return read_dq(exposure, integration)
+
+    monkeypatch.setattr(Exposure, "read_dq", disturb)
+    with refused(f"{source}: changed while it was read; run again", InputError):
+        if step == "clean":
+            clean_exposure(source, output)
+        elif step == "stack":
+            stack_psfs([source], output)
+        else:
+            align_exposure(source, paths["shifts"], paths["mask"], output)
+    assert output.read_text() == "an earlier one"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "in",
+        "made",
+        "output.fits",
+        "source.fits",
+    ]
+
+
 @pytest.mark.parametrize("align_to", ["first", "mean"])
 def test_align_to_one_image_makes_a_cube(align_to: str, inputs: Path, tmp_path: Path) -> None:
     paths = run(inputs, tmp_path, align_to=align_to)
@@ -426,7 +459,7 @@ def test_integration_without_errors_is_said_by_the_process_that_reads_it(
 
 
 def test_frames_are_those_that_there_are(inputs: Path) -> None:
-    with CleanFrames(inputs / "sci_calints.fits") as frames:
+    with CleanFrames(Exposure(inputs / "sci_calints.fits")) as frames:
         assert len(list(frames)) == len(frames) == 2
         for index in (-1, 2):
             with pytest.raises(IndexError, match=f"has no integration {index}$"):

@@ -1,7 +1,6 @@
 """Read cleaned exposures as frames: images with what weights their pixels."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,8 +26,8 @@ class CleanFrames:
         If a weighting asks for errors that the exposure does not have.
     """
 
-    def __init__(self, path: Path, *, weighting: Weighting = "mask") -> None:
-        self._exposure = Exposure(path)
+    def __init__(self, exposure: Exposure, *, weighting: Weighting = "mask") -> None:
+        self._exposure = exposure
         self._weighting = weighting
 
     def __enter__(self) -> Self:

@@ -45,6 +45,8 @@ class Exposure:
         The file, its HDUs, and the header of the first.
     shape : tuple
         Integrations, rows, columns.
+    unprotected : list
+        The names of HDUs without checksums, known within a with block.
 
     Raises
     ------
@@ -66,10 +68,11 @@ class Exposure:
         for hdu in (self.error, self.dq):
             _check_same_shape(hdu, self.shape, path)
         _check_integer(self.dq, path)
+        self.unprotected: list[str] = []
         self._stream: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        self.check_checksums()
+        self.unprotected = self.check_checksums()
         self._stream = open(self.path, "rb")
         return self
 

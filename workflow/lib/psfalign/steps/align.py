@@ -90,8 +90,9 @@ def align_exposure(
     table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
     settings = {"candidate": candidate, "errors": errors}
     records = [*table.records, *_record(association, settings)]
-    with Exposure(psfs) as exposure, publishing(output) as stream:
-        _check_rows(table, mask, exposure, shifts)
+    exposure = Exposure(psfs)
+    _check_rows(table, mask, exposure, shifts)
+    with publishing(output) as stream, exposure:  # psf images that change leave nothing
         writer = FitsWriter(stream)
         shape = _product_shape(table, mask, exposure)
         primary = _primary(exposure, table, mask, output, candidate, errors)

@@ -63,8 +63,9 @@ def clean_exposure(
     bad_bits
         DQ flags that make a pixel bad.
     """
-    with Exposure(source) as exposure, publishing(output) as stream:
-        check_box(median_box_length, exposure.shape[1:])
+    exposure = Exposure(source)
+    check_box(median_box_length, exposure.shape[1:])
+    with publishing(output) as stream, exposure:  # a source that changes leaves nothing
         writer = FitsWriter(stream)
         digest = sha256(source)
         science, dq = _copy_structure(exposure, writer, digest)
@@ -120,8 +121,8 @@ def _copy_structure(
 
 def _primary(header: Header, exposure: Exposure, digest: str) -> Header:
     primary = header.copy()
-    unprotected = exposure.check_checksums()
-    checked = f"none in {', '.join(unprotected)}" if unprotected else "verified"
+    unprotected = ", ".join(exposure.unprotected)
+    checked = f"none in {unprotected}" if unprotected else "verified"
     set_text(primary, "RAWFILE", exposure.path.name, "file that was cleaned")
     set_text(primary, "RAWSHA", digest, "its SHA-256")
     set_text(primary, "RAWCHECK", checked, "its FITS checksums")

@@ -81,8 +81,8 @@ def fit_exposure(
     if mask.applies:
         weighting, weight = options.weighting, mask.read_weight()
         with (
-            CleanFrames(science, weighting=weighting) as integrations,
-            CleanFrames(psfs, weighting=weighting) as images,
+            CleanFrames(exposures[0], weighting=weighting) as integrations,
+            CleanFrames(exposures[1], weighting=weighting) as images,
         ):
             chosen = choose_frames(integrations, align_to)
             fits = fit_shifts(chosen, images, weight, options=options, threads=threads)
@@ -123,7 +123,8 @@ def mean_frame(frames: Iterable[Frame]) -> Frame:
     """
     Average integrations; those without any good pixel are left out.
 
-    A pixel of the mean counts as replaced where it was in any of them.
+    A pixel of the mean counts as replaced where it was in any of them. The variance is known where
+    that of each is.
     """
     total, n = None, 0
     for frame in frames:
@@ -138,11 +139,11 @@ def mean_frame(frames: Iterable[Frame]) -> Frame:
 
 
 def _add(one: Frame, other: Frame) -> Frame:
-    replaced, variance = one.replaced, one.variance
+    replaced, variance = one.replaced, None
     if replaced is not None and other.replaced is not None:
         replaced = replaced | other.replaced
-    if variance is not None and other.variance is not None:
-        variance = variance + other.variance
+    if one.variance is not None and other.variance is not None:
+        variance = one.variance + other.variance
     return Frame(one.image + other.image, replaced, variance)
 
 
