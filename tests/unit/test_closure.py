@@ -79,6 +79,42 @@ def test_images_that_do_not_move_rigidly_are_not_all_suspicious() -> None:
     assert not solve(dx, dy, everywhere((20, 30)), sigma=1e-3).suspicious.any()
 
 
+def test_of_two_by_two_pairs_nobody_knows_which_is_wrong() -> None:
+    """All residuals are equal, and may not excuse each other."""
+    dx, dy = (d.copy() for d in consistent(2, 2))
+    dx[0, 1] += 3
+    found = solve(dx, dy, everywhere((2, 2)))
+    assert found.suspicious.all()
+    np.testing.assert_allclose(found.residual, 0.75, rtol=1e-3)
+    assert np.isnan([found.dx, found.dy]).all()
+
+
+def test_what_condemned_both_pairs_of_a_psf_is_told() -> None:
+    dx, dy = (d.copy() for d in consistent(2, 5))
+    dx[0, 1] += 3
+    found = solve(dx, dy, everywhere((2, 5)))
+    np.testing.assert_array_equal(np.nonzero(found.suspicious), [[0, 1], [1, 1]])
+    np.testing.assert_allclose(found.residual[:, 1], 1.5, rtol=1e-2)
+    assert np.isnan(found.dx[:, 1]).all()
+
+
+def test_parts_that_only_suspicious_pairs_join_imply_nothing_of_each_other() -> None:
+    """Two blocks of pairs, and two pairs between them that contradict each other."""
+    true_dx, true_dy = consistent(4, 4)
+    usable = np.kron(np.eye(2), np.ones((2, 2))).astype(bool)
+    usable[0, 2] = usable[1, 3] = True
+    dx = true_dx.copy()
+    dx[0, 2] += 3
+    found = solve(dx, true_dy, read_only(usable))
+    between = np.zeros((4, 4), dtype=bool)
+    between[0, 2] = between[1, 3] = True
+    np.testing.assert_array_equal(found.suspicious, between)
+    assert (found.residual[between] > 1).all()
+    assert np.isnan(found.dx[between]).all()
+    inside = usable & ~between
+    np.testing.assert_allclose(found.dx[inside], true_dx[inside], rtol=0, atol=ROUNDING)
+
+
 def test_precise_pairs_count_more() -> None:
     rng = np.random.default_rng(5)
     true_dx, true_dy = consistent(12, 15)

@@ -268,6 +268,38 @@ def test_inverse_variance_alone_takes_noise_away(weighting: Weighting) -> None:
     assert found.cost == pytest.approx(cost, rel=1e-9)
 
 
+def test_leastsq_keeps_the_noise_and_says_what_it_did() -> None:
+    star, psf, star_variance, psf_variance = photon_noise()
+    science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
+    corrected, plain = (
+        fit_one(science, image, transmission(SHAPE), weighting="inverse_variance", method=method)
+        for method in ("spectral", "leastsq")
+    )
+    assert plain.beta_bias < -1e-3
+    # Newton's step is the way between both minima but for the square of its length.
+    numbers = [plain.dx - plain.dx_bias, plain.dy - plain.dy_bias, plain.beta - plain.beta_bias]
+    away = np.abs([corrected.dx, corrected.dy, corrected.beta] - np.array(numbers))
+    assert (away < 0.05 * np.abs([plain.dx_bias, plain.dy_bias, plain.beta_bias])).all()
+
+
+@pytest.mark.parametrize("weighting", ["mask", "mask+dq", "inverse_variance"])
+@pytest.mark.parametrize("unit", [1e-30, 1e-20, 1e22])
+def test_any_unit_gives_the_same_uncertainties(unit: float, weighting: Weighting) -> None:
+    star, psf, star_variance, psf_variance = photon_noise()
+    frames = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
+    scaled = [
+        Frame(frame.image * unit, frame.replaced, frame.variance * unit**2) for frame in frames
+    ]
+    here, there = (
+        fit_one(*pair, transmission(SHAPE), weighting=weighting) for pair in (frames, scaled)
+    )
+    assert there.status is here.status is Status.OK
+    names = ("sigma_dx", "sigma_dy", "sigma_beta")
+    expected = [getattr(here, name) for name in names]
+    # Noise spreads in single precision.
+    assert [getattr(there, name) for name in names] == pytest.approx(expected, rel=1e-5)
+
+
 def test_noise_alone_is_insignificant() -> None:
     for seed in range(30):
         found = fit_one(

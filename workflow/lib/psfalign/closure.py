@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 
 SUSPICIOUS = 5.0  # sigma
 NEGLIGIBLE = 2e-4  # pixels, the least sigma: closer than a thousandth of a pixel nothing is wrong
+UNEXPLAINED = 0.05  # pixels, the largest scatter that may excuse a pair; a quarter is wrong anyway
 RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # of a length whose two components have unit sigma
 N_REWEIGHTINGS = 20  # beyond one sigma by the inverse distance, which settles in a few
 
@@ -24,10 +25,12 @@ class Closure:
     Attributes
     ----------
     dx, dy
-        The shift that the pairs together imply, pixels; NaN for pairs that are not usable.
+        The shift that the pairs together imply, pixels; NaN for pairs that are not usable, and
+        for those of which the others, less the suspicious ones, imply nothing.
     residual
-        Distance of a pair's own shift from it, pixels; NaN also where nothing can contradict it:
-        the only usable pair of its integration or psf.
+        Distance of a pair's own shift from it, or, where nothing is implied, from what all usable
+        pairs would imply; pixels. NaN where nothing can contradict the pair: the only usable one
+        of its integration or psf.
     suspicious : bool
         Pairs that contradict the majority by more than five sigma, and are left out of what is
         implied.
@@ -57,25 +60,40 @@ def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
         The pairs that may be used.
     """
     alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
-    suspicious = _find_suspicious(dx, dy, sigma, usable) & ~alone
+    length, doubtful = _find_suspicious(dx, dy, sigma, usable)
+    suspicious = doubtful & ~alone
     trusted = usable & ~suspicious
     weight = np.where(trusted, 1 / np.maximum(sigma, NEGLIGIBLE) ** 2, 0.0)
-    known = (trusted.sum(axis=1) > 0)[:, None] & (trusted.sum(axis=0) > 0) & usable
+    known = _are_linked(trusted) & usable
     implied_dx, implied_dy = (np.where(known, _implied(d, weight), np.nan) for d in (dx, dy))
-    residual = np.where(alone, np.nan, np.hypot(dx - implied_dx, dy - implied_dy))
-    return Closure(implied_dx, implied_dy, residual, suspicious)
+    residual = np.where(known, np.hypot(dx - implied_dx, dy - implied_dy), length)
+    return Closure(implied_dx, implied_dy, np.where(alone | ~usable, np.nan, residual), suspicious)
 
 
-def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Bools:
-    """Compare with Huber's estimate, which a few wrong pairs do not move."""
-    if not usable.any():
-        return usable
+def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> tuple[Floats, Bools]:
+    """Give distances from Huber's estimate, which a few wrong pairs do not move; judge by them."""
     sigma, length = np.maximum(sigma, NEGLIGIBLE), np.zeros(dx.shape)
+    if not usable.any():
+        return length, usable
     for _ in range(N_REWEIGHTINGS):
         weight = np.where(usable, 1 / (sigma * np.maximum(length, sigma)), 0.0)
         length = np.hypot(dx - _implied(dx, weight), dy - _implied(dy, weight))
-    scatter = np.median(length[usable]) / RAYLEIGH_MEDIAN
-    return usable & (length > SUSPICIOUS * np.maximum(sigma, scatter))
+    scatter = min(np.median(length[usable]) / RAYLEIGH_MEDIAN, UNEXPLAINED)
+    return length, usable & (length > SUSPICIOUS * np.maximum(sigma, scatter))
+
+
+def _are_linked(trusted: Bools) -> Bools:
+    """
+    Tell for each pair whether a chain of trusted ones leads from its integration to its psf.
+
+    Without one, nothing says how far their positions are from each other.
+    """
+    links = trusted.astype(np.float64)
+    reached = links.T @ links > 0  # psfs that share an integration
+    for _ in range(max(1, len(reached)).bit_length()):
+        further = reached.astype(np.float64)
+        reached = further @ further > 0
+    return np.asarray(links @ reached > 0)
 
 
 def _implied(shift: Floats, weight: Floats) -> Floats:

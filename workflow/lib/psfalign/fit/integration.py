@@ -218,7 +218,9 @@ class _Integration:
         own = Weighted(weight, self.options.centred)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
-        noise, corrected = self._noise(own), kind == "inverse_variance"
+        # leastsq minimises what it is documented to minimise, noise included.
+        corrected = kind == "inverse_variance" and self.options.method == "spectral"
+        noise = self._noise(own)
         science = Science(self.frame.image, own, noise=noise.term if corrected else None)
         refined = self._fit(Pair(science, Psf.of(frame.image, own), own, frame.image), shift)
         (found,) = add_uncertainties([refined], noise, [PsfNoise.of(frame.variance, own)])

@@ -43,12 +43,15 @@ class PsfNoise:
     Attributes
     ----------
     spread : (pixels,) float32
-        w⁴ V_p / Σ w² V_p.
+        w⁴ V_p over its largest value, so that images in any unit fit into single precision.
+    largest
+        That value.
     expected
         Σ w² V_p.
     """
 
     spread: NDArray[np.float32]
+    largest: float
     expected: float
 
     @classmethod
@@ -57,8 +60,9 @@ class PsfNoise:
         if variance is None:
             return None
         expected = float(np.vdot(weighted.squared, variance))
-        spread = weighted.fourth * (variance / expected)
-        return cls(spread.astype(np.float32).ravel(), expected)
+        spread = weighted.fourth * variance
+        largest = float(spread.max())
+        return cls((spread / largest).astype(np.float32).ravel(), largest, expected)
 
 
 @dataclass(frozen=True)
@@ -176,11 +180,11 @@ def _propagate(
     psfs: Sequence[PsfNoise], products: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p, (psfs,)."""
-    peak = np.abs(products).max()  # any unit of flux fits into single precision after it
+    peak = np.abs(products).max()
     scaled = (products / peak).astype(np.float32)
     sums = np.array([scaled @ psf.spread for psf in psfs], dtype=np.float64)
-    expected = np.array([psf.expected for psf in psfs])
-    return peak * expected[:, None] * sums, expected
+    largest = np.array([psf.largest for psf in psfs])
+    return peak * largest[:, None] * sums, np.array([psf.expected for psf in psfs])
 
 
 def _sigmas(
