@@ -45,8 +45,9 @@ env-slurm: env
 run: env
 	@$(BIN)/psfalign check $(CAMPAIGN)
 	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(CAMPAIGN))"; \
-	for i in $$(seq 1 $$((batches - 1))); do \
-		echo "Batch $$i of $$batches"; $(SNAKEMAKE) --quiet host reason --no-hooks --batch "all=$$i/$$batches" || true; \
+	trap 'exit 130' INT; for i in $$(seq 1 $$((batches - 1))); do \
+		echo "Batch $$i of $$batches"; \
+		$(SNAKEMAKE) --quiet host reason --no-hooks exposures --batch "exposures=$$i/$$batches" || true; \
 	done
 	@results="$$($(BIN)/psfalign check --output-dir $(CAMPAIGN))"; \
 	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \

@@ -50,7 +50,7 @@ rule all:
         "All products are there"
 
 
-# Parts of the campaign to ask for by name, also in batches: docs/cluster.md.
+# Parts of the campaign to ask for by name: docs/cluster.md.
 rule psfstacks:
     input:
         expand(STACK_CLEAN, stack=STACKS),
@@ -61,6 +61,7 @@ rule products:
         expand(PRODUCT, exposure=EXPOSURES),
 
 
-rule pictures:
+# What each exposure ends with, its product made before: one file each, to ask for in batches.
+rule exposures:
     input:
         expand(SUMMARY, exposure=EXPOSURES),

@@ -73,8 +73,12 @@ def touch(campaign: Campaign, *arguments: str) -> Measured:
 
 def touch_in_batches(campaign: Campaign, n_batches: int) -> list[Measured]:
     """Do so batch by batch, as ``make run BATCH=`` does; the last run takes what is left."""
-    batches = [("--batch", f"all={i}/{n_batches}") for i in range(1, n_batches)]
+    batches = [_batch(i, n_batches) for i in range(1, n_batches)]
     return [touch(campaign, *batch) for batch in (*batches, ())]
+
+
+def _batch(number: int, count: int) -> tuple[str, ...]:
+    return "exposures", "--batch", f"exposures={number}/{count}"
 
 
 def _stage(name: str) -> int:
@@ -86,14 +90,14 @@ def _log(campaign: Campaign) -> str:
 
 
 def measure_planning(folder: Path, report: Report) -> list[list[float]]:
-    """Plan campaigns that nothing is known of, and that are known."""
+    """Plan campaigns that nothing is known of, and that are known; leave them as they are."""
     start = _parse(write_campaign(folder / "one", 1))
     rows, planned = [], []
     for count in PLANNED:
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
         own = _parse(campaign).cpu - start.cpu
-        batch = plan(campaign, "--batch", f"all=1/{n_batches(count, BATCH)}")
+        batch = plan(campaign, *_batch(1, n_batches(count, BATCH)))
         row = (
             f"{count:,}",
             f"{known.jobs:,}",
@@ -105,7 +109,6 @@ def measure_planning(folder: Path, report: Report) -> list[list[float]]:
         )
         rows.append(row)
         planned.append([count, known.cost.wall])
-        shutil.rmtree(campaign.folder)
     columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "plan, CPU (s)")
     more = ("of it psfalign's own", "plan (MB)", f"plan of {BATCH} of them (s)")
     report.table((*columns, *more), rows)
@@ -169,11 +172,13 @@ def add_exposure(campaign: Campaign) -> None:
 
 
 def measure_scheduling(folder: Path, report: Report) -> list[list[float]]:
-    """Let the scheduler go through campaigns as a whole, and batch by batch; then run again."""
+    """Let the scheduler go through planned and other campaigns, in batches; then run again."""
     rows, reruns = [], {}
     for count, sizes in SCHEDULED.items():
         for size in sizes:
-            campaign = write_campaign(folder / "scheduled", count)
+            campaign = Campaign(folder / str(count))
+            if not campaign.folder.exists():
+                write_campaign(campaign.folder, count)
             costs, reruns[count] = finish(campaign, n_batches(count, size))
             wall, cpu = (sum(getattr(cost, kind) for cost in costs) for kind in ("wall", "cpu"))
             each = f"{1e3 * cpu / count:.0f}"

@@ -40,7 +40,7 @@ def in_groups(campaign: Campaign, cluster: Cluster) -> None:
 def in_batches(campaign: Campaign, cluster: Cluster) -> None:
     """Submit engines that work on many exposures: stacks, all batches but the last, the rest."""
     engine = [*_engine(campaign), "--workflow-profile", str(PROFILE), "--cores", "1"]
-    batch = f"products --nolock --no-hooks --batch products=$SLURM_ARRAY_TASK_ID/{N_BATCHES}"
+    batch = f"exposures --nolock --no-hooks --batch exposures=$SLURM_ARRAY_TASK_ID/{N_BATCHES}"
     for target, options in (("psfstacks", []), (batch, [f"--array=1-{N_BATCHES - 1}"]), ("", [])):
         job = ["sbatch", "--wait", "--mem=2000", "--output=/dev/null", *options]
         _run([*job, f"--wrap={shlex.join(engine)} {target}"], campaign, cluster)

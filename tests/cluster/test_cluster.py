@@ -128,7 +128,7 @@ def test_an_array_of_batches_makes_the_same(
         )
 
     submit("psfstacks")
-    submit("--nolock --no-hooks products --batch products=$SLURM_ARRAY_TASK_ID/2", "--array=1")
+    submit("--nolock --no-hooks exposures --batch exposures=$SLURM_ARRAY_TASK_ID/2", "--array=1")
     made = [path.parent.name for path in campaign.folder.glob("results/*/*_psfalign.fits")]
     assert made == [NIRCAM]
     submit("")

@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+import yaml
 from files import ROOT, digests
 
 from .test_planning import make_campaign
 
-N_BATCHES = 2  # of the products and summaries of two exposures
+N_BATCHES = 2  # of two exposures
 
 
 def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
@@ -24,16 +26,21 @@ def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
     return Counter(re.findall(r"^Job \d+: (.*: .*)$", said, re.MULTILINE)), said
 
 
-def test_batches_make_everything_once_and_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [True, False])
+def test_batches_make_everything_once_and_the_same(keep: bool, tmp_path: Path) -> None:
     folders = whole, parts = [tmp_path / name for name in ("whole", "parts")]
     for folder in folders:
         make_campaign(folder, 1)
+        config = yaml.safe_load((folder / "campaign.yaml").read_text())
+        (folder / "campaign.yaml").write_text(yaml.safe_dump(config | {"keep_intermediates": keep}))
     at_once, _ = run(whole)
     assert set(at_once.values()) == {1}
-    batches = [("--batch", f"all={i}/{N_BATCHES}") for i in range(1, N_BATCHES)]
-    runs = [run(parts, *batch)[0] for batch in (*batches, ())]
-    assert sum(runs, Counter()) == at_once
-    assert all(len(made) < len(at_once) for made in runs)
+    first, _ = run(parts, "exposures", "--batch", f"exposures=1/{N_BATCHES}")
+    names = {message.partition(":")[0] for message in first}
+    assert len([name for name in names if name.endswith("_a3001")]) == 1  # one exposure, complete
+    assert (parts / "results" / "report").is_dir()
+    second, _ = run(parts)
+    assert first + second == at_once
     assert results(parts) == results(whole)
     assert states(parts) == states(whole)
     assert "Nothing to be done" in run(parts)[1]

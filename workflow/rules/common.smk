@@ -91,7 +91,8 @@ wildcard_constraints:
     stack=NAME.pattern,
 
 
-FACTS = FactsStore(CACHE)
+# Many jobs of a cluster at a time would write over what each other, and the engine, remember.
+FACTS = FactsStore(CACHE, read_only=not workflow.is_main_process)
 
 
 def digests(*paths):
@@ -101,12 +102,34 @@ def digests(*paths):
 
 # The engine puts the prefix of a module before the outputs itself.
 PLACED = {"output_dir": workflow.modifier.path_modifier.replace_prefix(OUTPUT)}
-FINDINGS = inspect_campaign(SETTINGS | PLACED, EXPOSURES.values(), FACTS, simulated=SIMULATED)
-if FINDINGS.errors:
-    refuse(FINDINGS.errors)
-CRDS, MASKS = FINDINGS.crds, FINDINGS.masks
+
+
+def inspect(exposures):
+    """Check files and choose masks; end where something is wrong."""
+    findings = inspect_campaign(SETTINGS | PLACED, exposures, FACTS, simulated=SIMULATED)
+    if findings.errors:
+        refuse(findings.errors)
+    return findings
+
+
+# On a cluster, each job starts the engine again: there, only what it works on is looked at.
+FINDINGS = inspect(EXPOSURES.values()) if workflow.is_main_process else None
+CRDS = FINDINGS.crds if FINDINGS else {}
 for warning in WARNINGS:
     logger.warning(f"psfalign: warning: {warning}")
+
+
+@cache
+def findings_of(exposure):
+    return FINDINGS or inspect([EXPOSURES[exposure]])
+
+
+def masks_for(exposure):
+    return findings_of(exposure).masks[exposure]
+
+
+def choice_of_crds(exposure):
+    return findings_of(exposure).crds.get(exposure)
 
 
 def raw(path):
@@ -150,7 +173,7 @@ def stack_of(wildcards):
 
 
 def masks_of(wildcards):
-    return [raw(mask) for mask in MASKS[exposure_of(wildcards).name]]
+    return [raw(mask) for mask in masks_for(exposure_of(wildcards).name)]
 
 
 def science_input(wildcards):
@@ -170,7 +193,7 @@ def resolve_psfmask_inputs(wildcards):
     exposure = exposure_of(wildcards)
     return {
         "science": raw(exposure.science),
-        "masks": [raw(mask) for mask in MASKS[exposure.name]],
+        "masks": [raw(mask) for mask in masks_for(exposure.name)],
     }
 
 
@@ -185,26 +208,28 @@ def stack_members(wildcards):
 
 def resolve_psfmask_job(wildcards):
     exposure = exposure_of(wildcards)
-    psfmask = CRDS[exposure.name].psfmask if exposure.name in CRDS else exposure.psfmask
+    choice = choice_of_crds(exposure.name)
+    psfmask = choice.psfmask if choice else exposure.psfmask
     settings = {"psfmask": psfmask, "convention": SETTINGS["psfmask"]["convention"]}
-    source = {"crds": True} if exposure.name in CRDS else {}
-    return source | job("resolve_psfmask.py", settings, exposure.science, *MASKS[exposure.name])
+    source = {"crds": True} if choice else {}
+    masks = masks_for(exposure.name)
+    return source | job("resolve_psfmask.py", settings, exposure.science, *masks)
 
 
 def crds_reason(wildcards, input):
     # The engine never counts a parameter that is derived from `input`, as this one pretends to be:
     # where another context chooses the same file, nothing is to be done again.
-    choice = CRDS.get(wildcards.exposure)
+    choice = choice_of_crds(wildcards.exposure)
     return choice.reason if choice else ""
 
 
 def crds_masks(wildcards):
-    return [raw(mask) for exposure in CRDS for mask in MASKS[exposure]]
+    return [raw(mask) for exposure in CRDS for mask in masks_for(exposure)]
 
 
 def crds_manifest_job(wildcards):
     settings = {exposure: asdict(choice) for exposure, choice in CRDS.items()}
-    masks = [mask for exposure in CRDS for mask in MASKS[exposure]]
+    masks = [mask for exposure in CRDS for mask in masks_for(exposure)]
     return job("write_crds_manifest.py", settings, *masks)
 
 
@@ -222,14 +247,14 @@ def clean_psfs_job(wildcards):
 
 
 def fit_shifts_job(wildcards):
-    return job("fit_shifts.py", FITTING, *MASKS[wildcards.exposure])
+    return job("fit_shifts.py", FITTING, *masks_for(wildcards.exposure))
 
 
 def align_psfs_job(wildcards):
     exposure = exposure_of(wildcards)
     settings = {"errors": ALIGN["errors"], "candidate": exposure.asn_id}
     association = [exposure.association] if exposure.association else []
-    return job("align_psfs.py", settings, *MASKS[wildcards.exposure], *association)
+    return job("align_psfs.py", settings, *masks_for(wildcards.exposure), *association)
 
 
 @cache
@@ -302,7 +327,7 @@ def minutes_of(step):
 
 
 def plot_exposure_job(wildcards):
-    return job("plot_exposure.py", {"style": sha256(STYLE)}, *MASKS[wildcards.exposure])
+    return job("plot_exposure.py", {"style": sha256(STYLE)}, *masks_for(wildcards.exposure))
 
 
 def exposures_to_report():

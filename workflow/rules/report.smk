@@ -8,6 +8,8 @@ rule plot_exposure:
         shifts=SHIFTS,
         psfmask=PSFMASK,
         masks=masks_of,
+        # Not looked at: where the summary is, the product was made, and nothing needs CLEAN again.
+        product=ancient(PRODUCT),
     output:
         images=f"{PAGES}_images.png",
         shifts=f"{PAGES}_shifts.png",

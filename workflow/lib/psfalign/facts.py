@@ -32,10 +32,13 @@ class FactsStore:
     ----------
     path
         Where they are remembered. It is a cache: without it, everything is read again.
+    read_only
+        Whether what is read is remembered by nobody else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._known = self._load()
         self._seen: dict[str, Facts] = {}
         self._folder = os.getcwd()  # noqa: PTH109 - joined with thousands of names
@@ -82,7 +85,7 @@ class FactsStore:
 
     def save(self) -> None:
         """Remember what was read; where that cannot be written, the next run reads it again."""
-        if self._changed:
+        if self._changed and not self._read_only:
             content = {"version": code_digest(THIS), "files": self._known}
             try:
                 publish_bytes(self._path, json.dumps(content).encode())
