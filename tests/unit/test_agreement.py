@@ -1,13 +1,16 @@
 """Files that do not belong together are refused with the values of all of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from files import refused
+from astropy.io import fits
+from files import refused, write_exposure
 
-from psfalign.agreement import Party, check_agreement
+from psfalign.agreement import Party, check_agreement, read_marks
 from psfalign.errors import InputError
+from psfalign.files.exposure import Exposure
 
 SELECTORS = {"INSTRUME": "NIRCAM", "FILTER": "F335M", "CORONMSK": "MASKA335R", "SUBARRAY": "FULL"}
 
@@ -53,6 +56,26 @@ def test_item_34_one_keyword_differs(keyword: str) -> None:
     )
     with refused(message, InputError):
         check_agreement(parties(psf={keyword: "OTHER"}))
+
+
+@pytest.mark.parametrize(("keyword", "values"), [("DETECTOR", "NRCA2"), ("BUNIT", "DN/S")])
+def test_psf_of_another_detector_or_in_another_unit(keyword: str, values: str) -> None:
+    """Two detectors may see the same subarray, but not the same star; images in two units no sum."""
+    science, psf, mask = parties(psf={keyword: values})
+    check_agreement([science, psf, mask])  # nothing is known of the science
+    other = replace(science, marks={**science.marks, keyword: "OTHER"})
+    with pytest.raises(InputError, match=rf"^science\.fits: {keyword} differ: .*{values}"):
+        check_agreement([other, psf, mask])
+
+
+def test_marks_of_an_exposure(tmp_path: Path) -> None:
+    path = write_exposure(tmp_path / "a.fits", DETECTOR="nrcalong")
+    with fits.open(path, mode="update") as hdus:
+        hdus["SCI"].header["BUNIT"] = "MJy / sr"
+        hdus["SCI"].add_checksum(when="")
+    marks = read_marks(Exposure(path))
+    assert (marks["DETECTOR"], marks["BUNIT"]) == ("NRCALONG", "MJY/SR")
+    assert set(read_marks(Exposure(write_exposure(tmp_path / "b.fits")))) >= set(SELECTORS)
 
 
 def test_item_34_table_of_all_differences() -> None:

@@ -354,6 +354,15 @@ def test_crds_is_asked_again_only_where_it_could_answer_otherwise(
     assert starts == asked
 
 
+def test_other_code_asks_again(
+    campaign: Campaign, starts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign.choose()
+    monkeypatch.setattr(crds_choices, "code_digest", lambda path: f"another {path.name}")
+    campaign.choose()
+    assert starts == [1, 1]
+
+
 def test_edited_rules_change_the_choice(campaign: Campaign) -> None:
     campaign.choose()
     write_cache(campaign.cache, {ROW: {EARLY: "a.fits", LATE: "b.fits"}})

@@ -41,6 +41,12 @@ def test_conda_users_get_all_that_the_project_needs() -> None:
     assert set(read_project()) == set(read_conda()) - {"python"}
 
 
+def test_the_workflow_refuses_an_engine_that_is_older_than_the_project_asks_for() -> None:
+    found = re.search(r'^min_version\("(.*)"\)', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    assert found is not None
+    assert found[1] == read_project()["snakemake"]
+
+
 def test_the_lock_satisfies_the_project() -> None:
     lock = read_lock()
     too_old = {

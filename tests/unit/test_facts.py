@@ -36,7 +36,7 @@ def test_facts_of_an_exposure_survive_the_cache(tmp_path: Path) -> None:
     again = FactsStore(tmp_path / "facts.json").exposure(path)
     for known in (first, again):
         assert tuple(known["shape"]) == SHAPE
-        assert known["selectors"]["FILTER"] == "F335M"
+        assert known["marks"]["FILTER"] == "F335M"
         assert known["start"] == "2023-06-01T12:00:00"
 
 

@@ -273,16 +273,18 @@ def size_of_stack(stack):
 
 
 @cache
-def size_of_exposure(name):
+def size_of_exposure(name, step):
     integrations, rows, columns = shape_of(EXPOSURES[name].science)
     stack = size_of_stack(EXPOSURES[name].stack.name)
-    return resources.Size(integrations, stack.integrations, rows * columns)
+    padding = ALIGN["padding"] if step in ("fit_shifts", "align_psfs") else 0
+    pixels = (rows + padding) * (columns + padding)
+    return resources.Size(integrations, stack.integrations, pixels)
 
 
-def size_of(wildcards):
+def size_of(wildcards, step):
     """The size of what a job works on: an exposure, a stack, or nothing in particular."""
     if "exposure" in wildcards.keys():
-        return size_of_exposure(wildcards.exposure)
+        return size_of_exposure(wildcards.exposure, step)
     if "stack" in wildcards.keys():
         return size_of_stack(wildcards.stack)
     return resources.Size(0, 0, 0)
@@ -292,12 +294,12 @@ def memory_of(step):
     """Give the function that tells the engine how many MB a job of a rule needs."""
 
     def memory(wildcards, attempt, threads):
-        size = size_of(wildcards)
+        size = size_of(wildcards, step)
         mb = resources.memory_mb(
             step, size, weighting=ALIGN["weighting"], threads=threads, attempt=attempt
         )
         # On a cluster, what starts the step counts, too.
-        return mb if workflow.local_exec else mb + resources.ENGINE_MB
+        return mb if workflow.local_exec else mb + resources.engine_mb(len(EXPOSURES))
 
     return memory
 
@@ -307,8 +309,9 @@ def refuse_without_memory():
     if not (workflow.local_exec and workflow.is_main_process):
         return  # elsewhere, the cluster knows
     needs = {
-        (name, step): resources.peak_bytes(step, size_of_exposure(name), ALIGN["weighting"])
+        (name, step): resources.peak_bytes(step, size_of_exposure(name, step), ALIGN["weighting"])
         for name in EXPOSURES
+        if not Path(PRODUCT.format(exposure=name)).exists()
         for step in ("clean_science", "fit_shifts", "align_psfs", "plot_exposure")
     }
     errors = check_memory(needs, available_memory())
@@ -321,7 +324,7 @@ def minutes_of(step):
 
     def minutes(wildcards, attempt):
         how = {"weighting": ALIGN["weighting"], "method": ALIGN["method"]}
-        return resources.minutes(step, size_of(wildcards), **how, attempt=attempt)
+        return resources.minutes(step, size_of(wildcards, step), **how, attempt=attempt)
 
     return minutes
 
@@ -332,11 +335,14 @@ def plot_exposure_job(wildcards):
 
 def exposures_to_report():
     """Those that fit into the report: if not all, what deserves a look most."""
-    states = Path(OUTPUT, "report", "campaign.json")
-    if len(EXPOSURES) <= MOST_REPORTED or not states.exists():
-        return list(EXPOSURES)[:MOST_REPORTED]
-    names = [state["name"] for state in json.loads(states.read_text(encoding="utf-8"))]
-    return [name for name in names if name in EXPOSURES][:MOST_REPORTED]
+    if len(EXPOSURES) <= MOST_REPORTED:
+        return list(EXPOSURES)
+    try:
+        states = json.loads(Path(OUTPUT, layout.REPORT, "campaign.json").read_text("utf-8"))
+        names = [state["name"] for state in states if state["name"] in EXPOSURES]
+    except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
+        names = list(EXPOSURES)
+    return names[:MOST_REPORTED]
 
 
 def reported(path, caption, category, subcategory, labels):

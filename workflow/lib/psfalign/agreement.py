@@ -4,24 +4,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalogue import ANY, matches
+from .catalogue import ANY, matches, read_selectors
 from .errors import InputError
-from .files.exposure import SELECTORS
+from .files.exposure import SELECTORS, Exposure
+from .files.structure import text_of
+
+# What files that have it must agree on; masks have the selectors only.
+MARKS = (*SELECTORS, "DETECTOR", "BUNIT")
 
 
 @dataclass(frozen=True)
 class Party:
-    """One of the files: its role, its image size (rows, columns), and the selectors it has."""
+    """One of the files: its role, its image size (rows, columns), and the `MARKS` it has."""
 
     role: str
     path: Path
     shape: Sequence[int]
-    selectors: Mapping[str, str]
+    marks: Mapping[str, str]
+
+    @classmethod
+    def of(cls, role: str, exposure: Exposure) -> "Party":
+        """Give an exposure its role."""
+        return cls(role, exposure.path, exposure.shape[1:], read_marks(exposure))
+
+
+def read_marks(exposure: Exposure) -> dict[str, str]:
+    """Give the selectors, detector and unit that an exposure has, in capitals, without blanks."""
+    detector, unit = (
+        "".join(text_of(header, keyword).upper().split())
+        for header, keyword in ((exposure.primary, "DETECTOR"), (exposure.science.header, "BUNIT"))
+    )
+    marks = {**read_selectors(exposure.primary), "DETECTOR": detector, "BUNIT": unit}
+    return {keyword: value for keyword, value in marks.items() if value}
 
 
 def check_agreement(parties: Sequence[Party]) -> None:
     """
-    Refuse files whose images differ in size, or whose selectors contradict the first one's.
+    Refuse files whose images differ in size, or whose marks contradict the first one's.
 
     Raises
     ------
@@ -37,13 +56,13 @@ def check_agreement(parties: Sequence[Party]) -> None:
         raise InputError(problem, file=first.path, remedy="use files of the same subarray")
     differing = [
         keyword
-        for keyword in SELECTORS
+        for keyword in MARKS
         if not all(_agree(keyword, first, party) for party in parties[1:])
     ]
     if differing:
         table = "; ".join(
             f"{party.role} {party.path} "
-            + ", ".join(f"{key}={party.selectors.get(key, '-')}" for key in differing)
+            + ", ".join(f"{key}={party.marks.get(key, '-')}" for key in differing)
             for party in parties
         )
         problem = f"{' and '.join(differing)} differ: {table}"
@@ -51,7 +70,9 @@ def check_agreement(parties: Sequence[Party]) -> None:
 
 
 def _agree(keyword: str, first: Party, other: Party) -> bool:
-    if keyword not in first.selectors or keyword not in other.selectors:
+    if keyword not in first.marks or keyword not in other.marks:
         return True
-    row, wanted = {keyword: other.selectors[keyword]}, {keyword: first.selectors[keyword]}
+    row, wanted = {keyword: other.marks[keyword]}, {keyword: first.marks[keyword]}
+    if keyword not in SELECTORS:
+        return row == wanted
     return wanted[keyword] in ANY or matches(row, wanted)

@@ -275,7 +275,7 @@ def _no_match(
     entries: list[MaskEntry],
     matching: list[MaskEntry],
 ) -> MaskError:
-    words = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    words = ", ".join(f"{key}={wanted[key]}" for key in SELECTORS)
     if matching:
         earliest = min(matching, key=lambda entry: entry.useafter)
         problem = (

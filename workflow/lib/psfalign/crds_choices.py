@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from . import crds_lookup
 from . import errors as kinds
 from .campaign import ScienceExposure
 from .catalogue import check_selectors, no_start
@@ -17,6 +18,7 @@ from .facts import FactsStore
 from .files.crds_manifest import CrdsChoice
 from .files.exposure import SELECTORS
 from .files.resolved import NOT_APPLICABLE
+from .provenance import code_digest
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is used
@@ -136,10 +138,10 @@ def _requests(
 
 def _request(science: Path, facts: FactsStore) -> Json:
     known = facts.exposure(science)
-    check_selectors(known["selectors"], science)
+    check_selectors(known["marks"], science)
     if not known["start"]:
         raise no_start(science)
-    header = {keyword: known["selectors"][keyword] for keyword in SELECTORS}
+    header = {keyword: known["marks"][keyword] for keyword in SELECTORS}
     header["DATE-OBS"], header["TIME-OBS"] = known["start"].split("T")
     return {"file": str(science), "header": header}
 
@@ -149,8 +151,9 @@ def _answers(
 ) -> dict[str, Json]:
     """Give the answer for each exposure, remembered or new, with paths below the cache."""
     pmap = cache / MAPPINGS / context
+    code = code_digest(Path(crds_lookup.__file__)), code_digest(Path(__file__))
     keys = {
-        name: json.dumps(["crds", library, os.fspath(cache), request["header"]], sort_keys=True)
+        name: json.dumps(["crds", library, code, os.fspath(cache), request["header"]])
         for name, request in requests.items()
     }
     answers = {name: facts.recall(pmap, key) for name, key in keys.items()}

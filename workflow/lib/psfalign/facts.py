@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .agreement import read_marks
 from .catalogue import START, MaskEntry, parse_useafter, read_entry, read_selectors, start_of
 from .files.digest import sha256
 from .files.exposure import Exposure
@@ -49,7 +50,7 @@ class FactsStore:
         return str(self._get(path, "sha256", sha256))
 
     def exposure(self, path: Path) -> Facts:
-        """Give image size (rows, columns), integrations, selectors, start and occulter."""
+        """Give image size (rows, columns), integrations, marks, start and occulter."""
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 
@@ -131,7 +132,7 @@ def describe_exposure(path: Path) -> Facts:
     return {
         "shape": exposure.shape[1:],
         "integrations": len(exposure),
-        "selectors": read_selectors(exposure.primary),
+        "marks": read_marks(exposure),
         "occulter": exposure.occulter,
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
     }

@@ -77,8 +77,9 @@ def expected_sizes(
     facts: FactsStore,
     *,
     align_to: str = "each",
+    keep_intermediates: bool = True,
 ) -> dict[Path, int]:
-    """Estimate the bytes of all results from the headers of the inputs."""
+    """Estimate the bytes of all results that stay, from the inputs."""
     exposures = list(exposures)
     sizes: dict[Path, int] = {}
     n_psfs: dict[str, int] = {}
@@ -86,16 +87,20 @@ def expected_sizes(
         members = [facts.exposure(path) for path in stack.members]
         n_psfs[stack.name] = sum(member["integrations"] for member in members)
         size = n_psfs[stack.name] * math.prod(members[0]["shape"]) * STORED_PIXEL
-        sizes[of_stack(output, stack.name, CLEAN)] = size
-        if not stack.is_stacked:
-            sizes[of_stack(output, stack.name, PSFSTACK)] = size
+        clean, psfstack = (of_stack(output, stack.name, end) for end in (CLEAN, PSFSTACK))
+        # What is cleaned keeps all that its source has: errors in double precision, variances.
+        sizes[clean] = max(size, _size_of(stack.members[0])) if stack.is_stacked else size
+        if keep_intermediates and not stack.is_stacked:
+            sizes[psfstack] = size
     for exposure in exposures:
         science = facts.exposure(exposure.science)
         aligned_each = align_to == "each" and masks[exposure.name]
         n_pairs = n_psfs[exposure.stack.name] * (science["integrations"] if aligned_each else 1)
         n_pixels = math.prod(science["shape"])
         clean, product = (of_exposure(output, exposure.name, end) for end in (CLEAN, PRODUCT))
-        sizes[clean] = science["integrations"] * n_pixels * STORED_PIXEL
+        if keep_intermediates:
+            size = science["integrations"] * n_pixels * STORED_PIXEL
+            sizes[clean] = max(size, _size_of(exposure.science))
         sizes[product] = n_pairs * n_pixels * STORED_PIXEL
         if not product.exists():
             sizes[product] += n_pairs * STORED_PAIR + STORED_EXPOSURE

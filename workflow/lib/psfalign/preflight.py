@@ -120,7 +120,7 @@ def choose_masks(
             try:
                 known = facts.exposure(exposure.science)
                 start = _start(known, exposure.science)
-                selection = select(catalogue, known["selectors"], start, exposure.science)
+                selection = select(catalogue, known["marks"], start, exposure.science)
                 masks[exposure.name] = [selection.entry.path]
             except PsfalignError as error:
                 errors.append(error)
@@ -147,7 +147,10 @@ def check_campaign(
         output, align_to = Path(config["output_dir"]), config["align_refs"]["align_to"]
         check_output(output, exposures)
         if not errors:
-            sizes = expected_sizes(output, given, masks, facts, align_to=align_to)
+            keep = config["keep_intermediates"]
+            sizes = expected_sizes(
+                output, given, masks, facts, align_to=align_to, keep_intermediates=keep
+            )
             check_space(output, sizes)
     except PsfalignError as error:
         errors.append(error)
@@ -160,10 +163,10 @@ def check_exposure(
     """Refuse an exposure whose files cannot be used, or not together."""
     check_braces([exposure.science, *exposure.stack.members, *masks])
     science = facts.exposure(exposure.science)
-    parties = [Party("science", exposure.science, science["shape"], science["selectors"])]
+    parties = [Party("science", exposure.science, science["shape"], science["marks"])]
     for member in exposure.stack.members:
         psf = facts.exposure(member)
-        parties.append(Party("psf", member, psf["shape"], psf["selectors"]))
+        parties.append(Party("psf", member, psf["shape"], psf["marks"]))
     for path in masks:
         mask = facts.named_mask(path)
         parties.append(Party("psfmask", path, mask["shape"], mask["selectors"]))

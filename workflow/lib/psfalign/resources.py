@@ -26,8 +26,9 @@ PATIENCE = 20.0  # times slower than the machine that was measured
 LEAST_MINUTES = 3  # of any step: a file system that is slow to answer
 START = 3.0  # CPU seconds: interpreter and imports
 MB = 1e6  # bytes, as the engine and Slurm's --mem have them within 5 %
-# Two engines stand by while a cluster's job runs: the job's own, and the one in its step.
-ENGINE_MB = 330
+# Two engines stand by while a cluster's job runs: the job's own, and the one in its step. Each
+# knows the whole campaign.
+ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 330, 0.016
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ def memory_mb(
 def peak_bytes(step: str, size: Size, weighting: Weighting = "mask") -> int:
     """Give the memory that a step is expected to need, without the margin of what it asks for."""
     return int(memory_mb(step, size, weighting=weighting) * MB / MARGIN)
+
+
+def engine_mb(exposures: int) -> int:
+    """Give the memory that a job of a cluster needs besides its step's, in MB."""
+    return math.ceil(ENGINE_MB + ENGINE_MB_PER_EXPOSURE * exposures)
 
 
 def minutes(

@@ -101,10 +101,7 @@ def fit_exposure(
 
 
 def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> None:
-    parties = [
-        Party(role, exposure.path, exposure.shape[1:], read_selectors(exposure.primary))
-        for role, exposure in (("science", science), ("psf", psfs))
-    ]
+    parties = [Party.of("science", science), Party.of("psf", psfs)]
     if mask.applies:
         path = Path(mask.psfmask)
         header, shape = read_mask_header(path)

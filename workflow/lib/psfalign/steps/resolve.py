@@ -83,7 +83,7 @@ def _resolve(
     notes += _spellings(header, exposure.primary)
     check_agreement(
         [
-            Party("science", exposure.path, exposure.shape[1:], read_selectors(exposure.primary)),
+            Party.of("science", exposure),
             Party("psfmask", path, shape, read_selectors(header)),
         ]
     )

@@ -8,7 +8,6 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..agreement import Party, check_agreement
-from ..catalogue import read_selectors
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
@@ -36,9 +35,7 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
     digests = [sha256(member) for member in members]
     _check_different(members, digests)
     exposures = [Exposure(member) for member in members]
-    check_agreement(
-        [Party("psf", e.path, e.shape[1:], read_selectors(e.primary)) for e in exposures]
-    )
+    check_agreement([Party.of("psf", exposure) for exposure in exposures])
     first = exposures[0]
     n_planes = sum(map(len, exposures))
     shape = n_planes, *first.shape[1:]
