@@ -27,7 +27,7 @@ help:
 	@echo "make reliability  damage files, kill runs, and write docs/reliability.md"
 	@echo "make mutants  make small mistakes in the core, see which the tests miss, and write docs/mutants.md"
 	@echo "make demo-numbers  store the numbers of the demo's products anew, after a change of the fit"
-	@echo "make lock    resolve the newest versions into the two locks"
+	@echo "make lock    resolve the newest versions into the four locks"
 	@echo "make clean   remove what was made: results, environment, caches"
 
 env: $(VENV)/done
