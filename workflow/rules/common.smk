@@ -311,7 +311,6 @@ def refuse_without_memory():
     needs = {
         (name, step): resources.peak_bytes(step, size_of_exposure(name, step), ALIGN["weighting"])
         for name in EXPOSURES
-        if not Path(PRODUCT.format(exposure=name)).exists()
         for step in ("clean_science", "fit_shifts", "align_psfs", "plot_exposure")
     }
     errors = check_memory(needs, available_memory())
