@@ -12,7 +12,7 @@ from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
 from psfalign.config import complete_config
 from psfalign.dq import parse_bad_bits
-from psfalign.errors import PsfalignError
+from psfalign.errors import PsfalignError, error_line
 from psfalign.facts import CACHE, FactsStore
 from psfalign.figures.style import STYLE
 from psfalign.files.digest import sha256
@@ -30,7 +30,7 @@ SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 
 def refuse(errors):
     """End before anything has run, with one line for each mistake."""
-    lines = dict.fromkeys(f"psfalign: error: {error}" for error in errors)
+    lines = dict.fromkeys(map(error_line, errors))
     raise SystemExit("\n".join(lines))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from psfalign.errors import DONE, ERROR, OUT_OF_MEMORY, PsfalignError, system_error
+from psfalign.errors import DONE, PsfalignError, error_line
 from psfalign.process import prepare_process
 
 prepare_process()
@@ -32,17 +32,11 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
         try:
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
-            line = f"{ERROR}{_in_one_line(error)}\n"
+            line = f"{error_line(error)}\n"
             log.write(line)
             os.write(terminal, line.encode())
             sys.exit(1)
         print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
-
-
-def _in_one_line(error: Exception) -> object:
-    if isinstance(error, MemoryError):
-        return OUT_OF_MEMORY
-    return system_error(error) if isinstance(error, OSError) else error
 
 
 def _largest_memory() -> str:

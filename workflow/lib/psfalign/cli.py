@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import __version__
-from .errors import OUT_OF_MEMORY, ConfigError, PsfalignError, system_error
+from .errors import ERROR, ConfigError, PsfalignError, error_line
 from .process import prepare_process
 
 CHOICES = {
@@ -49,15 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _keep_inputs(options)
         return options.run(options) or 0
-    except PsfalignError as error:
-        print(f"psfalign: error: {error}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print(f"psfalign: error: {OUT_OF_MEMORY}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        line = system_error(error, options.run.__name__.strip("_"))
-        print(f"psfalign: error: {line}", file=sys.stderr)
+    except (PsfalignError, OSError, MemoryError) as error:
+        print(error_line(error, options.run.__name__.strip("_")), file=sys.stderr)
         return 1
 
 
@@ -394,7 +387,7 @@ def _check(options: argparse.Namespace) -> int:
         return 0
     findings = inspect_campaign(config, exposures, FactsStore(CACHE), simulated=simulated)
     for error in dict.fromkeys(map(str, findings.errors)):
-        print(f"psfalign: error: {error}", file=sys.stderr)
+        print(f"{ERROR}{error}", file=sys.stderr)
     for warning in list_warnings(config):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     if not findings.errors:

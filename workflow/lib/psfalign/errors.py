@@ -84,6 +84,13 @@ def system_error(error: OSError, file: object = None) -> PsfalignError:
     return PsfalignError(problem, file=named, remedy=remedy)
 
 
+def error_line(error: object, file: object = None) -> str:
+    """Give the line that says a mistake, a lack of memory, or what the system says of a file."""
+    if isinstance(error, MemoryError):
+        return f"{ERROR}{OUT_OF_MEMORY}"
+    return f"{ERROR}{system_error(error, file) if isinstance(error, OSError) else error}"
+
+
 class ConfigError(PsfalignError):
     """The configuration cannot be used."""
 
@@ -115,4 +122,4 @@ def said_in_one_line() -> Iterator[None]:
     try:
         yield
     except PsfalignError as error:
-        raise SystemExit(f"psfalign: error: {error}") from None
+        raise SystemExit(error_line(error)) from None

@@ -71,11 +71,6 @@ class Summary:
     look_at: list[dict[str, Any]]
     versions: dict[str, str]
 
-    @property
-    def n_failed(self) -> int:
-        """How many fits may not be used."""
-        return sum(self.failed.values())
-
     def to_json(self) -> bytes:
         """Write it as JSON."""
         return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()

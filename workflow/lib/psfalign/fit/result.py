@@ -48,7 +48,7 @@ class PairFit:
     n_pixels
         Number of pixels with weight.
     n_iterations
-        Evaluations of the cost, those of the last fit where weights are of pairs and its derivatives.
+        Evaluations of the cost and its derivatives; of the last fit, where each pair is weighted.
     status
         Whether the numbers may be used; where it is not `OK`, they are what was reached, or NaN.
     curvature : (3, 3) float64, optional

@@ -9,7 +9,7 @@ from typing import Any
 from ..campaign import ScienceExposure, plan_exposures
 from ..config import complete_config
 from ..crate import CONFIGURATION, METADATA, listed_digests
-from ..errors import ConfigError, InputError, PsfalignError
+from ..errors import ConfigError, InputError, PsfalignError, error_line
 from ..files.resolved import ResolvedMask
 from ..files.structure import check_regular_file
 from ..layout import PSFMASK
@@ -126,7 +126,7 @@ def _list_files(folder: Path) -> Iterator[Path]:
 
 def _print(verdict: Verdict) -> None:
     for problem in verdict.problems:
-        print(f"psfalign: error: {problem}", file=sys.stderr, flush=True)
+        print(error_line(problem), file=sys.stderr, flush=True)
     if not verdict.problems and (verdict.notes or verdict.is_product):
         said = "; ".join(["ok", *verdict.notes] if verdict.is_product else verdict.notes)
         print(f"{verdict.path}: {said}", flush=True)
