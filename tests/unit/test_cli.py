@@ -1,6 +1,10 @@
 """The command line does what the workflow does, and says mistakes in one line."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -272,6 +276,19 @@ def test_a_real_process_ends_with_1_and_one_line(tmp_path: Path) -> None:
         f"psfalign: error: {fifo}: is not a regular file; name a regular file"
     ]
     assert result.stderr.count("\n") == 1
+
+
+def test_sigterm_leaves_nothing_behind(inputs: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "psfalign", *align(inputs, tmp_path / "out.fits")]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)}) as process:
+        while process.poll() is None and not list(scratch.iterdir()):
+            time.sleep(0.01)
+        process.terminate()  # when it has begun, with its imports before it
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list(scratch.iterdir()) == []
+    assert not (tmp_path / "out.fits").exists()
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from . import __version__
 from .errors import ERROR, ConfigError, PsfalignError, error_line
-from .process import prepare_process
+from .process import ended_in_order, prepare_process
 
 CHOICES = {
     "convention": ("auto", "weight", "exclude"),
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     prepare_process()
     try:
-        _keep_inputs(options)
-        return options.run(options) or 0
+        with ended_in_order():
+            _keep_inputs(options)
+            return options.run(options) or 0
     except (PsfalignError, OSError, MemoryError) as error:
         print(error_line(error, options.run.__name__.strip("_")), file=sys.stderr)
         return 1

@@ -4,7 +4,10 @@ import atexit
 import ctypes
 import gc
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -54,3 +57,17 @@ def collect_seldom() -> None:
 def collect_as_usual() -> None:
     """Collect garbage as Python does by itself: what comes now makes some."""
     gc.set_threshold(*THRESHOLDS)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end what runs here as a mistake would, with its temporary files removed."""
+
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
