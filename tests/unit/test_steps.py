@@ -38,6 +38,7 @@ from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
+from psfalign.files.origins import read_origins
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
@@ -190,6 +191,16 @@ def test_stack_concatenates_in_order_and_says_where_planes_come_from(tmp_path: P
     assert origins["file"].tolist() == ["b_calints.fits"] * 3 + ["a_calints.fits"] * 2
     assert origins["integration"].tolist() == [0, 1, 2, 0, 1]
     assert set(origins["sha256"]) == set(before) == {digest(path) for path in paths}
+
+
+def test_long_names_of_psf_exposures_stay_apart(tmp_path: Path) -> None:
+    names = [f"{'long' * 25}_{number}_calints.fits" for number in (1, 2)]
+    members = [
+        write_psfs(tmp_path / name, scene(PSF_STEPS, seed=n)) for n, name in enumerate(names)
+    ]
+    stack_psfs(members, tmp_path / "stack.fits")
+    expected = [name.removesuffix("_calints.fits") for name in names for _ in PSF_STEPS]
+    assert read_origins(Exposure(tmp_path / "stack.fits")) == expected
 
 
 def test_item_27_stack_of_two_sizes(tmp_path: Path) -> None:

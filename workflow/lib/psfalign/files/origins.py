@@ -10,15 +10,13 @@ from .structure import Hdu, text_of
 from .tables import table_hdu
 
 NAME = "PSFORIG"
-NAME_WIDTH = 80  # characters of a file name
-ROW = np.dtype(
-    [("psf", ">i8"), ("file", f"S{NAME_WIDTH}"), ("integration", ">i8"), ("sha256", "S64")]
-)
+NAME_WIDTH = 80  # characters of a file name, unless one is longer
 
 
 def origins_table(rows: list[tuple[str, int, str]]) -> tuple[Header, bytes]:
     """Give header and bytes of the table for rows of file, integration and SHA-256."""
-    table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=ROW)
+    width = max([NAME_WIDTH, *(len(name) for name, _, _ in rows)])
+    table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=_row(width))
     return table_hdu(table, NAME)
 
 
@@ -32,12 +30,19 @@ def read_origins(exposure: Exposure) -> list[str]:
 def read_origins_of(path: Path, table: Hdu | None, source: str, n_psfs: int) -> list[str]:
     """Give the same for a file with a table PSFORIG, or without one but with a known source."""
     files = [source] * n_psfs
-    if table is not None and table.data_size == n_psfs * ROW.itemsize:
+    width = -1 if table is None else table.data_size // n_psfs - _row(0).itemsize
+    if table is not None and width > 0 and table.data_size == n_psfs * _row(width).itemsize:
         with open(path, "rb") as stream:
             stream.seek(table.data_start)
-            rows = np.frombuffer(stream.read(table.data_size), ROW)
+            rows = np.frombuffer(stream.read(table.data_size), _row(width))
         files = [name.decode("ascii", "replace") for name in rows["file"]]
     return [stem(name) for name in files]
+
+
+def _row(width: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [("psf", ">i8"), ("file", f"S{width}"), ("integration", ">i8"), ("sha256", "S64")]
+    )
 
 
 def stem(name: str) -> str:
