@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import __version__
-from .errors import ERROR, ConfigError, PsfalignError, error_line
+from .errors import ConfigError, PsfalignError, error_line
 from .process import ended_in_order, prepare_process
 
 CHOICES = {
@@ -387,8 +387,8 @@ def _check(options: argparse.Namespace) -> int:
         print(math.ceil(len(exposures) / options.batches))
         return 0
     findings = inspect_campaign(config, exposures, FactsStore(CACHE), simulated=simulated)
-    for error in dict.fromkeys(map(str, findings.errors)):
-        print(f"{ERROR}{error}", file=sys.stderr)
+    for line in dict.fromkeys(map(error_line, findings.errors)):
+        print(line, file=sys.stderr)
     for warning in list_warnings(config):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     if not findings.errors:

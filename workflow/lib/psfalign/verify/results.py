@@ -140,10 +140,8 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     """Check a product and the files of its exposure beside it."""
     try:
         product = check_product(path)
-    except PsfalignError as error:
-        return [Verdict(path, [error])]
-    except OSError as error:
-        return [Verdict(path, [InputError.unreadable(error, path)])]
+    except (PsfalignError, OSError) as error:
+        return [_refused(path, error)]
     problems: list[PsfalignError] = [*compare_header(product)]
     problems += compare_settings(product, expected.settings)
     changed, gone = compare_inputs(product, expected.files)
@@ -176,10 +174,14 @@ def _describe(product: Product, gone: Sequence[str]) -> list[str]:
 def _check(path: Path, check: Callable[[Path], int]) -> Verdict:
     try:
         return Verdict(path, size=check(path))
-    except PsfalignError as error:
-        return Verdict(path, [error])
-    except OSError as error:
-        return Verdict(path, [InputError.unreadable(error, path)])
+    except (PsfalignError, OSError) as error:
+        return _refused(path, error)
+
+
+def _refused(path: Path, error: PsfalignError | OSError) -> Verdict:
+    if isinstance(error, OSError):
+        error = InputError.unreadable(error, path)
+    return Verdict(path, [error])
 
 
 def _check_shifts(path: Path, product: Product) -> int:
