@@ -115,9 +115,15 @@ def measure_planning(folder: Path, report: Report) -> list[list[float]]:
     return planned
 
 
-def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
-    """Let the engine go through a campaign; give the costs of that, and of a rerun."""
+def write_known(folder: Path, count: int) -> Campaign:
+    """Write a campaign, and plan it once, so that its files are known."""
+    campaign = write_campaign(folder, count)
     plan(campaign)
+    return campaign
+
+
+def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
+    """Let the engine go through a known campaign; give the costs of that, and of a rerun."""
     costs = touch_in_batches(campaign, batches)
     nothing = plan(campaign)
     if nothing.jobs:
@@ -137,7 +143,7 @@ def _parse(campaign: Campaign) -> Measured:
 
 def measure_changes(folder: Path, report: Report) -> None:
     """Plan a finished campaign in which one thing has changed."""
-    campaign = write_campaign(folder / "changed", CHANGED)
+    campaign = write_known(folder / "changed", CHANGED)
     finish(campaign, n_batches(CHANGED, BATCH))
     changes: dict[str, Callable[[Campaign], None]] = {
         "nothing": lambda _: None,
@@ -178,7 +184,7 @@ def measure_scheduling(folder: Path, report: Report) -> list[list[float]]:
         for size in sizes:
             campaign = Campaign(folder / str(count))
             if not campaign.folder.exists():
-                write_campaign(campaign.folder, count)
+                write_known(campaign.folder, count)
             costs, reruns[count] = finish(campaign, n_batches(count, size))
             wall, cpu = (sum(getattr(cost, kind) for cost in costs) for kind in ("wall", "cpu"))
             each = f"{1e3 * cpu / count:.0f}"
