@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib")
 
 
 from psfalign.errors import said_in_one_line
-from psfalign.process import collect_as_usual, collect_seldom
+from psfalign.system.process import collect_as_usual, collect_seldom
 from psfalign.strict_yaml import read_yaml
 
 # As a module of another workflow, psfalign takes the configuration that `module` hands over.

@@ -7,7 +7,7 @@ The pictures go to docs/images/accuracy_*.png.
 import argparse
 from pathlib import Path
 
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

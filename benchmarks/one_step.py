@@ -14,7 +14,7 @@ from typing import Any
 import snakemake.iocontainers
 import snakemake.script  # noqa: F401 - a script of the workflow begins by loading it
 
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

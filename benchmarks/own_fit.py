@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

@@ -8,7 +8,7 @@ import argparse
 import time
 from pathlib import Path
 
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

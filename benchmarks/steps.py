@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

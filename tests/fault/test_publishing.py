@@ -10,7 +10,7 @@ from files import ROOT
 from studies.injection import CALLS, FAULTS, LARGE_FILES_CALLS, attempts, need_strace
 from studies.writers import Writer, make_writers
 
-from psfalign import publish
+from psfalign.system import atomic_file as publish
 
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
 OLD = b"an earlier file"
@@ -113,7 +113,7 @@ def test_item_46_nothing_is_written_but_by_the_publisher() -> None:
         for path in [ROOT / "Snakefile", *code]
         if writing.search(path.read_text(encoding="utf-8"))
     }
-    allowed = {"workflow/lib/psfalign/publish.py", *OTHERS}
+    allowed = {"workflow/lib/psfalign/system/atomic_file.py", *OTHERS}
     to_memory = {name for name in found if "io.BytesIO()" in (ROOT / name).read_text()}
     assert found - to_memory <= allowed
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from psfalign import disk
-from psfalign.disk import reserve, start_writing
 from psfalign.files import writer
 from psfalign.files.writer import FitsWriter
+from psfalign.system import disk
+from psfalign.system.disk import reserve, start_writing
 
 SIZE = 1 << 20
 

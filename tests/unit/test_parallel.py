@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from psfalign.errors import InputError, WorkerError
-from psfalign.parallel import ordered_map
+from psfalign.system.parallel import ordered_map
 
 each_number_of_threads = pytest.mark.parametrize("threads", [1, 2, 5])
 LIBRARY = Path(__file__).parents[2] / "workflow" / "lib"

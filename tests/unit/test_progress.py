@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from psfalign.progress import say_progress
+from psfalign.system.progress import say_progress
 
 
 def test_long_step_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:

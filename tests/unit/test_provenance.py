@@ -178,7 +178,7 @@ text = "import nothing"
         *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
         *("psfalign.files", "psfalign.files.digest", "psfalign.files.tables"),
         *("psfalign.dq", "psfalign.dq.parse_bits"),
-        *("psfalign", "psfalign.progress"),
+        *("psfalign", "psfalign.system.progress"),
         *("psfalign.cli", "psfalign.facts"),
         *("psfalign", "psfalign.padding"),
         *("psfalign.layout", "psfalign.layout.PRODUCT"),

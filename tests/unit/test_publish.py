@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psfalign import publish
-from psfalign.publish import publish_bytes, publishing
+from psfalign.system import atomic_file as publish
+from psfalign.system.atomic_file import publish_bytes, publishing
 
 
 def names(folder: Path) -> list[str]:

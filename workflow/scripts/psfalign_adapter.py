@@ -12,7 +12,7 @@ os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from psfalign.errors import DONE, PsfalignError, error_line
-from psfalign.process import prepare_process
+from psfalign.system.process import prepare_process
 
 prepare_process()
 

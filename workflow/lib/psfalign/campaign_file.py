@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from .errors import ConfigError
-from .publish import publish_bytes
 from .survey import Survey, candidates, entries_of
+from .system.atomic_file import publish_bytes
 
 HEAD = """\
 # Written by `psfalign campaign`: look it over, check it, and see what would be done:

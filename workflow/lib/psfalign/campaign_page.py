@@ -8,8 +8,8 @@ from typing import Any
 
 from .layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
 from .page import Cell, Marked, facts, heading, page, paragraph, table
-from .publish import publish_bytes
 from .states import ExposureState, State, Step, as_json
+from .system.atomic_file import publish_bytes
 
 NOTHING = "–"
 MOST_LINES = 50  # of exposures on a screen

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from . import __version__
 from .errors import ConfigError, PsfalignError, error_line
-from .process import ended_in_order, prepare_process
+from .system.process import ended_in_order, prepare_process
 
 CHOICES = {
     "convention": ("auto", "weight", "exclude"),

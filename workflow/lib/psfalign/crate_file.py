@@ -17,8 +17,8 @@ from .facts import FactsStore
 from .files.provenance import read_records
 from .files.structure import scan
 from .layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
-from .publish import publish_bytes
 from .records import Records
+from .system.atomic_file import publish_bytes
 from .verify.origins import compare_code
 
 ABSENT = (FileNotFoundError, NotADirectoryError)

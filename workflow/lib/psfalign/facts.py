@@ -13,7 +13,7 @@ from .files.exposure import Exposure
 from .files.psfmask import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from .files.structure import check_regular_file, text_of
 from .provenance import code_digest
-from .publish import publish_bytes
+from .system.atomic_file import publish_bytes
 
 CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
 # What other code has remembered is not believed.

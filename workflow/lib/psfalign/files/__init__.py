@@ -1,1 +1,1 @@
-"""Read and write the files that psfalign works on."""
+"""What each file of psfalign holds. It imports `images`, `fit` and `system`."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..publish import publish_bytes
+from ..system.atomic_file import publish_bytes
 from .resolved import NOT_APPLICABLE
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..arrays import Image
 from ..errors import InputError
 from ..mask import weigh
-from ..publish import publish_bytes
 from ..records import Record, Records, plain_text
+from ..system.atomic_file import publish_bytes
 from .digest import sha256
 from .psfmask import read_mask
 from .structure import check_regular_file

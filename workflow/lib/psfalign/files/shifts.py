@@ -15,8 +15,8 @@ from ..arrays import Shifts
 from ..closure import close
 from ..errors import InputError
 from ..fit.result import PairFit, Status
-from ..publish import publish_bytes
 from ..records import Record, Records
+from ..system.atomic_file import publish_bytes
 from .structure import check_regular_file
 from .tables import table_hdu
 

@@ -8,8 +8,8 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..disk import reserve, start_writing
 from ..records import plain_text
+from ..system.disk import reserve, start_writing
 from .checksums import add
 from .structure import BLOCK, CARD, Hdu
 

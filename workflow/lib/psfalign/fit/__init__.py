@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..arrays import Image
 from ..frames import Frames
 from ..padding import pad_frame
-from ..parallel import ordered_map
+from ..system.parallel import ordered_map
 from .integration import FitOptions, Guide, PsfSet, fit_integration
 from .result import PairFit, Status
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..publish import publish_bytes
+from ..system.atomic_file import publish_bytes
 from .observations import CAMPAIGN, FILES, SHAPES, TRUTH
 
 __all__ = ["CAMPAIGN", "FILES", "SHAPES", "TRUTH", "simulate_campaign"]

@@ -1,1 +1,1 @@
-"""The steps of the workflow, one module for each: files in, one file out."""
+"""The steps of the workflow, one module for each rule. They know no campaign."""

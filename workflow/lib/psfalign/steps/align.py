@@ -16,8 +16,8 @@ from ..files.shifts import ShiftTable
 from ..files.structure import text_of
 from ..files.writer import FitsWriter, set_text, without_data
 from ..fit.result import Status
-from ..publish import publishing
 from ..records import Records, find_parameter, record_step, summarise_code
+from ..system.atomic_file import publishing
 from .planes import PlaneWriter, copy_planes, shift_planes
 
 # Keyword of the product: (entry of the table's meta, comment)

@@ -16,8 +16,8 @@ from ..files.exposure import Exposure
 from ..files.provenance import is_provenance, provenance_hdu, read_records
 from ..files.structure import text_of
 from ..files.writer import FitsWriter, ImageWriter, set_text
-from ..publish import publishing
 from ..records import record_step
+from ..system.atomic_file import publishing
 
 COUNTS = {
     "NREPLACE": "bad pixels whose value was replaced",

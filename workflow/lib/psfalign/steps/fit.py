@@ -20,8 +20,8 @@ from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
 from ..frames import Frame, Frames
-from ..progress import say_progress
 from ..records import Records, record_step, renamed
+from ..system.progress import say_progress
 from .clean import STEP as CLEAN
 
 STEP = "fit_shifts"

@@ -13,8 +13,8 @@ from ..files.writer import ImageWriter, Stored
 from ..fit.result import Status
 from ..flags import Motion, flag_motion, move_along
 from ..fourier import Shift
-from ..parallel import ordered_map
-from ..progress import say_progress
+from ..system.parallel import ordered_map
+from ..system.progress import say_progress
 
 MOTIONS_KEPT = 9  # around a whole pixel, less, equal and more along each axis
 

@@ -21,10 +21,10 @@ from ..files.shifts import ShiftTable
 from ..files.structure import text_of
 from ..fit.result import Status
 from ..pair_table import pair_page
-from ..publish import publish_bytes
 from ..records import software_versions
 from ..subtraction import Subtraction, mean_psf, shift_all
 from ..summary import Summary, pairs_to_look_at, take_medians
+from ..system.atomic_file import publish_bytes
 from .fit import choose_frames
 
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")

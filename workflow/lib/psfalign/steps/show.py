@@ -17,9 +17,9 @@ from ..files.origins import stem
 from ..files.product import Product
 from ..files.structure import text_of
 from ..fit.result import Status
-from ..publish import publish_bytes
 from ..subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
 from ..summary import Columns
+from ..system.atomic_file import publish_bytes
 from .fit import choose_frames
 
 

@@ -14,8 +14,8 @@ from ..files.exposure import Exposure
 from ..files.origins import origins_table
 from ..files.provenance import provenance_hdu
 from ..files.writer import FitsWriter, set_text, without_data
-from ..publish import publishing
 from ..records import plain_text, record_step
+from ..system.atomic_file import publishing
 
 
 def stack_psfs(members: Sequence[Path], output: Path) -> None:

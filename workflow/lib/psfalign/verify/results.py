@@ -20,8 +20,8 @@ from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..files.structure import scan, text_of
 from ..layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
-from ..publish import PARTIAL
 from ..records import Records, renamed
+from ..system.atomic_file import PARTIAL
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product
 

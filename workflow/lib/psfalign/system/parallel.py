@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import WorkerError
+from ..errors import WorkerError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
