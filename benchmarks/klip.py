@@ -17,7 +17,7 @@ from cases import Case, chosen_cases
 from report import Report
 from runs import align, pin_to_one_core, run_peer
 
-from psfalign.dq import FLUX_ESTIMATED
+from psfalign.images.dq_flags import FLUX_ESTIMATED
 
 RELEASES = ("1.15.1", "1.16.1", "3.0.0")
 OPENED = ("case", "KLIP of", "product opens as", "axes", "DQ", "complaints", "KLIP", "finite")

@@ -18,7 +18,7 @@ prepare_process()
 import numpy as np
 
 from psfalign.fit import FitOptions, fit_shifts
-from psfalign.frames import Frame
+from psfalign.images.frames import Frame
 
 
 def main(path: str, max_shift: str, error: str = "") -> None:

@@ -20,7 +20,7 @@ from runs import pin_to_one_core
 from scenes import observe, occulter, speckles
 
 from psfalign.fit import fit_shifts
-from psfalign.frames import Frame
+from psfalign.images.frames import Frame
 
 SHAPE = (96, 96)
 N_PSFS = 50

@@ -27,7 +27,7 @@ from report import Report
 from runs import measure, offline, own_peak, pin_to_one_core
 from scenes import PSFMASK, PSFS, SCIENCE
 
-from psfalign.clean import clean_image
+from psfalign.images.bad_pixels import clean_image
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure

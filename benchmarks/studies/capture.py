@@ -9,7 +9,7 @@ from report import Report
 
 from .observe import Scene, Truth, fit_pair
 from psfalign.fit import PairFit, Status
-from psfalign.fourier import Shift
+from psfalign.images.fourier import Shift
 
 MAX_SHIFT = 10
 DIRECTIONS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]

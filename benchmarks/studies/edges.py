@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from report import Report
 
 from .pictures import BLUE, GREY, ORANGE, save
-from psfalign.arrays import Image
-from psfalign.clean import clean_image
 from psfalign.files.exposure import Exposure
-from psfalign.fourier import Shift, shift_image
-from psfalign.padding import pad_image
+from psfalign.images.arrays import Image
+from psfalign.images.bad_pixels import clean_image
+from psfalign.images.fourier import Shift, shift_image
+from psfalign.images.padding import pad_image
 
 PADDINGS = (0, 8, 16, 32, 64)
 STEP, FLIGHT = Shift(0.5, 0.0), Shift(3.4, -2.6)

@@ -4,8 +4,8 @@ import numpy as np
 
 from report import Report
 
-from psfalign.align import Movable, Plane
-from psfalign.fourier import Shift, shift_image
+from psfalign.images.fourier import Shift, shift_image
+from psfalign.images.shifted_psf import Movable, Plane
 
 SHAPE = (48, 56)
 N_DRAWS = 8000

@@ -15,16 +15,16 @@ from runs import align, run_peer
 
 from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
-from psfalign.arrays import Image
 from psfalign.closure import Closure, close
 from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
 from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
-from psfalign.fourier import Shift, shift_image
-from psfalign.frames import Frame
-from psfalign.mask import weigh
-from psfalign.subtraction import weighted_rms
+from psfalign.images.arrays import Image
+from psfalign.images.fourier import Shift, shift_image
+from psfalign.images.frames import Frame
+from psfalign.images.mask_weight import weigh
+from psfalign.images.subtraction import weighted_rms
 
 RELEASE = "1.15.1"
 WEIGHTINGS = ("mask", "mask+dq", "inverse_variance")

@@ -8,8 +8,8 @@ from report import Report
 from .observe import Scene
 from psfalign.closure import close
 from psfalign.fit import FitOptions, fit_shifts
-from psfalign.fourier import Shift, shift_image
-from psfalign.frames import Frame
+from psfalign.images.fourier import Shift, shift_image
+from psfalign.images.frames import Frame
 
 N_SCIENCE, N_PSFS = 8, 12
 CUT = np.s_[32:128, 32:128]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from report import Report
 
 from .observe import HALF, Scene, Truth, fit_pair
-from psfalign.arrays import Bools, Image
-from psfalign.clean import clean_image
 from psfalign.fit import PairFit, Status
-from psfalign.fourier import Shift, shift_image, shift_variance
-from psfalign.frames import Frame
+from psfalign.images.arrays import Bools, Image
+from psfalign.images.bad_pixels import clean_image
+from psfalign.images.fourier import Shift, shift_image, shift_variance
+from psfalign.images.frames import Frame
 
 N_DRAWS = 12
 SHIFT, BETA, NOISE = Shift(1.3, -0.7), 1.4, 1e-2

@@ -18,9 +18,9 @@ from report import Report
 
 from .observe import FLOOR, Parameters, Scene, Truth, fit_pair
 from .pictures import GREY, ORANGE, save
-from psfalign.arrays import Image, Weighting
 from psfalign.fit import Status
-from psfalign.fourier import Shift, shift_image
+from psfalign.images.arrays import Image, Weighting
+from psfalign.images.fourier import Shift, shift_image
 
 SHIFT, BETA = Shift(1.3, -0.7), 1.4
 # Noise of a pixel over the star's brightest pixel that is seen. In the flight exposures that is

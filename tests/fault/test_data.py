@@ -19,7 +19,7 @@ from files import (
 )
 
 from psfalign.cli import main
-from psfalign.dq import DO_NOT_USE, NON_SCIENCE
+from psfalign.images.dq_flags import DO_NOT_USE, NON_SCIENCE
 
 MAX_SHIFT = 4
 

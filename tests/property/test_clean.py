@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from simulate import read_only
 
-from psfalign.clean import clean_image
+from psfalign.images.bad_pixels import clean_image
 
 # Whole numbers, so that the mean of two is exact.
 VALUES = st.integers(-1000, 1000).map(float) | st.sampled_from([np.nan, np.inf, -np.inf])

@@ -6,7 +6,7 @@ from operator import or_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psfalign.dq import ALL_FLAGS, FLAGS, parse_bad_bits
+from psfalign.images.dq_flags import ALL_FLAGS, FLAGS, parse_bad_bits
 
 words = st.sampled_from(sorted(FLAGS)).flatmap(
     lambda name: st.sampled_from([name, name.lower(), f" {name} ", str(FLAGS[name])])

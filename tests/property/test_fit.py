@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.arrays import Weighting
 from psfalign.closure import close
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fit.polynomials import CrossTerm
 from psfalign.fit.spectral import Psf, Science, Weighted
-from psfalign.fourier import Shift
-from psfalign.frames import Frame
+from psfalign.images.arrays import Weighting
+from psfalign.images.fourier import Shift
+from psfalign.images.frames import Frame
 
 shapes = st.tuples(st.integers(24, 41), st.integers(24, 41))
 # Where both axes are even, noise at Nyquist's frequency of both has no mirror: its factor is

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psfalign.flags import move_flags
-from psfalign.fourier import Shift
+from psfalign.images.fourier import Shift
+from psfalign.images.shifted_flags import move_flags
 
 shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 # Quarters are exact in binary, so that no distance is a rounding away from 1.

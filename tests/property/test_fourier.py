@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.fft import rfft2
 from simulate import BAND, low_pass, noise, read_only, shifted
 
-from psfalign.fourier import Shift, shift_image, shift_variance
+from psfalign.images.fourier import Shift, shift_image, shift_variance
 
 shapes = st.tuples(st.integers(1, 24), st.integers(1, 24))
 distances = st.floats(-50, 50)

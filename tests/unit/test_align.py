@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from simulate import SHAPES, noise, read_only, scene, shifted
 
-from psfalign.align import Movable, Plane, failed_plane, fill_error
-from psfalign.arrays import Errors
-from psfalign.fourier import Shift, shift_variance
+from psfalign.images.arrays import Errors
+from psfalign.images.fourier import Shift, shift_variance
+from psfalign.images.shifted_psf import Movable, Plane, failed_plane, fill_error
 
 SHAPE = (32, 40)
 SHIFT = Shift(1.3, -0.6)

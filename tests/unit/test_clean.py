@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from simulate import read_only
 
-from psfalign import clean as module
-from psfalign.clean import CleanImage, check_box, clean_image, fill_pixels, find_bad_pixels
 from psfalign.errors import ConfigError
+from psfalign.images import bad_pixels as module
+from psfalign.images.bad_pixels import (
+    CleanImage,
+    check_box,
+    clean_image,
+    fill_pixels,
+    find_bad_pixels,
+)
 
 DO_NOT_USE, NON_SCIENCE = 1, 512
 ROWS, COLUMNS = 7, 9

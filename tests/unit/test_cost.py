@@ -9,7 +9,7 @@ from simulate import noise, scene, shifted
 
 from psfalign.fit import energy, fit_shifts, polynomials, spectral
 from psfalign.fit.polynomials import CrossTerm
-from psfalign.frames import Frame
+from psfalign.images.frames import Frame
 
 SHAPE = (48, 56)
 N_INTEGRATIONS, N_PSFS = 5, 12

@@ -5,8 +5,8 @@ import re
 import pytest
 from astropy.nddata.bitmask import extend_bit_flag_map, interpret_bit_flags
 
-from psfalign.dq import ALL_FLAGS, FLAGS, parse_bad_bits
 from psfalign.errors import ConfigError
+from psfalign.images.dq_flags import ALL_FLAGS, FLAGS, parse_bad_bits
 
 ASTROPYS_FLAGS = extend_bit_flag_map("JWST", **FLAGS)
 

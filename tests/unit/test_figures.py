@@ -19,7 +19,7 @@ from psfalign.figures import checks, images, shifts
 from psfalign.figures.images import Panel
 from psfalign.figures.notice import draw_notice
 from psfalign.figures.style import LARGEST, draw_png, draw_stacked
-from psfalign.subtraction import Subtraction
+from psfalign.images.subtraction import Subtraction
 
 BASELINE = Path(__file__).parents[1] / "baseline"
 TOLERANCE = 5.0  # grey levels

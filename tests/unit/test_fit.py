@@ -19,8 +19,8 @@ from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.polynomials import Jet
 from psfalign.fit.result import cost_and_curvature
 from psfalign.fit.spectral import Psf, Science, Weighted, is_summit, search_grid
-from psfalign.fourier import Shift
-from psfalign.frames import Frame
+from psfalign.images.fourier import Shift
+from psfalign.images.frames import Frame
 from psfalign.steps.fit import choose_frames, mean_frame
 
 METHODS = ["spectral", "leastsq"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from simulate import read_only
 
-from psfalign.flags import find_wrapped, move_flags
-from psfalign.fourier import Shift
+from psfalign.images.fourier import Shift
+from psfalign.images.shifted_flags import find_wrapped, move_flags
 
 DO_NOT_USE, HOT, DEAD = 1, 2048, 1024
 SHAPE = (9, 11)

@@ -5,7 +5,7 @@ import pytest
 from scipy.fft import rfft2
 from simulate import BAND, SHAPES, low_pass, noise, read_only, shifted
 
-from psfalign.fourier import Shift, shift_image, shift_variance
+from psfalign.images.fourier import Shift, shift_image, shift_variance
 
 SHIFTS = [(0.0, 0.0), (0.3, -0.7), (0.5, 0.5), (-0.5, 1.5), (3.0, -2.0), (17.25, -20.1)]
 each_shape = pytest.mark.parametrize("shape", [*SHAPES, (1, 6), (2, 2), (3, 1)])

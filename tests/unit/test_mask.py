@@ -8,7 +8,7 @@ from astropy.io import fits
 from simulate import read_only, transmission
 
 from psfalign.errors import MaskError
-from psfalign.mask import weigh
+from psfalign.images.mask_weight import weigh
 
 SHAPE = (40, 50)
 MIDDLE = 25.0, 20.0  # column, row

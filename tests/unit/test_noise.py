@@ -5,14 +5,14 @@ import pytest
 from numpy.fft import rfft2
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.arrays import Weighting
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fit.energy import NoiseTerm
 from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.spectral import Psf, Science, Weighted
-from psfalign.fourier import Shift, shift_variance
-from psfalign.frames import Frame
-from psfalign.padding import pad_image, pad_weight
+from psfalign.images.arrays import Weighting
+from psfalign.images.fourier import Shift, shift_variance
+from psfalign.images.frames import Frame
+from psfalign.images.padding import pad_image, pad_weight
 from psfalign.weighting import pair_weight
 
 SHAPE = (26, 31)

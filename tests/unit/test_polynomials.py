@@ -11,7 +11,7 @@ from psfalign.fit import energy
 from psfalign.fit.energy import CELL, EnergyTerm, energy_term, fast_length, weight_harmonics
 from psfalign.fit.polynomials import CrossTerm, Jet
 from psfalign.fit.spectral import Psf, Science, Weighted
-from psfalign.fourier import Shift
+from psfalign.images.fourier import Shift
 
 STEP = 1e-3  # pixels
 STENCIL = np.array(

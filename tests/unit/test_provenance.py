@@ -170,17 +170,17 @@ from .. layout import SUMMARY
 text = "import nothing"
 """
     assert list(provenance._imported_names(code, path)) == [
-        *("os", "psfalign.mask"),
-        *("psfalign", "psfalign.clean"),
+        *("os", "psfalign.images.mask_weight"),
+        *("psfalign", "psfalign.images.bad_pixels"),
         *("psfalign.files.writer", "psfalign.files.writer.A", "psfalign.files.writer.B"),
         *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
         *("psfalign.fit.noise", "psfalign.fit.noise.*"),
         *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
         *("psfalign.files", "psfalign.files.digest", "psfalign.files.tables"),
-        *("psfalign.dq", "psfalign.dq.parse_bits"),
+        *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
         *("psfalign", "psfalign.system.progress"),
         *("psfalign.cli", "psfalign.facts"),
-        *("psfalign", "psfalign.padding"),
+        *("psfalign", "psfalign.images.padding"),
         *("psfalign.layout", "psfalign.layout.PRODUCT"),
         *("psfalign.layout", "psfalign.layout.SUMMARY"),
     ]

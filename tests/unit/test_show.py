@@ -24,10 +24,10 @@ from psfalign.files.product import Product
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit import FitOptions
+from psfalign.images.subtraction import mean_psf, weighted_rms
 from psfalign.pair_table import SHOWN, text_rows
 from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.show import show_product
-from psfalign.subtraction import mean_psf, weighted_rms
 from psfalign.summary import take_medians
 
 

@@ -11,8 +11,8 @@ import pytest
 from astropy.io import fits
 
 from psfalign import simulate
-from psfalign.arrays import Image
-from psfalign.fourier import Shift, shift_image
+from psfalign.images.arrays import Image
+from psfalign.images.fourier import Shift, shift_image
 from psfalign.simulate import CAMPAIGN, FILES, scene, simulate_campaign
 from psfalign.simulate.observations import MIRI, NIRCAM, Exposure, Mode, Observation
 

@@ -33,8 +33,6 @@ from files import (
     write_psfs,
 )
 
-from psfalign.align import Movable
-from psfalign.dq import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
@@ -43,6 +41,8 @@ from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.structure import scan
 from psfalign.fit import FitOptions
+from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from psfalign.images.shifted_psf import Movable
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure

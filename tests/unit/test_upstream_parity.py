@@ -15,12 +15,12 @@ import pytest
 from astropy.io import fits
 from simulate import Image, read_only
 
-from psfalign.align import Movable, Plane
-from psfalign.clean import CleanImage, clean_image
 from psfalign.fit import FitOptions, Status, fit_shifts
-from psfalign.fourier import Shift
-from psfalign.frames import Frame
-from psfalign.mask import weigh
+from psfalign.images.bad_pixels import CleanImage, clean_image
+from psfalign.images.fourier import Shift
+from psfalign.images.frames import Frame
+from psfalign.images.mask_weight import weigh
+from psfalign.images.shifted_psf import Movable, Plane
 
 CASES = ["clean", "bad", "oddsize", "miri"]
 DO_NOT_USE, NON_SCIENCE = 1, 512

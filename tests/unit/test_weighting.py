@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.arrays import Background, Weighting
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
-from psfalign.fourier import Shift
-from psfalign.frames import Frame
+from psfalign.images.arrays import Background, Weighting
+from psfalign.images.fourier import Shift
+from psfalign.images.frames import Frame
 from psfalign.weighting import pair_weight
 
 SHAPE = (16, 18)

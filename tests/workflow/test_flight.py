@@ -7,11 +7,11 @@ import pytest
 from astropy.io import fits
 
 from .campaign import CHECKOUT, Campaign
-from psfalign.arrays import Image
-from psfalign.clean import clean_image
 from psfalign.fit import fit_shifts
-from psfalign.fourier import Shift, shift_image
-from psfalign.frames import Frame
+from psfalign.images.arrays import Image
+from psfalign.images.bad_pixels import clean_image
+from psfalign.images.fourier import Shift, shift_image
+from psfalign.images.frames import Frame
 
 FLIGHT = CHECKOUT.parent / "shared" / "data" / "flight"
 CAMPAIGNS = {

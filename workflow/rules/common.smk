@@ -11,7 +11,7 @@ from psfalign import layout, resources, simulate
 from psfalign.campaign import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
 from psfalign.config import complete_config
-from psfalign.dq import parse_bad_bits
+from psfalign.images.dq_flags import parse_bad_bits
 from psfalign.errors import PsfalignError, error_line
 from psfalign.facts import CACHE, FactsStore
 from psfalign.figures.style import STYLE

@@ -304,7 +304,7 @@ def _stack(options: argparse.Namespace) -> None:
 
 
 def _clean(options: argparse.Namespace) -> None:
-    from .dq import parse_bad_bits
+    from .images.dq_flags import parse_bad_bits
     from .steps.clean import clean_exposure
 
     counts = clean_exposure(

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from .clean import SMALLEST_BOX
-from .dq import parse_bad_bits
 from .errors import ConfigError
+from .images.bad_pixels import SMALLEST_BOX
+from .images.dq_flags import parse_bad_bits
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 FORBIDDEN = ("://", "\0", "\n", "\r")

@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
-from ..align import Plane, fill_error
-from ..arrays import Bools, Image, Weighting
-from ..dq import FLUX_ESTIMATED
 from ..errors import InputError
-from ..frames import Frame
+from ..images.arrays import Bools, Image, Weighting
+from ..images.dq_flags import FLUX_ESTIMATED
+from ..images.frames import Frame
+from ..images.shifted_psf import Plane, fill_error
 from .exposure import Exposure
 
 

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from astropy.io.fits import Header
 
-from ..arrays import Flags, Image
-from ..dq import ALL_FLAGS
 from ..errors import InputError
+from ..images.arrays import Flags, Image
+from ..images.dq_flags import ALL_FLAGS
 from .checksums import check_checksums
 from .structure import Hdu, check_regular_file, read_exactly, scan, text_of
 

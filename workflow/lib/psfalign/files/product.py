@@ -8,8 +8,8 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..arrays import AlignTo, Flags, Image
 from ..errors import InputError
+from ..images.arrays import AlignTo, Flags, Image
 from .exposure import read_plane
 from .origins import read_origins_of
 from .shifts import COLUMNS

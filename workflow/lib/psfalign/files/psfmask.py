@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io.fits import Header
 
-from ..arrays import Image
 from ..errors import InputError, MaskError
-from ..mask import Weight, weigh
+from ..images.arrays import Image
+from ..images.mask_weight import Weight, weigh
 from .checksums import check_checksums
 from .exposure import check_image, read_plane, scale
 from .structure import Hdu, scan, text_of
@@ -40,7 +40,7 @@ def read_weight(
     path: Path, *, convention: str = "auto", occulter: tuple[float, float] | None = None
 ) -> Weight:
     """
-    Read a mask as a weight, see `psfalign.mask.weigh`.
+    Read a mask as a weight, see `psfalign.images.mask_weight.weigh`.
 
     Raises
     ------

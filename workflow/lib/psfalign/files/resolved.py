@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ..arrays import Image
 from ..errors import InputError
-from ..mask import weigh
+from ..images.arrays import Image
+from ..images.mask_weight import weigh
 from ..records import Record, Records, plain_text
 from ..system.atomic_file import publish_bytes
 from .digest import sha256

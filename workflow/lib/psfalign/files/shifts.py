@@ -11,10 +11,10 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..arrays import Shifts
 from ..closure import close
 from ..errors import InputError
 from ..fit.result import PairFit, Status
+from ..images.arrays import Shifts
 from ..records import Record, Records
 from ..system.atomic_file import publish_bytes
 from .structure import check_regular_file

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..arrays import Image
-from ..frames import Frames
-from ..padding import pad_frame
+from ..images.arrays import Image
+from ..images.frames import Frames
+from ..images.padding import pad_frame
 from ..system.parallel import ordered_map
 from .integration import FitOptions, Guide, PsfSet, fit_integration
 from .result import PairFit, Status
@@ -24,7 +24,7 @@ def fit_shifts(
     Fit every psf image to every science image.
 
     Minimises, for each pair, Σ w² (psf - beta S(science, (dx, dy)))² over dx, dy and beta, with
-    the Fourier shift S of `psfalign.fourier`.
+    the Fourier shift S of `psfalign.images.fourier`.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ from numpy.fft import fft, fft2, ifft, irfft, rfft, rfft2
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from ..arrays import Image, Spectrum
-from ..fourier import Shift, SquaredKernel
+from ..images.arrays import Image, Spectrum
+from ..images.fourier import Shift, SquaredKernel
 from .polynomials import CrossTerm, Jet, real_product
 
 CELL = 1.5  # pixels: half the side of the square that one Chebyshev expansion covers
@@ -79,7 +79,7 @@ class NoiseTerm(Tabulated):
         return cls(spectrum, (rows, columns))
 
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum the squares of the kernel, see `psfalign.fourier.SquaredKernel`."""
+        """Sum the squares of the kernel, see `psfalign.images.fourier.SquaredKernel`."""
         kernel = SquaredKernel.at(self.shape, dx, dy)
         values = real_product(kernel.in_y, self.spectrum, kernel.in_x)
         if kernel.corner.any():

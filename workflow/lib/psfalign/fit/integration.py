@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Background, Bools, Image, Method, Weighting
-from ..fourier import Shift
-from ..frames import Frame, Frames
-from ..padding import pad_frame, pad_weight
+from ..images.arrays import Background, Bools, Image, Method, Weighting
+from ..images.fourier import Shift
+from ..images.frames import Frame, Frames
+from ..images.padding import pad_frame, pad_weight
 from ..weighting import pair_weight
 from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
 from .pair import Pair, fit_pair
@@ -38,7 +38,7 @@ class FitOptions:
     background
         ``fit`` a constant difference between psf and science, or ``none``.
     padding
-        Pixels between opposite edges, against wrapping around; see `psfalign.padding`.
+        Pixels between opposite edges, against wrapping around; see `psfalign.images.padding`.
     """
 
     method: Method = "spectral"

@@ -5,8 +5,8 @@ from numpy.fft import irfft2
 from numpy.typing import NDArray
 from scipy.optimize import leastsq
 
-from ..arrays import Image
-from ..fourier import Shift, shift_spectrum
+from ..images.arrays import Image
+from ..images.fourier import Shift, shift_spectrum
 from .spectral import Science, Weighted
 
 TOLERANCE = 1e-12  # relative; looser ones leave errors of 1e-5 pixels

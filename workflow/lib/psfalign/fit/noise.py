@@ -22,9 +22,9 @@ import numpy as np
 from numpy.fft import irfft2
 from numpy.typing import NDArray
 
-from ..arrays import Image, Spectrum
-from ..fourier import Shift
-from ..frames import Frame
+from ..images.arrays import Image, Spectrum
+from ..images.fourier import Shift
+from ..images.frames import Frame
 from .energy import NoiseTerm
 from .polynomials import Jet, gradient_rates
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..arrays import Image, Method
-from ..fourier import Shift
+from ..images.arrays import Image, Method
+from ..images.fourier import Shift
 from .polynomials import CrossTerm
 from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature
 from .spectral import Climb, Psf, Science, Weighted, is_summit, maximise, search_grid

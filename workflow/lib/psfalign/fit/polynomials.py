@@ -16,8 +16,8 @@ import numpy as np
 from numpy.fft import fftfreq, irfft2, rfftfreq
 from numpy.typing import NDArray
 
-from ..arrays import Image, Spectrum
-from ..fourier import Shift
+from ..images.arrays import Image, Spectrum
+from ..images.fourier import Shift
 
 
 class Jet(NamedTuple):

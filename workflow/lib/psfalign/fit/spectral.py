@@ -17,8 +17,8 @@ import numpy as np
 from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
-from ..arrays import Image, Spectrum
-from ..fourier import Shift
+from ..images.arrays import Image, Spectrum
+from ..images.fourier import Shift
 from .energy import EnergyTerm, NoiseTerm, energy_term, weight_harmonics
 from .polynomials import CrossTerm, Jet
 

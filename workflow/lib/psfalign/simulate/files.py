@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from ..arrays import Image
+from ..images.arrays import Image
 from .observations import Exposure, Mode
 from .scene import Frames
 

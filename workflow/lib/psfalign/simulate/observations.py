@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Bools
+from ..images.arrays import Bools
 
 MASKA335R_SIGMA = 3.2927866  # 1/arcsec, as in WebbPSF
 

@@ -11,7 +11,7 @@ import poppy
 from astropy import units
 from scipy import ndimage, special
 
-from ..arrays import Image
+from ..images.arrays import Image
 from .observations import Mode
 
 # The telescope in metres, rounded: hexagons from flat to flat, radius of the secondary mirror,

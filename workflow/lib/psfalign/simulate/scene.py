@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Cube, Flags, Image
-from ..dq import DO_NOT_USE, FLAGS, NON_SCIENCE
-from ..fourier import Shift, shift_image
+from ..images.arrays import Cube, Flags, Image
+from ..images.dq_flags import DO_NOT_USE, FLAGS, NON_SCIENCE
+from ..images.fourier import Shift, shift_image
 from .observations import Exposure, Mode, Observation
 
 GAIN = 300.0  # electrons per MJy/sr in one integration

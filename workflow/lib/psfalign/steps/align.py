@@ -6,7 +6,6 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..arrays import Errors
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
@@ -16,6 +15,7 @@ from ..files.shifts import ShiftTable
 from ..files.structure import text_of
 from ..files.writer import FitsWriter, set_text, without_data
 from ..fit.result import Status
+from ..images.arrays import Errors
 from ..records import Records, find_parameter, record_step, summarise_code
 from ..system.atomic_file import publishing
 from .planes import PlaneWriter, copy_planes, shift_planes
@@ -83,7 +83,7 @@ def align_exposure(
     association
         The association file that names the exposure, where there is one.
     errors
-        ``variance`` or ``fourier``, see `psfalign.align`.
+        ``variance`` or ``fourier``, see `psfalign.images.shifted_psf`.
     threads
         How many processes shift planes; the bytes do not depend on it.
     """

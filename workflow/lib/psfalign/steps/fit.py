@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import __version__
 from ..agreement import Party, check_agreement
-from ..arrays import AlignTo, Shifts
 from ..catalogue import read_selectors
 from ..errors import FitError
 from ..files.clean import CleanFrames
@@ -19,7 +18,8 @@ from ..files.psfmask import read_mask_header
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
-from ..frames import Frame, Frames
+from ..images.arrays import AlignTo, Shifts
+from ..images.frames import Frame, Frames
 from ..records import Records, record_step, renamed
 from ..system.progress import say_progress
 from .clean import STEP as CLEAN

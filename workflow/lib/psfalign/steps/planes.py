@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from ..align import Movable, failed_plane
-from ..arrays import Errors, Flags
 from ..files.clean import read_plane
 from ..files.exposure import Exposure
 from ..files.shifts import ShiftTable
 from ..files.writer import ImageWriter, Stored
 from ..fit.result import Status
-from ..flags import Motion, flag_motion, move_along
-from ..fourier import Shift
+from ..images.arrays import Errors, Flags
+from ..images.fourier import Shift
+from ..images.shifted_flags import Motion, flag_motion, move_along
+from ..images.shifted_psf import Movable, failed_plane
 from ..system.parallel import ordered_map
 from ..system.progress import say_progress
 

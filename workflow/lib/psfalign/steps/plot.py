@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Image
-from ..dq import FLUX_ESTIMATED
 from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.notice import draw_notice
@@ -20,9 +18,11 @@ from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..files.structure import text_of
 from ..fit.result import Status
+from ..images.arrays import Image
+from ..images.dq_flags import FLUX_ESTIMATED
+from ..images.subtraction import Subtraction, mean_psf, shift_all
 from ..pair_table import pair_page
 from ..records import software_versions
-from ..subtraction import Subtraction, mean_psf, shift_all
 from ..summary import Summary, pairs_to_look_at, take_medians
 from ..system.atomic_file import publish_bytes
 from .fit import choose_frames

@@ -20,7 +20,7 @@ from ..files.exposure import Exposure
 from ..files.psfmask import REQUIRED, check_reference_type, read_mask_header, read_weight
 from ..files.resolved import NOT_APPLICABLE, STEP, ResolvedMask
 from ..files.structure import text_of
-from ..mask import Weight
+from ..images.mask_weight import Weight
 from ..records import record_step
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Image
-from ..dq import DO_NOT_USE, FLUX_ESTIMATED
 from ..errors import InputError
 from ..figures import checks, images, shifts
 from ..figures.images import Panel
@@ -17,7 +15,9 @@ from ..files.origins import stem
 from ..files.product import Product
 from ..files.structure import text_of
 from ..fit.result import Status
-from ..subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
+from ..images.arrays import Image
+from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from ..images.subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
 from ..summary import Columns
 from ..system.atomic_file import publish_bytes
 from .fit import choose_frames

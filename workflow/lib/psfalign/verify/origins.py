@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..dq import parse_bad_bits
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.structure import text_of
+from ..images.dq_flags import parse_bad_bits
 from ..provenance import PACKAGE, code_digest
 from ..records import Records, inputs_of, plain_text
 from .product import MAKE_AGAIN, Product

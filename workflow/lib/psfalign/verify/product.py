@@ -10,7 +10,6 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..dq import DO_NOT_USE
 from ..errors import InputError
 from ..files.checksums import check_checksums
 from ..files.exposure import read_plane
@@ -20,6 +19,7 @@ from ..files.structure import Hdu, scan, text_of
 from ..files.tables import read_table
 from ..files.writer import UINT32_ZERO
 from ..fit.result import Status
+from ..images.dq_flags import DO_NOT_USE
 from ..records import Records
 
 MAKE_AGAIN = "remove it and run the workflow again"

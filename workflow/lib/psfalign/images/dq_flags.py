@@ -4,7 +4,7 @@ import difflib
 import re
 from types import MappingProxyType
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 # Bits of stdatamodels.dqflags.pixel, release 6.0.0; RESERVED was UNRELIABLE_ERROR before.
 FLAGS = MappingProxyType(

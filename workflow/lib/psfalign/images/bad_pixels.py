@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigError
 from .arrays import Bools, Flags, Image
-from .dq import NON_SCIENCE
-from .errors import ConfigError
+from .dq_flags import NON_SCIENCE
 
 SMALLEST_BOX = 2  # pixels: half a width of one, the least that has neighbours
 CHUNK = 1 << 21  # values gathered at a time: 16 MB, so that a large box stays affordable

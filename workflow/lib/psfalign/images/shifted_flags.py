@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import Bools, Flags
-from .dq import DO_NOT_USE
+from .dq_flags import DO_NOT_USE
 from .fourier import Shift
 
 ROUNDING = 1e-6  # pixels: a shift this near to a whole number is one
@@ -51,7 +51,7 @@ def move_flags(dq: Flags, shift: Shift) -> Flags:
     dq : (rows, columns) uint32
         Flags before the shift.
     shift
-        The shift of the image, as in `psfalign.fourier.shift_image`.
+        The shift of the image, as in `psfalign.images.fourier.shift_image`.
 
     Returns
     -------

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import MaskError
 from .arrays import Convention, Image
-from .errors import MaskError
 
 HALF = 0.5
 OVERSHOOT = 1e-3  # real masks leave [0, 1] by up to 1e-4

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.fft import rfft2
 
 from .arrays import Bools, Errors, Flags, Image, SingleImage, Spectrum
-from .clean import fill_pixels
-from .dq import DO_NOT_USE
+from .bad_pixels import fill_pixels
+from .dq_flags import DO_NOT_USE
 from .fourier import Shift, shift_spectrum, shift_variance, to_image
 from .padding import pad_image
 
@@ -39,7 +39,7 @@ class Movable:
     shape
         Rows and columns.
     padding
-        Rows and columns after them, against wrapping around; see `psfalign.padding`.
+        Rows and columns after them, against wrapping around; see `psfalign.images.padding`.
     image, error : (rows, columns // 2 + 1) complex128
         ``rfft2`` of the image, and of its variance or, for ``fourier`` errors, of its error.
     unit

@@ -1,0 +1,5 @@
+"""
+Arrays in, arrays out: cleaning, shifting, flags, weights.
+
+It knows no files; it imports `errors` alone.
+"""
