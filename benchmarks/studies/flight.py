@@ -15,11 +15,11 @@ from runs import align, run_peer
 
 from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
-from psfalign.closure import Closure, close
 from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
 from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
+from psfalign.fit.closure import Closure, close
 from psfalign.images.arrays import Image
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from report import Report
 
 from .observe import Scene
-from psfalign.closure import close
 from psfalign.fit import FitOptions, fit_shifts
+from psfalign.fit.closure import close
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame
 

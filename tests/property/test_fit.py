@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.closure import close
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
+from psfalign.fit.closure import close
 from psfalign.fit.polynomials import CrossTerm
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.images.arrays import Weighting

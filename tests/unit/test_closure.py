@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulate import read_only
 
-from psfalign.closure import Closure, close
+from psfalign.fit.closure import Closure, close
 
 # Pixels; positions of a few pixels, solved for by least squares, round by some 1e-16 of them.
 ROUNDING = 1e-12

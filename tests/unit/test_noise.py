@@ -9,11 +9,11 @@ from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fit.energy import NoiseTerm
 from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.spectral import Psf, Science, Weighted
+from psfalign.fit.weighting import pair_weight
 from psfalign.images.arrays import Weighting
 from psfalign.images.fourier import Shift, shift_variance
 from psfalign.images.frames import Frame
 from psfalign.images.padding import pad_image, pad_weight
-from psfalign.weighting import pair_weight
 
 SHAPE = (26, 31)
 OFFSET, BETA = (0.4, -0.3), 1.4

@@ -5,10 +5,10 @@ import pytest
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
+from psfalign.fit.weighting import pair_weight
 from psfalign.images.arrays import Background, Weighting
 from psfalign.images.fourier import Shift
 from psfalign.images.frames import Frame
-from psfalign.weighting import pair_weight
 
 SHAPE = (16, 18)
 NONE = np.zeros(SHAPE, dtype=bool)

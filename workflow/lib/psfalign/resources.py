@@ -114,7 +114,7 @@ def memory_mb(
     size
         Of its exposure.
     weighting
-        Of the fit, see `psfalign.weighting`.
+        Of the fit, see `psfalign.fit.weighting`.
     threads
         That the step runs on.
     attempt

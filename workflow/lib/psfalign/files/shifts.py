@@ -11,8 +11,8 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..closure import close
 from ..errors import InputError
+from ..fit.closure import close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Shifts
 from ..records import Record, Records

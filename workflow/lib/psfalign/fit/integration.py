@@ -11,11 +11,11 @@ from ..images.arrays import Background, Bools, Image, Method, Weighting
 from ..images.fourier import Shift
 from ..images.frames import Frame, Frames
 from ..images.padding import pad_frame, pad_weight
-from ..weighting import pair_weight
 from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
 from .pair import Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
+from .weighting import pair_weight
 
 AGREEMENT = 0.25  # pixels: images that moved together agree far better, other basins are farther
 WORSE = 1.5  # times the misfit of the same psf in the guide, from which a fit is doubted
@@ -34,7 +34,7 @@ class FitOptions:
     max_shift
         Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
     weighting
-        ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.weighting`.
+        ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.fit.weighting`.
     background
         ``fit`` a constant difference between psf and science, or ``none``.
     padding

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .images.arrays import Bools
+from ..images.arrays import Bools
 
 Floats = NDArray[np.float64]
 """One number for each pair, (integrations, psfs)."""

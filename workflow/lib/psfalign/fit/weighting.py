@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.fft import rfft2
 
-from .images.arrays import Bools, Image, Weighting
-from .images.fourier import Shift, shift_variance
-from .images.frames import Frame
-from .images.shifted_flags import find_wrapped, move_flags
+from ..images.arrays import Bools, Image, Weighting
+from ..images.fourier import Shift, shift_variance
+from ..images.frames import Frame
+from ..images.shifted_flags import find_wrapped, move_flags
 
 
 def pair_weight(
