@@ -117,7 +117,10 @@ def measure_disk(report: Report, folder: Path) -> None:
     """Compare with planes that find their place one by one, and a flush at the end for all."""
 
     def plainly() -> None:
-        with patch("psfalign.files.writer.reserve"), patch("psfalign.files.writer.start_writing"):
+        with (
+            patch("psfalign.files.fits.writer.reserve"),
+            patch("psfalign.files.fits.writer.start_writing"),
+        ):
             align(folder)
 
     ours, plain, ratio = in_turn(folder, lambda: align(folder), plainly)

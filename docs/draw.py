@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "lib"))
 
-from psfalign.files.clean import CleanFrames  # noqa: E402
 from psfalign.files.exposure import Exposure  # noqa: E402
+from psfalign.files.frames import CleanFrames  # noqa: E402
 from psfalign.files.psfmask import read_mask  # noqa: E402
 from psfalign.fit.pair import Pair  # noqa: E402
 from psfalign.fit.polynomials import CrossTerm, Jet  # noqa: E402

@@ -20,7 +20,7 @@ from sample import describe_product  # noqa: E402
 
 from psfalign import cli  # noqa: E402
 from psfalign.config import load_schema  # noqa: E402
-from psfalign.files.provenance import DESCRIPTIONS  # noqa: E402
+from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
 
 PAGES = ("config/README.md", "docs/reference/products.md", "docs/reference/command_line.md")

@@ -16,7 +16,7 @@ from astropy.io import fits
 from astropy.io.fits import Header
 
 from psfalign import cli
-from psfalign.files import writer
+from psfalign.files.fits import writer
 
 SHAPE = 24, 28  # rows, columns
 COMMON = {

@@ -15,8 +15,8 @@ from runs import align, run_peer
 
 from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
-from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
+from psfalign.files.frames import CleanFrames
 from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fit.closure import Closure, close

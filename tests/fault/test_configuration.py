@@ -22,7 +22,7 @@ from files import (
     write_mask,
 )
 
-from psfalign.files.structure import BLOCK
+from psfalign.files.fits.structure import BLOCK
 
 OLD = "results/jw1_a3001/jw1_a3001_psfalign.fits"
 

@@ -27,7 +27,7 @@ from files import (
 from psfalign.campaign import plan_exposures
 from psfalign.errors import PsfalignError
 from psfalign.facts import FactsStore
-from psfalign.files.structure import scan
+from psfalign.files.fits.structure import scan
 from psfalign.preflight import check_campaign, choose_masks
 
 Damage = Callable[[Path], None]

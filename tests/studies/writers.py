@@ -114,7 +114,9 @@ def _given(made: dict[str, object], writer: Writer) -> Writer:
 
 
 def _align(made: dict[str, Path], path: Path) -> None:
-    with patch("psfalign.files.writer.EAGER", 1):  # so that the disk begins with small planes, too
+    with patch(
+        "psfalign.files.fits.writer.EAGER", 1
+    ):  # so that the disk begins with small planes, too
         align_exposure(made["psfs"], made["shifts"], made["mask"], path)
 
 

@@ -8,8 +8,8 @@ import pytest
 from astropy.io import fits
 from files import refused, write_exposure
 
-from psfalign.agreement import Party, check_agreement, read_marks
 from psfalign.errors import InputError
+from psfalign.files.agreement import Party, check_agreement, read_marks
 from psfalign.files.exposure import Exposure
 
 SELECTORS = {"INSTRUME": "NIRCAM", "FILTER": "F335M", "CORONMSK": "MASKA335R", "SUBARRAY": "FULL"}

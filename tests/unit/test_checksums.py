@@ -8,10 +8,10 @@ from astropy.io import fits
 from files import digest, exposure_hdus, refused, write_exposure, write_mask
 
 from psfalign.errors import InputError
-from psfalign.files.checksums import add, check_checksums
 from psfalign.files.exposure import Exposure
+from psfalign.files.fits.checksums import add, check_checksums
+from psfalign.files.fits.structure import scan
 from psfalign.files.psfmask import read_mask
-from psfalign.files.structure import scan
 
 WRONG = (
     "is not that of its bytes: the file is damaged, or was edited without it; "

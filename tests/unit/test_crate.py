@@ -21,7 +21,7 @@ from small_campaign import NAME, PRODUCT, rewrite, verify
 from psfalign.checkout import pack_code, read_commit
 from psfalign.cli import main
 from psfalign.errors import InputError
-from psfalign.provenance import code_digest
+from psfalign.files.provenance.code import code_digest
 
 CONFIG = {
     "output_dir": "results",

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from psfalign.files import writer
-from psfalign.files.writer import FitsWriter
+from psfalign.files.fits import writer
+from psfalign.files.fits.writer import FitsWriter
 from psfalign.system import disk
 from psfalign.system.disk import reserve, start_writing
 

@@ -8,7 +8,7 @@ import pytest
 
 from psfalign.errors import InputError, system_error
 from psfalign.files.digest import sha256
-from psfalign.files.structure import read_exactly
+from psfalign.files.fits.structure import read_exactly
 
 
 @pytest.mark.parametrize(

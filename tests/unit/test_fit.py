@@ -11,8 +11,8 @@ from astropy.io import fits
 from scipy.fft import rfft2
 from simulate import SHAPES, Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
+from psfalign.files.frames import CleanFrames
 from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
 from psfalign.fit.integration import Guide
 from psfalign.fit.pair import Pair, fit_pair

@@ -13,8 +13,8 @@ from psfalign import facts as facts_module
 from psfalign.campaign import ScienceExposure, Stack
 from psfalign.catalogue import Catalogue, list_references, select
 from psfalign.facts import FactsStore, entry_of
-from psfalign.files import structure
-from psfalign.files.structure import BLOCK
+from psfalign.files.fits import structure
+from psfalign.files.fits.structure import BLOCK
 from psfalign.preflight import choose_masks
 
 N_MASKS = 1000

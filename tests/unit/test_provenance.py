@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 from files import ROOT
 
-from psfalign import provenance
-from psfalign.provenance import code_digest
+from psfalign.files.provenance import code as provenance
+from psfalign.files.provenance.code import code_digest
 
 SCRIPTS = sorted(p.name for p in (ROOT / "workflow/scripts").glob("*.py"))
 STEPS = [name for name in SCRIPTS if name != "psfalign_adapter.py"]
@@ -32,7 +32,7 @@ def digests(workflow: Path) -> Callable[[], dict[str, str]]:
     """Digests of the copy's scripts by the copy's own code, as a new process would see them."""
 
     def digests() -> dict[str, str]:
-        module = load(workflow / "lib/psfalign/provenance.py")
+        module = load(workflow / "lib/psfalign/files/provenance/code.py")
         return {name: module.code_digest(workflow / "scripts" / name) for name in STEPS}
 
     return digests
@@ -172,11 +172,15 @@ text = "import nothing"
     assert list(provenance._imported_names(code, path)) == [
         *("os", "psfalign.images.mask_weight"),
         *("psfalign", "psfalign.images.bad_pixels"),
-        *("psfalign.files.writer", "psfalign.files.writer.A", "psfalign.files.writer.B"),
+        *(
+            "psfalign.files.fits.writer",
+            "psfalign.files.fits.writer.A",
+            "psfalign.files.fits.writer.B",
+        ),
         *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
         *("psfalign.fit.noise", "psfalign.fit.noise.*"),
         *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
-        *("psfalign.files", "psfalign.files.digest", "psfalign.files.tables"),
+        *("psfalign.files", "psfalign.files.digest", "psfalign.files.fits.tables"),
         *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
         *("psfalign", "psfalign.system.progress"),
         *("psfalign.cli", "psfalign.facts"),

@@ -22,13 +22,13 @@ from files import (
 
 from psfalign.cli import main
 from psfalign.errors import InputError
-from psfalign.files.provenance import provenance_hdu, read_records
+from psfalign.files.fits.structure import scan
+from psfalign.files.fits.writer import FitsWriter, without_data
+from psfalign.files.provenance.code import code_digest
+from psfalign.files.provenance.records import Record
+from psfalign.files.provenance.table import provenance_hdu, read_records
 from psfalign.files.shifts import ShiftTable
-from psfalign.files.structure import scan
-from psfalign.files.writer import FitsWriter, without_data
 from psfalign.fit import FitOptions
-from psfalign.provenance import code_digest
-from psfalign.records import Record
 
 STEPS = ("resolve_psfmask", "stack_psfs", "clean_science", "clean_psfs", "fit_shifts", "align_psfs")
 MODULES = dict(zip(STEPS, ("resolve", "stack", "clean", "clean", "fit", "align"), strict=True))

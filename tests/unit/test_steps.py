@@ -34,12 +34,12 @@ from files import (
 )
 
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
-from psfalign.files.clean import CleanFrames
 from psfalign.files.exposure import Exposure
+from psfalign.files.fits.structure import scan
+from psfalign.files.frames import CleanFrames
 from psfalign.files.origins import read_origins
 from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
-from psfalign.files.structure import scan
 from psfalign.fit import FitOptions
 from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.images.shifted_psf import Movable

@@ -17,7 +17,7 @@ from astropy.io import fits
 from files import exposure_hdus, refused, write, write_exposure
 
 from psfalign.errors import InputError
-from psfalign.files.structure import BLOCK, CARD, scan
+from psfalign.files.fits.structure import BLOCK, CARD, scan
 
 AGAIN = "fetch it again"
 FILE_AGAIN = "fetch the file again"

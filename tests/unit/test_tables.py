@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from simulate import read_only
 
-from psfalign.files.tables import table_hdu
+from psfalign.files.fits.tables import table_hdu
 
 LIBRARY = Path(__file__).parents[2] / "workflow" / "lib"
 DTYPE = [("n", "int64"), ("x", "float64"), ("s", "S5"), ("flag", "bool")]
@@ -39,7 +39,7 @@ def test_columns_have_units_and_descriptions() -> None:
 def test_no_step_imports_what_astropy_needs_for_tables() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from psfalign.files.tables import table_hdu\n"
+        "from psfalign.files.fits.tables import table_hdu\n"
         "from psfalign.steps import align, clean, fit, resolve, stack\n"
         "table_hdu(np.zeros(1, [('a', 'int64')]), 'T')\n"
         "print(*{'astropy.table', 'astropy.time', 'scipy', 'multiprocessing'} & {*sys.modules})"

@@ -14,7 +14,7 @@ from files import (
 )
 from small_campaign import NAME, PRODUCT, make_results, rewrite, verify
 
-from psfalign.files.structure import scan
+from psfalign.files.fits.structure import scan
 from psfalign.steps.clean import clean_exposure
 
 

@@ -13,8 +13,8 @@ import pytest
 from astropy.io import fits
 from files import exposure_hdus, write
 
-from psfalign.files.structure import scan
-from psfalign.files.writer import (
+from psfalign.files.fits.structure import scan
+from psfalign.files.fits.writer import (
     FitsWriter,
     checksummed,
     encode_checksum,

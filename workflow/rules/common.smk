@@ -18,7 +18,7 @@ from psfalign.figures.style import STYLE
 from psfalign.files.digest import sha256
 from psfalign.machine import available_memory, check_memory
 from psfalign.preflight import inspect_campaign, list_simulated
-from psfalign.provenance import code_digest
+from psfalign.files.provenance.code import code_digest
 from psfalign.states import survey_states
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .files.structure import check_regular_file
+from .files.fits.structure import check_regular_file
 
 ASN_TYPE = "coron3"
 KNOWN_TYPES = ("science", "psf", "target_acquisition")

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import __version__
 from .checkout import Commit
-from .records import Record, Records, inputs_of
+from .files.provenance.records import Record, Records, inputs_of
 
 Entity = dict[str, Any]
 

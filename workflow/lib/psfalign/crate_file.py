@@ -14,10 +14,10 @@ from .checkout import pack_code, read_commit
 from .crate import CODE, CONFIGURATION, METADATA, CrateFile, Run, describe_campaign
 from .errors import PsfalignError
 from .facts import FactsStore
-from .files.provenance import read_records
-from .files.structure import scan
+from .files.fits.structure import scan
+from .files.provenance.records import Records
+from .files.provenance.table import read_records
 from .layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
-from .records import Records
 from .system.atomic_file import publish_bytes
 from .verify.origins import compare_code
 

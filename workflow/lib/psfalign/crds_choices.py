@@ -17,8 +17,8 @@ from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore
 from .files.crds_manifest import CrdsChoice
 from .files.exposure import SELECTORS
+from .files.provenance.code import code_digest
 from .files.resolved import NOT_APPLICABLE
-from .provenance import code_digest
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is used

@@ -12,7 +12,7 @@ from .config import complete_config
 from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore
 from .files.exposure import SELECTORS, Exposure
-from .files.structure import scan, text_of
+from .files.fits.structure import scan, text_of
 from .preflight import check_exposure, choose_masks
 
 ASSOCIATION = "_asn.json"

@@ -11,8 +11,8 @@ from astropy.io.fits import Header
 from ..errors import InputError
 from ..images.arrays import Flags, Image
 from ..images.dq_flags import ALL_FLAGS
-from .checksums import check_checksums
-from .structure import Hdu, check_regular_file, read_exactly, scan, text_of
+from .fits.checksums import check_checksums
+from .fits.structure import Hdu, check_regular_file, read_exactly, scan, text_of
 
 SELECTORS = ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")
 # How FITS stores pixels, by BITPIX.

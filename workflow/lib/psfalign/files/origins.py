@@ -6,8 +6,8 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .exposure import Exposure
-from .structure import Hdu, text_of
-from .tables import table_hdu
+from .fits.structure import Hdu, text_of
+from .fits.tables import table_hdu
 
 NAME = "PSFORIG"
 NAME_WIDTH = 80  # characters of a file name, unless one is longer

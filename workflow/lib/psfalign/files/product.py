@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..images.arrays import AlignTo, Flags, Image
 from .exposure import read_plane
+from .fits.structure import scan, text_of
+from .fits.tables import read_table
 from .origins import read_origins_of
 from .shifts import COLUMNS
-from .structure import scan, text_of
-from .tables import read_table
 
 EXTENSIONS = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT")
 

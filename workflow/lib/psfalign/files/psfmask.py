@@ -8,9 +8,9 @@ from astropy.io.fits import Header
 from ..errors import InputError, MaskError
 from ..images.arrays import Image
 from ..images.mask_weight import Weight, weigh
-from .checksums import check_checksums
 from .exposure import check_image, read_plane, scale
-from .structure import Hdu, scan, text_of
+from .fits.checksums import check_checksums
+from .fits.structure import Hdu, scan, text_of
 
 REQUIRED = ("TELESCOP", "INSTRUME", "FILTER", "CORONMSK", "SUBARRAY", "REFTYPE", "USEAFTER")
 DIMENSIONS = 2

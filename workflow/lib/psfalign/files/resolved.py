@@ -7,11 +7,11 @@ from pathlib import Path
 from ..errors import InputError
 from ..images.arrays import Image
 from ..images.mask_weight import weigh
-from ..records import Record, Records, plain_text
 from ..system.atomic_file import publish_bytes
 from .digest import sha256
+from .fits.structure import check_regular_file
+from .provenance.records import Record, Records, plain_text
 from .psfmask import read_mask
-from .structure import check_regular_file
 
 NOT_APPLICABLE = "N/A"
 STEP = "resolve_psfmask"

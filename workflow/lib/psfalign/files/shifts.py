@@ -15,10 +15,10 @@ from ..errors import InputError
 from ..fit.closure import close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Shifts
-from ..records import Record, Records
 from ..system.atomic_file import publish_bytes
-from .structure import check_regular_file
-from .tables import table_hdu
+from .fits.structure import check_regular_file
+from .fits.tables import table_hdu
+from .provenance.records import Record, Records
 
 # Name: (dtype, unit, description); the order is that of the columns.
 COLUMNS: dict[str, tuple[str, str, str]] = {

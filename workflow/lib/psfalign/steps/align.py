@@ -9,14 +9,14 @@ from .. import __version__
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.exposure import Exposure
-from ..files.provenance import provenance_hdu
+from ..files.fits.structure import text_of
+from ..files.fits.writer import FitsWriter, set_text, without_data
+from ..files.provenance.records import Records, find_parameter, record_step, summarise_code
+from ..files.provenance.table import provenance_hdu
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
-from ..files.structure import text_of
-from ..files.writer import FitsWriter, set_text, without_data
 from ..fit.result import Status
 from ..images.arrays import Errors
-from ..records import Records, find_parameter, record_step, summarise_code
 from ..system.atomic_file import publishing
 from .planes import PlaneWriter, copy_planes, shift_planes
 

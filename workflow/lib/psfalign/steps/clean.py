@@ -10,13 +10,13 @@ from astropy.io.fits import Header
 from .. import __version__
 from ..files.digest import sha256
 from ..files.exposure import Exposure
-from ..files.provenance import is_provenance, provenance_hdu, read_records
-from ..files.structure import text_of
-from ..files.writer import FitsWriter, ImageWriter, set_text
+from ..files.fits.structure import text_of
+from ..files.fits.writer import FitsWriter, ImageWriter, set_text
+from ..files.provenance.records import record_step
+from ..files.provenance.table import is_provenance, provenance_hdu, read_records
 from ..images.arrays import Flags
 from ..images.bad_pixels import CleanImage, check_box, clean_image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
-from ..records import record_step
 from ..system.atomic_file import publishing
 
 COUNTS = {

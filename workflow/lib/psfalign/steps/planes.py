@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from ..files.clean import read_plane
 from ..files.exposure import Exposure
+from ..files.fits.writer import ImageWriter, Stored
+from ..files.frames import read_plane
 from ..files.shifts import ShiftTable
-from ..files.writer import ImageWriter, Stored
 from ..fit.result import Status
 from ..images.arrays import Errors, Flags
 from ..images.fourier import Shift

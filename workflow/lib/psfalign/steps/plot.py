@@ -11,18 +11,18 @@ from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.notice import draw_notice
 from ..figures.style import Draw, draw_png
-from ..files.clean import CleanFrames
 from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
+from ..files.frames import CleanFrames
 from ..files.origins import read_origins
+from ..files.provenance.records import software_versions
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
-from ..files.structure import text_of
 from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.subtraction import Subtraction, mean_psf, shift_all
 from ..pair_table import pair_page
-from ..records import software_versions
 from ..summary import Summary, pairs_to_look_at, take_medians
 from ..system.atomic_file import publish_bytes
 from .fit import choose_frames

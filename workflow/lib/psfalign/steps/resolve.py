@@ -6,7 +6,6 @@ from pathlib import Path
 
 from astropy.io.fits import Header
 
-from ..agreement import Party, check_agreement
 from ..catalogue import (
     Catalogue,
     parse_useafter,
@@ -15,13 +14,14 @@ from ..catalogue import (
     select,
     start_of,
 )
+from ..files.agreement import Party, check_agreement
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
+from ..files.provenance.records import record_step
 from ..files.psfmask import REQUIRED, check_reference_type, read_mask_header, read_weight
 from ..files.resolved import NOT_APPLICABLE, STEP, ResolvedMask
-from ..files.structure import text_of
 from ..images.mask_weight import Weight
-from ..records import record_step
 
 
 def resolve_psfmask(

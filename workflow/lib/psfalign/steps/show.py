@@ -9,11 +9,11 @@ from ..errors import InputError
 from ..figures import checks, images, shifts
 from ..figures.images import Panel
 from ..figures.style import Draw, draw_stacked
-from ..files.clean import CleanFrames
 from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
+from ..files.frames import CleanFrames
 from ..files.origins import stem
 from ..files.product import Product
-from ..files.structure import text_of
 from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED

@@ -10,8 +10,8 @@ from ..campaign import ScienceExposure, plan_exposures
 from ..config import complete_config
 from ..crate import CONFIGURATION, METADATA, listed_digests
 from ..errors import ConfigError, InputError, PsfalignError, error_line
+from ..files.fits.structure import check_regular_file
 from ..files.resolved import ResolvedMask
-from ..files.structure import check_regular_file
 from ..layout import PSFMASK
 from ..strict_yaml import read_yaml
 from .origins import Files

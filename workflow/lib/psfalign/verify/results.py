@@ -13,14 +13,14 @@ import numpy as np
 from ..campaign import RESERVED, ScienceExposure
 from ..crate import CODE, CONFIGURATION, METADATA
 from ..errors import InputError, PsfalignError
-from ..files.checksums import check_checksums
 from ..files.digest import sha256
-from ..files.provenance import read_records
+from ..files.fits.checksums import check_checksums
+from ..files.fits.structure import scan, text_of
+from ..files.provenance.records import Records, renamed
+from ..files.provenance.table import read_records
 from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
-from ..files.structure import scan, text_of
 from ..layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
-from ..records import Records, renamed
 from ..system.atomic_file import PARTIAL
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import __version__
-from .provenance import code_digest
+from ... import __version__
+from .code import code_digest
 
 COMPUTING = ("numpy", "scipy", "astropy")  # packages that what is written depends on
 

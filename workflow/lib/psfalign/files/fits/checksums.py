@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .structure import CARD, Hdu, read_exactly, text_of
 
 CHUNK = 1 << 22  # bytes, a multiple of the word

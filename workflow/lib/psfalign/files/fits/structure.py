@@ -18,7 +18,7 @@ from typing import BinaryIO
 from astropy.io.fits import Header
 from astropy.io.fits.verify import VerifyError
 
-from ..errors import InputError
+from ...errors import InputError
 
 BLOCK = 2880  # bytes, the unit of a FITS file
 CARD = 80  # bytes, one header line

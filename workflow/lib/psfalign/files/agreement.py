@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalogue import ANY, matches, read_selectors
-from .errors import InputError
-from .files.exposure import SELECTORS, Exposure
-from .files.structure import text_of
+from ..catalogue import ANY, matches, read_selectors
+from ..errors import InputError
+from .exposure import SELECTORS, Exposure
+from .fits.structure import text_of
 
 # What files that have it must agree on; masks have the selectors only.
 MARKS = (*SELECTORS, "DETECTOR", "BUNIT")

@@ -15,7 +15,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ...errors import InputError
 from .structure import Hdu, read_exactly, text_of
 
 FORM = re.compile(r"1?([KDL])|([0-9]+)(A)")  # TFORM

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parent
 # An import statement: the dots and the name of what it is from, and what it imports.
 IMPORT = re.compile(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io.fits import Header
 
-from ..records import Record, Records
-from .structure import Hdu
-from .tables import read_table, table_hdu
+from ..fits.structure import Hdu
+from ..fits.tables import read_table, table_hdu
+from .records import Record, Records
 
 NAME = "PROVENANCE"
 DESCRIPTIONS = {

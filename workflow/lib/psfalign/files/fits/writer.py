@@ -8,8 +8,8 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..records import plain_text
-from ..system.disk import reserve, start_writing
+from ...system.disk import reserve, start_writing
+from ..provenance.records import plain_text
 from .checksums import add
 from .structure import BLOCK, CARD, Hdu
 

@@ -1,0 +1,1 @@
+"""The bytes of FITS files: structure, checksums, writing, tables."""

@@ -1,0 +1,1 @@
+"""What made a file: records of steps, digests of code."""
