@@ -19,12 +19,12 @@ sys.path.insert(0, str(ROOT / "workflow" / "lib"))
 
 from psfalign.files.exposure import Exposure  # noqa: E402
 from psfalign.files.frames import CleanFrames  # noqa: E402
-from psfalign.files.psfmask import read_mask  # noqa: E402
 from psfalign.fit.pair import Pair  # noqa: E402
 from psfalign.fit.polynomials import CrossTerm, Jet  # noqa: E402
 from psfalign.fit.spectral import Psf, Science, Weighted, maximise, search_grid  # noqa: E402
 from psfalign.images.fourier import Shift, column_factors  # noqa: E402
 from psfalign.images.mask_weight import weigh  # noqa: E402
+from psfalign.psfmask.file import read_mask  # noqa: E402
 from psfalign.simulate import simulate_campaign  # noqa: E402
 from psfalign.steps.clean import clean_exposure  # noqa: E402
 

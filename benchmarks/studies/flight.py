@@ -17,7 +17,6 @@ from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
 from psfalign.files.exposure import Exposure
 from psfalign.files.frames import CleanFrames
-from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fit.closure import Closure, close
 from psfalign.images.arrays import Image
@@ -25,6 +24,7 @@ from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame
 from psfalign.images.mask_weight import weigh
 from psfalign.images.subtraction import weighted_rms
+from psfalign.psfmask.file import read_mask
 
 RELEASE = "1.15.1"
 WEIGHTINGS = ("mask", "mask+dq", "inverse_variance")

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
-from psfalign.files.psfmask import read_mask
 from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fit.polynomials import gradient_rates
 from psfalign.images.arrays import Image
 from psfalign.images.fourier import Shift, shift_image, shift_variance
 from psfalign.images.frames import Frame
 from psfalign.images.mask_weight import weigh
+from psfalign.psfmask.file import read_mask
 from psfalign.simulate.observations import MIRI, NIRCAM
 from psfalign.simulate.optics import optical_images, transmission
 

@@ -21,11 +21,11 @@ import numpy as np
 from astropy.io import fits
 from files import exposure_hdus, mask_hdus, write
 
-from psfalign.catalogue import read_selectors
 from psfalign.errors import InputError
 from psfalign.files.exposure import LARGEST, Exposure
 from psfalign.files.fits.structure import BLOCK, CARD
-from psfalign.files.psfmask import read_mask, read_mask_header
+from psfalign.psfmask.catalogue import read_selectors
+from psfalign.psfmask.file import read_mask, read_mask_header
 
 SHAPE = 6, 7  # rows, columns: the headers are what is large in these files
 PATIENCE = 20  # seconds for one file, which takes milliseconds

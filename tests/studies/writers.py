@@ -22,7 +22,7 @@ from psfalign.campaign_page import write_campaign_page
 from psfalign.checkout import pack_code
 from psfalign.crate_file import write_crate
 from psfalign.facts import FactsStore
-from psfalign.files.crds_manifest import CrdsChoice, write_manifest
+from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.simulate import simulate_campaign
 from psfalign.states import survey_states
 from psfalign.steps.align import align_exposure

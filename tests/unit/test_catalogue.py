@@ -9,7 +9,8 @@ from astropy.io import fits
 from files import SELECTORS as WANTED
 from files import SHAPE, refused, write_mask
 
-from psfalign.catalogue import (
+from psfalign.errors import ConfigError, InputError, MaskError
+from psfalign.psfmask.catalogue import (
     Catalogue,
     MaskEntry,
     list_references,
@@ -19,7 +20,6 @@ from psfalign.catalogue import (
     select,
     start_of,
 )
-from psfalign.errors import ConfigError, InputError, MaskError
 
 SCIENCE = Path("sci.fits")
 START = "2023-06-01T12:00:00.500"

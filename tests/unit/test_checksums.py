@@ -11,7 +11,7 @@ from psfalign.errors import InputError
 from psfalign.files.exposure import Exposure
 from psfalign.files.fits.checksums import add, check_checksums
 from psfalign.files.fits.structure import scan
-from psfalign.files.psfmask import read_mask
+from psfalign.psfmask.file import read_mask
 
 WRONG = (
     "is not that of its bytes: the file is damaged, or was edited without it; "

@@ -28,12 +28,12 @@ from files import SHAPE, digests, write_exposure, write_psfs
 
 from psfalign import crds_choices
 from psfalign.campaign import plan_exposures
-from psfalign.catalogue import Catalogue, MaskEntry, parse_useafter, read_selectors, select
 from psfalign.config import complete_config
 from psfalign.errors import ConfigError, InputError, MaskError, PsfalignError
 from psfalign.facts import FactsStore
-from psfalign.files.crds_manifest import CrdsChoice, write_manifest
 from psfalign.preflight import check_campaign, choose_masks
+from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, read_selectors, select
+from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.steps.resolve import resolve_psfmask
 
 for package in ("crds", "stdatamodels"):

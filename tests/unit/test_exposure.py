@@ -23,7 +23,7 @@ from files import (
 
 from psfalign.errors import InputError
 from psfalign.files.exposure import Exposure
-from psfalign.files.psfmask import read_mask, read_mask_header
+from psfalign.psfmask.file import read_mask, read_mask_header
 
 CUBE = (2, *SHAPE)
 NAME_ONE = "name a JWST calints or psfstack file"

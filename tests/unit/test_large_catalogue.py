@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from files import write_exposure, write_mask
 
-from psfalign import catalogue as catalogue_module
 from psfalign import facts as facts_module
 from psfalign.campaign import ScienceExposure, Stack
-from psfalign.catalogue import Catalogue, list_references, select
 from psfalign.facts import FactsStore, entry_of
 from psfalign.files.fits import structure
 from psfalign.files.fits.structure import BLOCK
 from psfalign.preflight import choose_masks
+from psfalign.psfmask import catalogue as catalogue_module
+from psfalign.psfmask.catalogue import Catalogue, list_references, select
 
 N_MASKS = 1000
 N_FILTERS = 20

@@ -21,11 +21,11 @@ from PIL import Image
 
 from psfalign.cli import main
 from psfalign.files.product import Product
-from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit import FitOptions
 from psfalign.images.subtraction import mean_psf, weighted_rms
 from psfalign.pair_table import SHOWN, text_rows
+from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.show import show_product
 from psfalign.summary import take_medians

@@ -38,11 +38,11 @@ from psfalign.files.exposure import Exposure
 from psfalign.files.fits.structure import scan
 from psfalign.files.frames import CleanFrames
 from psfalign.files.origins import read_origins
-from psfalign.files.resolved import ResolvedMask
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit import FitOptions
 from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.images.shifted_psf import Movable
+from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure

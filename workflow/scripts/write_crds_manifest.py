@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from psfalign_adapter import run
 
-from psfalign.files.crds_manifest import CrdsChoice, write_manifest
+from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake, snakemake

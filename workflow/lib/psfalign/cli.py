@@ -281,7 +281,7 @@ def _align(options: argparse.Namespace) -> None:
 
 
 def _resolve(options: argparse.Namespace) -> None:
-    from .catalogue import list_references
+    from .psfmask.catalogue import list_references
     from .steps.resolve import resolve_psfmask
 
     candidates = list_references(options.references)

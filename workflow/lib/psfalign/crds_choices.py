@@ -9,16 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from . import crds_lookup
 from . import errors as kinds
 from .campaign import ScienceExposure
-from .catalogue import check_selectors, no_start
 from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore
-from .files.crds_manifest import CrdsChoice
 from .files.exposure import SELECTORS
 from .files.provenance.code import code_digest
-from .files.resolved import NOT_APPLICABLE
+from .psfmask import crds_process as crds_lookup
+from .psfmask.catalogue import check_selectors, no_start
+from .psfmask.crds_manifest import CrdsChoice
+from .psfmask.resolved import NOT_APPLICABLE
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is used
@@ -194,7 +194,7 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
 
     Returns
     -------
-    For each exposure the answer of `psfalign.crds_lookup`, with paths as the cache was named, or
+    For each exposure the answer of `psfalign.psfmask.crds_process`, with paths as the cache was named, or
     the error.
 
     Raises
@@ -204,7 +204,7 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
     """
     root = cache.absolute()
     result = subprocess.run(
-        [sys.executable, "-P", "-m", "psfalign.crds_lookup"],
+        [sys.executable, "-P", "-m", "psfalign.psfmask.crds_process"],
         input=json.dumps({"context": context, "exposures": requests}),
         env=environment(root, context),
         capture_output=True,

@@ -8,16 +8,16 @@ from typing import Any
 
 from . import simulate
 from .campaign import ScienceExposure
-from .catalogue import Catalogue, list_references, no_start, select
 from .config import WILDCARD
 from .crds_choices import choose_with_crds
 from .errors import InputError, PsfalignError
 from .facts import FactsStore, entry_of
 from .files.agreement import Party, check_agreement
-from .files.crds_manifest import CrdsChoice
-from .files.resolved import NOT_APPLICABLE
 from .images.bad_pixels import check_box
 from .output_folder import check_output, check_space, expected_sizes
+from .psfmask.catalogue import Catalogue, list_references, no_start, select
+from .psfmask.crds_manifest import CrdsChoice
+from .psfmask.resolved import NOT_APPLICABLE
 
 Masks = dict[str, list[Path]]
 

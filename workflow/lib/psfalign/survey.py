@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .campaign import CALINTS, ScienceExposure, plan_exposures
-from .catalogue import list_references, read_entry, read_selectors
 from .config import complete_config
 from .errors import ConfigError, InputError, PsfalignError
 from .facts import FactsStore
 from .files.exposure import SELECTORS, Exposure
 from .files.fits.structure import scan, text_of
 from .preflight import check_exposure, choose_masks
+from .psfmask.catalogue import list_references, read_entry, read_selectors
 
 ASSOCIATION = "_asn.json"
 FIRST_CANDIDATE = 3001  # of candidates that are no observation's: a3001, a3002 and so on

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalogue import ANY, matches, read_selectors
 from ..errors import InputError
+from ..psfmask.catalogue import ANY, matches, read_selectors
 from .exposure import SELECTORS, Exposure
 from .fits.structure import text_of
 

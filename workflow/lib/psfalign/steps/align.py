@@ -13,10 +13,10 @@ from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, find_parameter, record_step, summarise_code
 from ..files.provenance.table import provenance_hdu
-from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Errors
+from ..psfmask.resolved import ResolvedMask
 from ..system.atomic_file import publishing
 from .planes import PlaneWriter, copy_planes, shift_planes
 

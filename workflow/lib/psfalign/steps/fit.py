@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..catalogue import read_selectors
 from ..errors import FitError
 from ..files.agreement import Party, check_agreement
 from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
-from ..files.psfmask import read_mask_header
-from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit import FitOptions, fit_shifts
 from ..images.arrays import AlignTo, Shifts
 from ..images.frames import Frame, Frames
+from ..psfmask.catalogue import read_selectors
+from ..psfmask.file import read_mask_header
+from ..psfmask.resolved import ResolvedMask
 from ..system.progress import say_progress
 from .clean import STEP as CLEAN
 

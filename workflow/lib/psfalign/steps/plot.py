@@ -16,13 +16,13 @@ from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
 from ..files.provenance.records import software_versions
-from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.subtraction import Subtraction, mean_psf, shift_all
 from ..pair_table import pair_page
+from ..psfmask.resolved import ResolvedMask
 from ..summary import Summary, pairs_to_look_at, take_medians
 from ..system.atomic_file import publish_bytes
 from .fit import choose_frames

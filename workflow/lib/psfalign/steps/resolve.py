@@ -6,7 +6,13 @@ from pathlib import Path
 
 from astropy.io.fits import Header
 
-from ..catalogue import (
+from ..files.agreement import Party, check_agreement
+from ..files.digest import sha256
+from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
+from ..files.provenance.records import record_step
+from ..images.mask_weight import Weight
+from ..psfmask.catalogue import (
     Catalogue,
     parse_useafter,
     read_entry,
@@ -14,14 +20,8 @@ from ..catalogue import (
     select,
     start_of,
 )
-from ..files.agreement import Party, check_agreement
-from ..files.digest import sha256
-from ..files.exposure import Exposure
-from ..files.fits.structure import text_of
-from ..files.provenance.records import record_step
-from ..files.psfmask import REQUIRED, check_reference_type, read_mask_header, read_weight
-from ..files.resolved import NOT_APPLICABLE, STEP, ResolvedMask
-from ..images.mask_weight import Weight
+from ..psfmask.file import REQUIRED, check_reference_type, read_mask_header, read_weight
+from ..psfmask.resolved import NOT_APPLICABLE, STEP, ResolvedMask
 
 
 def resolve_psfmask(

@@ -11,8 +11,8 @@ from ..config import complete_config
 from ..crate import CONFIGURATION, METADATA, listed_digests
 from ..errors import ConfigError, InputError, PsfalignError, error_line
 from ..files.fits.structure import check_regular_file
-from ..files.resolved import ResolvedMask
 from ..layout import PSFMASK
+from ..psfmask.resolved import ResolvedMask
 from ..strict_yaml import read_yaml
 from .origins import Files
 from .results import Expected, Verdict, verify

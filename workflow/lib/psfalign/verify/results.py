@@ -18,9 +18,9 @@ from ..files.fits.checksums import check_checksums
 from ..files.fits.structure import scan, text_of
 from ..files.provenance.records import Records, renamed
 from ..files.provenance.table import read_records
-from ..files.resolved import ResolvedMask
 from ..files.shifts import ShiftTable
 from ..layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
+from ..psfmask.resolved import ResolvedMask
 from ..system.atomic_file import PARTIAL
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product

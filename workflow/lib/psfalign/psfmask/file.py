@@ -6,11 +6,11 @@ import numpy as np
 from astropy.io.fits import Header
 
 from ..errors import InputError, MaskError
+from ..files.exposure import check_image, read_plane, scale
+from ..files.fits.checksums import check_checksums
+from ..files.fits.structure import Hdu, scan, text_of
 from ..images.arrays import Image
 from ..images.mask_weight import Weight, weigh
-from .exposure import check_image, read_plane, scale
-from .fits.checksums import check_checksums
-from .fits.structure import Hdu, scan, text_of
 
 REQUIRED = ("TELESCOP", "INSTRUME", "FILTER", "CORONMSK", "SUBARRAY", "REFTYPE", "USEAFTER")
 DIMENSIONS = 2

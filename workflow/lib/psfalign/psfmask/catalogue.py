@@ -10,10 +10,10 @@ from pathlib import Path
 
 from astropy.io.fits import Header
 
-from .errors import ConfigError, InputError, MaskError
-from .files.exposure import SELECTORS
-from .files.fits.structure import text_of
-from .files.psfmask import REQUIRED, check_reference_type, read_mask_header
+from ..errors import ConfigError, InputError, MaskError
+from ..files.exposure import SELECTORS
+from ..files.fits.structure import text_of
+from .file import REQUIRED, check_reference_type, read_mask_header
 
 START = ("DATE-OBS", "TIME-OBS")
 EVERY = ("*", "ANY")  # values that match everything

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ..errors import InputError
+from ..files.digest import sha256
+from ..files.fits.structure import check_regular_file
+from ..files.provenance.records import Record, Records, plain_text
 from ..images.arrays import Image
 from ..images.mask_weight import weigh
 from ..system.atomic_file import publish_bytes
-from .digest import sha256
-from .fits.structure import check_regular_file
-from .provenance.records import Record, Records, plain_text
-from .psfmask import read_mask
+from .file import read_mask
 
 NOT_APPLICABLE = "N/A"
 STEP = "resolve_psfmask"

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from .errors import InputError, MaskError, PsfalignError
+from ..errors import InputError, MaskError, PsfalignError
 
 KIND = "psfmask"
 NOT_APPLICABLE = "N/A"
