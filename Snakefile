@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "lib")
 
 from psfalign.errors import said_in_one_line
 from psfalign.system.process import collect_as_usual, collect_seldom
-from psfalign.strict_yaml import read_yaml
+from psfalign.campaign.yaml import read_yaml
 
 # As a module of another workflow, psfalign takes the configuration that `module` hands over.
 IS_MODULE = not workflow.modifier.is_main_snakefile()

@@ -21,9 +21,9 @@ from astropy.io import fits
 from report import Report
 from runs import pin_to_one_core
 
-from psfalign.campaign import ScienceExposure, Stack
-from psfalign.facts import FactsStore
-from psfalign.preflight import choose_masks
+from psfalign.campaign.checks import choose_masks
+from psfalign.campaign.exposures import ScienceExposure, Stack
+from psfalign.campaign.facts import FactsStore
 
 N_MASKS = 1000
 N_FILTERS = 50  # different masks otherwise differ in USEAFTER

@@ -2,7 +2,7 @@
 Peak memory of each step for exposures of several sizes, beside what the workflow asks for.
 
 Each step runs in a process of its own, as in the workflow, on one thread unless said otherwise.
-`tests/unit/test_resources.py` holds the formulas of `psfalign.resources` against this page.
+`tests/unit/test_resources.py` holds the formulas of `psfalign.campaign.resources` against this page.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 from report import Report
 from runs import family_peak, pin_to_one_core
 
-from psfalign.resources import MARGIN, Size, memory_mb
+from psfalign.campaign.resources import MARGIN, Size, memory_mb
 
 HERE = Path(__file__).parent
 MB = 1e6

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "workflow" / "lib")]
 from sample import describe_product  # noqa: E402
 
 from psfalign import cli  # noqa: E402
-from psfalign.config import load_schema  # noqa: E402
+from psfalign.campaign.settings import load_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
 

@@ -15,7 +15,7 @@ import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from psfalign.config import complete_config
+from psfalign.campaign.settings import complete_config
 from psfalign.errors import PsfalignError
 
 ROOT = Path(__file__).parents[1]

@@ -24,11 +24,11 @@ from files import (
     write_psfs,
 )
 
-from psfalign.campaign import plan_exposures
+from psfalign.campaign.checks import check_campaign, choose_masks
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.facts import FactsStore
 from psfalign.errors import PsfalignError
-from psfalign.facts import FactsStore
 from psfalign.files.fits.structure import scan
-from psfalign.preflight import check_campaign, choose_masks
 
 Damage = Callable[[Path], None]
 

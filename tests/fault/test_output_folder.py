@@ -20,11 +20,11 @@ from files import (
     write_psfs,
 )
 
-from psfalign.campaign import plan_exposures
+from psfalign.campaign.checks import inspect_campaign
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.facts import FactsStore
+from psfalign.campaign.output_folder import expected_sizes, say_bytes
 from psfalign.cli import main
-from psfalign.facts import FactsStore
-from psfalign.output_folder import expected_sizes, say_bytes
-from psfalign.preflight import inspect_campaign
 
 MEGABYTE = 1_000_000
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from files import ROOT, completed, write_campaign
 
-from psfalign.campaign import plan_exposures
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.yaml import read_yaml
 from psfalign.errors import ConfigError
-from psfalign.strict_yaml import read_yaml
 
 WORKFLOW = ROOT / "workflow"
 SOURCES = sorted([*WORKFLOW.glob("lib/psfalign/**/*.py"), *WORKFLOW.glob("scripts/*.py")])

@@ -16,12 +16,13 @@ from files import (
     write_psfs,
 )
 
-from psfalign.campaign import plan_exposures
-from psfalign.campaign_file import write_campaign
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.facts import FactsStore
+from psfalign.campaign.survey import survey_folder
+from psfalign.campaign.write_config import write_campaign
 from psfalign.campaign_page import write_campaign_page
 from psfalign.checkout import pack_code
 from psfalign.crate_file import write_crate
-from psfalign.facts import FactsStore
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.simulate import simulate_campaign
 from psfalign.states import survey_states
@@ -32,7 +33,6 @@ from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.show import show_product
 from psfalign.steps.stack import stack_psfs
-from psfalign.survey import survey_folder
 
 Writer = Callable[[Path], object]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from files import refused, write_association
 
-from psfalign.associations import read_association
+from psfalign.campaign.associations import read_association
 from psfalign.errors import InputError
 
 MEMBERS = [("s.fits", "science"), ("p.fits", "psf")]

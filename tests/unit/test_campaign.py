@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from files import refused, write_association
 
-from psfalign.campaign import list_warnings, plan_exposures
-from psfalign.config import complete_config
+from psfalign.campaign.exposures import list_warnings, plan_exposures
+from psfalign.campaign.settings import complete_config
 from psfalign.errors import ConfigError
 
 NAME_RULE = (

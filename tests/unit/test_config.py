@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from files import refused
 
-from psfalign.config import complete_config, load_schema
+from psfalign.campaign.settings import complete_config, load_schema
 from psfalign.errors import ConfigError
 
 FILE = "my.yaml"

@@ -26,12 +26,12 @@ from crds_cache import (
 from files import SELECTORS as WANTED
 from files import SHAPE, digests, write_exposure, write_psfs
 
-from psfalign import crds_choices
-from psfalign.campaign import plan_exposures
-from psfalign.config import complete_config
+from psfalign.campaign import crds as crds_choices
+from psfalign.campaign.checks import check_campaign, choose_masks
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.facts import FactsStore
+from psfalign.campaign.settings import complete_config
 from psfalign.errors import ConfigError, InputError, MaskError, PsfalignError
-from psfalign.facts import FactsStore
-from psfalign.preflight import check_campaign, choose_masks
 from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, read_selectors, select
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.steps.resolve import resolve_psfmask

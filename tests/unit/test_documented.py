@@ -20,7 +20,7 @@ from matplotlib.image import imread
 from sample import describe_product
 
 import psfalign
-from psfalign.config import complete_config, load_schema
+from psfalign.campaign.settings import complete_config, load_schema
 from psfalign.fit.result import Status
 
 HEADINGS = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)  # of numpydoc's sections

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from files import SHAPE, refused, write_exposure, write_mask
 
-from psfalign import facts as facts_module
+from psfalign.campaign import facts as facts_module
+from psfalign.campaign.facts import FactsStore, entry_of
 from psfalign.errors import InputError
-from psfalign.facts import FactsStore, entry_of
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from files import write_exposure, write_mask
 
-from psfalign import facts as facts_module
-from psfalign.campaign import ScienceExposure, Stack
-from psfalign.facts import FactsStore, entry_of
+from psfalign.campaign import facts as facts_module
+from psfalign.campaign.checks import choose_masks
+from psfalign.campaign.exposures import ScienceExposure, Stack
+from psfalign.campaign.facts import FactsStore, entry_of
 from psfalign.files.fits import structure
 from psfalign.files.fits.structure import BLOCK
-from psfalign.preflight import choose_masks
 from psfalign.psfmask import catalogue as catalogue_module
 from psfalign.psfmask.catalogue import Catalogue, list_references, select
 

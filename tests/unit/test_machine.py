@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from psfalign import machine
-from psfalign.machine import available_memory, check_memory
+from psfalign.campaign import memory as machine
+from psfalign.campaign.memory import available_memory, check_memory
 
 GIGABYTE = 10**9
 
@@ -31,7 +31,7 @@ def test_item_31_available_memory_is_not_more_than_the_machine_has() -> None:
 def test_item_31_limit_of_the_address_space_counts() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9));"
-        "from psfalign.machine import available_memory; print(available_memory())"
+        "from psfalign.campaign.memory import available_memory; print(available_memory())"
     )
     library = str(Path(machine.__file__).parents[1])
     command = [sys.executable, "-c", code]

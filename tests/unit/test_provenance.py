@@ -183,8 +183,8 @@ text = "import nothing"
         *("psfalign.files", "psfalign.files.digest", "psfalign.files.fits.tables"),
         *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
         *("psfalign", "psfalign.system.progress"),
-        *("psfalign.cli", "psfalign.facts"),
+        *("psfalign.cli", "psfalign.campaign.facts"),
         *("psfalign", "psfalign.images.padding"),
-        *("psfalign.layout", "psfalign.layout.PRODUCT"),
-        *("psfalign.layout", "psfalign.layout.SUMMARY"),
+        *("psfalign.campaign.layout", "psfalign.campaign.layout.PRODUCT"),
+        *("psfalign.campaign.layout", "psfalign.campaign.layout.SUMMARY"),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psfalign.resources import COSTS, Size, memory_mb, minutes
+from psfalign.campaign.resources import COSTS, Size, memory_mb, minutes
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NIRCAM = Size(integrations=20, psfs=50, pixels=320 * 320)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from psfalign import layout
-from psfalign.campaign import ScienceExposure, Stack
+from psfalign.campaign import layout
+from psfalign.campaign.exposures import ScienceExposure, Stack
 from psfalign.campaign_page import MOST_LINES, closing_lines, count, write_campaign_page
 from psfalign.states import OWN_STEPS, ExposureState, State, Step, read_log, survey_states
 

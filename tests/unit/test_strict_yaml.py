@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from files import refused
 
+from psfalign.campaign.yaml import read_yaml
 from psfalign.errors import ConfigError
-from psfalign.strict_yaml import read_yaml
 
 
 def test_plain_yaml_is_read(tmp_path: Path) -> None:

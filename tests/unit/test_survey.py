@@ -16,12 +16,12 @@ from files import (
     write_psfs,
 )
 
-from psfalign.campaign import plan_exposures
+from psfalign.campaign.exposures import plan_exposures
+from psfalign.campaign.settings import complete_config
+from psfalign.campaign.survey import survey_folder
+from psfalign.campaign.yaml import read_yaml
 from psfalign.cli import main
-from psfalign.config import complete_config
 from psfalign.errors import ConfigError
-from psfalign.strict_yaml import read_yaml
-from psfalign.survey import survey_folder
 
 SCIENCE, STAR = "jw1_calints.fits", "jw2_calints.fits"
 TITLE = "NIRCAM F335M MASKA335R SUB320A335R NRCALONG"

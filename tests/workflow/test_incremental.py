@@ -176,7 +176,7 @@ CASES = {
     "the code of the fit": (edit("lib/psfalign/fit/spectral.py"), chain(*AFTER_FIT)),
     "the code of the figures": (edit("lib/psfalign/figures/images.py"), chain("plot_exposure")),
     "the style of the figures": (restyle, chain("plot_exposure")),
-    "a module that no step uses": (edit("lib/psfalign/strict_yaml.py"), set()),
+    "a module that no step uses": (edit("lib/psfalign/campaign/yaml.py"), set()),
     "a script": (edit("scripts/align_psfs.py"), chain("align_psfs")),
     "one exposure more": (
         add_exposure,

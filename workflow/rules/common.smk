@@ -7,17 +7,18 @@ from functools import cache
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
-from psfalign import layout, resources, simulate
-from psfalign.campaign import NAME, list_warnings, plan_exposures
+from psfalign.campaign import layout, resources
+from psfalign import simulate
+from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
 from psfalign.campaign_page import closing_lines, write_campaign_page
-from psfalign.config import complete_config
+from psfalign.campaign.settings import complete_config
 from psfalign.images.dq_flags import parse_bad_bits
 from psfalign.errors import PsfalignError, error_line
-from psfalign.facts import CACHE, FactsStore
+from psfalign.campaign.facts import CACHE, FactsStore
 from psfalign.figures.style import STYLE
 from psfalign.files.digest import sha256
-from psfalign.machine import available_memory, check_memory
-from psfalign.preflight import inspect_campaign, list_simulated
+from psfalign.campaign.memory import available_memory, check_memory
+from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest
 from psfalign.states import survey_states
 

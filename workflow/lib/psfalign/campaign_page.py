@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
+from .campaign.layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
 from .page import Cell, Marked, facts, heading, page, paragraph, table
 from .states import ExposureState, State, Step, as_json
 from .system.atomic_file import publish_bytes

@@ -357,8 +357,8 @@ def _shift(options: argparse.Namespace) -> None:
 
 
 def _campaign(options: argparse.Namespace) -> None:
-    from .campaign_file import refuse_existing, write_campaign
-    from .survey import survey_folder
+    from .campaign.survey import survey_folder
+    from .campaign.write_config import refuse_existing, write_campaign
 
     refuse_existing(options.output)
     survey = survey_folder(options.folder, options.masks)
@@ -372,11 +372,11 @@ def _campaign(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .campaign import list_warnings, plan_exposures
-    from .config import complete_config
-    from .facts import CACHE, FactsStore
-    from .preflight import inspect_campaign, list_simulated
-    from .strict_yaml import read_yaml
+    from .campaign.checks import inspect_campaign, list_simulated
+    from .campaign.exposures import list_warnings, plan_exposures
+    from .campaign.facts import CACHE, FactsStore
+    from .campaign.settings import complete_config
+    from .campaign.yaml import read_yaml
 
     config = complete_config(read_yaml(options.config), options.config)
     if options.output_dir:
@@ -405,11 +405,11 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    from .campaign import plan_exposures
+    from .campaign.exposures import plan_exposures
+    from .campaign.settings import complete_config
+    from .campaign.yaml import read_yaml
     from .campaign_page import closing_lines, write_campaign_page
-    from .config import complete_config
     from .states import survey_states
-    from .strict_yaml import read_yaml
 
     config = complete_config(read_yaml(options.config), options.config)
     output = Path(config["output_dir"])
@@ -431,11 +431,11 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _crate(options: argparse.Namespace) -> None:
-    from .campaign import plan_exposures
-    from .config import complete_config
+    from .campaign.exposures import plan_exposures
+    from .campaign.facts import CACHE, FactsStore
+    from .campaign.settings import complete_config
+    from .campaign.yaml import read_yaml
     from .crate_file import write_crate
-    from .facts import CACHE, FactsStore
-    from .strict_yaml import read_yaml
 
     config = complete_config(read_yaml(options.config), options.config)
     threads = _at_least(1, options.threads, "--threads")

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .campaign import ScienceExposure
+from .campaign.exposures import ScienceExposure
+from .campaign.layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
 from .errors import DONE, ERROR, system_error
-from .layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
 
 # Steps of an exposure in their order; those of its psf stack may serve others, too.
 OWN_STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")

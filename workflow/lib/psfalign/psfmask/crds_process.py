@@ -2,7 +2,7 @@
 Let the crds library choose masks, offline, in a process of its own: JSON in, JSON out.
 
 crds reads the environment when it is imported, logs as it likes and ends the process where its
-cache lacks a file; here that hurts nobody. `psfalign.crds_choices` starts this module.
+cache lacks a file; here that hurts nobody. `psfalign.campaign.crds` starts this module.
 """
 
 import json

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .images.arrays import Method, Weighting
+from ..images.arrays import Method, Weighting
 
 MARGIN = 1.3  # other versions of the libraries, and what a limit must leave free
 PATIENCE = 20.0  # times slower than the machine that was measured

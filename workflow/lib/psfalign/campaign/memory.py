@@ -4,7 +4,7 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
-from .errors import InputError, PsfalignError
+from ..errors import InputError, PsfalignError
 from .output_folder import say_bytes
 
 MEMINFO = Path("/proc/meminfo")

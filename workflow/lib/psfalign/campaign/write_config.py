@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from ..errors import ConfigError
+from ..system.atomic_file import publish_bytes
 from .survey import Survey, candidates, entries_of
-from .system.atomic_file import publish_bytes
 
 HEAD = """\
 # Written by `psfalign campaign`: look it over, check it, and see what would be done:

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigError
 from .associations import read_association
-from .errors import ConfigError
 from .layout import LOGS, REPORT, STACKS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")

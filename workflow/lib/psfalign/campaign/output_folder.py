@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .campaign import ScienceExposure, real_path
-from .errors import ConfigError
+from ..errors import ConfigError
+from .exposures import ScienceExposure, real_path
 from .facts import FactsStore
 from .layout import CLEAN, LOGS, PRODUCT, PSFSTACK, REPORT, STACKS, of_exposure, of_stack
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .campaign import CALINTS, ScienceExposure, plan_exposures
-from .config import complete_config
-from .errors import ConfigError, InputError, PsfalignError
+from ..errors import ConfigError, InputError, PsfalignError
+from ..files.exposure import SELECTORS, Exposure
+from ..files.fits.structure import scan, text_of
+from ..psfmask.catalogue import list_references, read_entry, read_selectors
+from .checks import check_exposure, choose_masks
+from .exposures import CALINTS, ScienceExposure, plan_exposures
 from .facts import FactsStore
-from .files.exposure import SELECTORS, Exposure
-from .files.fits.structure import scan, text_of
-from .preflight import check_exposure, choose_masks
-from .psfmask.catalogue import list_references, read_entry, read_selectors
+from .settings import complete_config
 
 ASSOCIATION = "_asn.json"
 FIRST_CANDIDATE = 3001  # of candidates that are no observation's: a3001, a3002 and so on

@@ -9,18 +9,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from . import errors as kinds
-from .campaign import ScienceExposure
-from .errors import ConfigError, InputError, PsfalignError
+from .. import errors as kinds
+from ..errors import ConfigError, InputError, PsfalignError
+from ..files.exposure import SELECTORS
+from ..files.provenance.code import code_digest
+from ..psfmask import crds_process as crds_lookup
+from ..psfmask.catalogue import check_selectors, no_start
+from ..psfmask.crds_manifest import CrdsChoice
+from ..psfmask.resolved import NOT_APPLICABLE
+from .exposures import ScienceExposure
 from .facts import FactsStore
-from .files.exposure import SELECTORS
-from .files.provenance.code import code_digest
-from .psfmask import crds_process as crds_lookup
-from .psfmask.catalogue import check_selectors, no_start
-from .psfmask.crds_manifest import CrdsChoice
-from .psfmask.resolved import NOT_APPLICABLE
 
-LIBRARY = Path(__file__).parents[1]
+LIBRARY = Path(__file__).parents[2]
 PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is used
 SERVER_CONFIG = Path("config/jwst/server_config")
 MAPPINGS = Path("mappings/jwst")

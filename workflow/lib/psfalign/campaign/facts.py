@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .files.agreement import read_marks
-from .files.digest import sha256
-from .files.exposure import Exposure
-from .files.fits.structure import check_regular_file, text_of
-from .files.provenance.code import code_digest
-from .psfmask.catalogue import (
+from ..files.agreement import read_marks
+from ..files.digest import sha256
+from ..files.exposure import Exposure
+from ..files.fits.structure import check_regular_file, text_of
+from ..files.provenance.code import code_digest
+from ..psfmask.catalogue import (
     START,
     MaskEntry,
     parse_useafter,
@@ -19,8 +19,8 @@ from .psfmask.catalogue import (
     read_selectors,
     start_of,
 )
-from .psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
-from .system.atomic_file import publish_bytes
+from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
+from ..system.atomic_file import publish_bytes
 
 CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
 # What other code has remembered is not believed.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
-from .files.fits.structure import check_regular_file
+from ..errors import InputError
+from ..files.fits.structure import check_regular_file
 
 ASN_TYPE = "coron3"
 KNOWN_TYPES = ("science", "psf", "target_acquisition")

@@ -6,18 +6,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import simulate
-from .campaign import ScienceExposure
-from .config import WILDCARD
-from .crds_choices import choose_with_crds
-from .errors import InputError, PsfalignError
+from .. import simulate
+from ..errors import InputError, PsfalignError
+from ..files.agreement import Party, check_agreement
+from ..images.bad_pixels import check_box
+from ..psfmask.catalogue import Catalogue, list_references, no_start, select
+from ..psfmask.crds_manifest import CrdsChoice
+from ..psfmask.resolved import NOT_APPLICABLE
+from .crds import choose_with_crds
+from .exposures import ScienceExposure
 from .facts import FactsStore, entry_of
-from .files.agreement import Party, check_agreement
-from .images.bad_pixels import check_box
 from .output_folder import check_output, check_space, expected_sizes
-from .psfmask.catalogue import Catalogue, list_references, no_start, select
-from .psfmask.crds_manifest import CrdsChoice
-from .psfmask.resolved import NOT_APPLICABLE
+from .settings import WILDCARD
 
 Masks = dict[str, list[Path]]
 
@@ -91,7 +91,7 @@ def choose_masks(
         Files that the demo makes. They are not looked at before they are there, so that any
         mask among them stays a candidate for an exposure among them.
     chosen
-        What CRDS chose, see `psfalign.crds_choices`; with ``psfmask.crds``, there is no other
+        What CRDS chose, see `psfalign.campaign.crds`; with ``psfmask.crds``, there is no other
         source.
 
     Returns

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
-from .images.bad_pixels import SMALLEST_BOX
-from .images.dq_flags import parse_bad_bits
+from ..errors import ConfigError
+from ..images.bad_pixels import SMALLEST_BOX
+from ..images.dq_flags import parse_bad_bits
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
 FORBIDDEN = ("://", "\0", "\n", "\r")
 WILDCARD = "{}"  # characters that the engine reads as the bounds of a wildcard
 # What YAML calls the types of JSON Schema, and those of Python.

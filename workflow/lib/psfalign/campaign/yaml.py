@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 MERGE_KEY = "<<"
 

@@ -1,0 +1,5 @@
+"""
+Before and around the engine: configuration, associations, checks, resources.
+
+It imports all but `report` and `archive`.
+"""
