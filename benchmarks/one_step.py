@@ -49,7 +49,7 @@ def run(step: str, folder: Path, options: dict[str, Any]) -> None:
 
         align_exposure(psfs, shifts, mask, folder / "product.fits", **options)
     elif step == "plot_exposure":
-        from psfalign.steps.plot import Pages, plot_exposure
+        from psfalign.report.exposure import Pages, plot_exposure
 
         pages = Pages(*(folder / f"page{number}" for number in range(len(fields(Pages)))))
         plot_exposure(science, psfs, shifts, mask, pages, name="scene")

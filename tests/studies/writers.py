@@ -20,18 +20,18 @@ from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.survey import survey_folder
 from psfalign.campaign.write_config import write_campaign
-from psfalign.campaign_page import write_campaign_page
 from psfalign.checkout import pack_code
 from psfalign.crate_file import write_crate
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
+from psfalign.report.campaign import write_campaign_page
+from psfalign.report.exposure import Pages, plot_exposure
+from psfalign.report.product import show_product
+from psfalign.report.states import survey_states
 from psfalign.simulate import simulate_campaign
-from psfalign.states import survey_states
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
-from psfalign.steps.plot import Pages, plot_exposure
 from psfalign.steps.resolve import resolve_psfmask
-from psfalign.steps.show import show_product
 from psfalign.steps.stack import stack_psfs
 
 Writer = Callable[[Path], object]

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from psfalign.figures import checks, images, shifts
-from psfalign.figures.images import Panel
-from psfalign.figures.notice import draw_notice
-from psfalign.figures.style import LARGEST, draw_png, draw_stacked
 from psfalign.images.subtraction import Subtraction
+from psfalign.report.figures import checks, images, shifts
+from psfalign.report.figures.images import Panel
+from psfalign.report.figures.notice import draw_notice
+from psfalign.report.figures.style import LARGEST, draw_png, draw_stacked
 
 BASELINE = Path(__file__).parents[1] / "baseline"
 TOLERANCE = 5.0  # grey levels

@@ -179,7 +179,7 @@ text = "import nothing"
         ),
         *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
         *("psfalign.fit.noise", "psfalign.fit.noise.*"),
-        *("psfalign.page", "psfalign.page.x", "psfalign.page.y"),
+        *("psfalign.report.html", "psfalign.report.html.x", "psfalign.report.html.y"),
         *("psfalign.files", "psfalign.files.digest", "psfalign.files.fits.tables"),
         *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
         *("psfalign", "psfalign.system.progress"),

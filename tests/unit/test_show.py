@@ -24,11 +24,11 @@ from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit import FitOptions
 from psfalign.images.subtraction import mean_psf, weighted_rms
-from psfalign.pair_table import SHOWN, text_rows
 from psfalign.psfmask.resolved import ResolvedMask
-from psfalign.steps.plot import Pages, plot_exposure
-from psfalign.steps.show import show_product
-from psfalign.summary import take_medians
+from psfalign.report.exposure import Pages, plot_exposure
+from psfalign.report.pair_table import SHOWN, text_rows
+from psfalign.report.product import show_product
+from psfalign.report.summary import take_medians
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from psfalign.campaign import layout
 from psfalign.campaign.exposures import ScienceExposure, Stack
-from psfalign.campaign_page import MOST_LINES, closing_lines, count, write_campaign_page
-from psfalign.states import OWN_STEPS, ExposureState, State, Step, read_log, survey_states
+from psfalign.report.campaign import MOST_LINES, closing_lines, count, write_campaign_page
+from psfalign.report.states import OWN_STEPS, ExposureState, State, Step, read_log, survey_states
 
 DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
 SUMMARY = {

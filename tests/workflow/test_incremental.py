@@ -174,7 +174,10 @@ CASES = {
         chain("resolve_psfmask", *AFTER_FIT),
     ),
     "the code of the fit": (edit("lib/psfalign/fit/spectral.py"), chain(*AFTER_FIT)),
-    "the code of the figures": (edit("lib/psfalign/figures/images.py"), chain("plot_exposure")),
+    "the code of the figures": (
+        edit("lib/psfalign/report/figures/images.py"),
+        chain("plot_exposure"),
+    ),
     "the style of the figures": (restyle, chain("plot_exposure")),
     "a module that no step uses": (edit("lib/psfalign/campaign/yaml.py"), set()),
     "a script": (edit("scripts/align_psfs.py"), chain("align_psfs")),

@@ -10,17 +10,17 @@ from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from psfalign.campaign import layout, resources
 from psfalign import simulate
 from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
-from psfalign.campaign_page import closing_lines, write_campaign_page
+from psfalign.report.campaign import closing_lines, write_campaign_page
 from psfalign.campaign.settings import complete_config
 from psfalign.images.dq_flags import parse_bad_bits
 from psfalign.errors import PsfalignError, error_line
 from psfalign.campaign.facts import CACHE, FactsStore
-from psfalign.figures.style import STYLE
+from psfalign.report.figures.style import STYLE
 from psfalign.files.digest import sha256
 from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest
-from psfalign.states import survey_states
+from psfalign.report.states import survey_states
 
 
 report: "../report/workflow.rst"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from psfalign_adapter import run
 
-from psfalign.steps.plot import Pages, plot_exposure
+from psfalign.report.exposure import Pages, plot_exposure
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake, snakemake

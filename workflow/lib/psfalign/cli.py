@@ -408,8 +408,8 @@ def _summary(options: argparse.Namespace) -> None:
     from .campaign.exposures import plan_exposures
     from .campaign.settings import complete_config
     from .campaign.yaml import read_yaml
-    from .campaign_page import closing_lines, write_campaign_page
-    from .states import survey_states
+    from .report.campaign import closing_lines, write_campaign_page
+    from .report.states import survey_states
 
     config = complete_config(read_yaml(options.config), options.config)
     output = Path(config["output_dir"])
@@ -422,8 +422,8 @@ def _summary(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from .pair_table import as_text
-    from .steps.show import show_product
+    from .report.pair_table import as_text
+    from .report.product import show_product
 
     output = options.output or options.product.with_suffix(".png")
     print(as_text(show_product(options.product, output, science=options.science)))

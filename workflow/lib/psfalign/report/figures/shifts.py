@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fit.result import Status
-from ..images.arrays import Bools
+from ...fit.result import Status
+from ...images.arrays import Bools
 from .style import BAD, QUIET, Canvas
 
 if TYPE_CHECKING:

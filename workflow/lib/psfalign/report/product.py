@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..figures import checks, images, shifts
-from ..figures.images import Panel
-from ..figures.style import Draw, draw_stacked
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
@@ -18,9 +15,12 @@ from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
-from ..summary import Columns
+from ..steps.fit import choose_frames
 from ..system.atomic_file import publish_bytes
-from .fit import choose_frames
+from .figures import checks, images, shifts
+from .figures.images import Panel
+from .figures.style import Draw, draw_stacked
+from .summary import Columns
 
 
 def show_product(path: Path, output: Path, *, science: Path | None = None) -> Columns:

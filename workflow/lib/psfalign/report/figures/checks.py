@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..images.arrays import Image
-from ..images.subtraction import radial_scatter
+from ...images.arrays import Image
+from ...images.subtraction import radial_scatter
 from .images import Panel, draw_weight, label_pixels
 from .style import BAD, GOOD, QUIET, Canvas
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .campaign.exposures import ScienceExposure
-from .campaign.layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
-from .errors import DONE, ERROR, system_error
+from ..campaign.exposures import ScienceExposure
+from ..campaign.layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
+from ..errors import DONE, ERROR, system_error
 
 # Steps of an exposure in their order; those of its psf stack may serve others, too.
 OWN_STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
@@ -67,7 +67,7 @@ class ExposureState:
     steps
         The last runs of its steps, as far as there are logs.
     summary
-        What `psfalign.summary.Summary` wrote; empty where there is none.
+        What `psfalign.report.summary.Summary` wrote; empty where there is none.
     """
 
     name: str

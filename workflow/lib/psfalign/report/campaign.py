@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .campaign.layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
-from .page import Cell, Marked, facts, heading, page, paragraph, table
+from ..campaign.layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
+from ..system.atomic_file import publish_bytes
+from .html import Cell, Marked, facts, heading, page, paragraph, table
 from .states import ExposureState, State, Step, as_json
-from .system.atomic_file import publish_bytes
 
 NOTHING = "–"
 MOST_LINES = 50  # of exposures on a screen

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .fit.result import Status
+from ..fit.result import Status
 
 Columns = dict[str, NDArray[Any]]
 

@@ -7,10 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..figures import checks, images, shifts
-from ..figures.images import Panel
-from ..figures.notice import draw_notice
-from ..figures.style import Draw, draw_png
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
@@ -21,11 +17,15 @@ from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.subtraction import Subtraction, mean_psf, shift_all
-from ..pair_table import pair_page
 from ..psfmask.resolved import ResolvedMask
-from ..summary import Summary, pairs_to_look_at, take_medians
+from ..steps.fit import choose_frames
 from ..system.atomic_file import publish_bytes
-from .fit import choose_frames
+from .figures import checks, images, shifts
+from .figures.images import Panel
+from .figures.notice import draw_notice
+from .figures.style import Draw, draw_png
+from .pair_table import pair_page
+from .summary import Summary, pairs_to_look_at, take_medians
 
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .page import Cell, Marked, facts, page, paragraph, table
+from .html import Cell, Marked, facts, page, paragraph, table
 from .summary import Columns, Summary
 
 # Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..images.arrays import Image
-from ..images.subtraction import Subtraction
+from ...images.arrays import Image
+from ...images.subtraction import Subtraction
 from .style import Canvas
 
 if TYPE_CHECKING:

@@ -1,1 +1,0 @@
-"""Figures of a result. They draw arrays; matplotlib is loaded where one is drawn."""

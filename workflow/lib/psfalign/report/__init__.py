@@ -1,0 +1,1 @@
+"""What people look at: figures, tables, pages. It imports all but `archive`."""
