@@ -16,9 +16,9 @@ from campaigns import Campaign, write_campaign
 from report import Report
 from runs import Measured, measure
 
+from psfalign.archive.rocrate import METADATA
 from psfalign.campaign.exposures import CALINTS
 from psfalign.campaign.layout import CAMPAIGN_PAGE, PSFMASK, REPORT, STACKS
-from psfalign.crate import METADATA
 
 COUNTS = (100, 1_000, 10_000)
 COLUMNS = ("exposures", "page (s)", "MB", "crate (s)", "MB", "crate again (s)", "both files (MB)")

@@ -17,8 +17,8 @@ from report import Report
 from scenes import PSFMASK, PSFS, SCIENCE
 from steps import SIZE, align, prepare, simulate
 
-from psfalign.verify.command import expect
-from psfalign.verify.results import verify
+from psfalign.archive.verify.command import expect
+from psfalign.archive.verify.results import verify
 
 RUNS = 5
 CHUNK = 1 << 22

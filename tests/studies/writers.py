@@ -16,12 +16,12 @@ from files import (
     write_psfs,
 )
 
+from psfalign.archive.checkout import pack_code
+from psfalign.archive.write_rocrate import write_crate
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.survey import survey_folder
 from psfalign.campaign.write_config import write_campaign
-from psfalign.checkout import pack_code
-from psfalign.crate_file import write_crate
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.report.campaign import write_campaign_page
 from psfalign.report.exposure import Pages, plot_exposure

@@ -18,7 +18,7 @@ import yaml
 from files import ROOT, digest
 from small_campaign import NAME, PRODUCT, rewrite, verify
 
-from psfalign.checkout import pack_code, read_commit
+from psfalign.archive.checkout import pack_code, read_commit
 from psfalign.cli import main
 from psfalign.errors import InputError
 from psfalign.files.provenance.code import code_digest
@@ -110,7 +110,7 @@ def test_a_product_that_the_disk_cannot_read_is_not_called_missing(
         except OSError as error:
             raise InputError("cannot be read", file=product) from error
 
-    monkeypatch.setattr("psfalign.crate_file.scan", fail)
+    monkeypatch.setattr("psfalign.archive.write_rocrate.scan", fail)
     assert main(["crate", "campaign.yaml"]) == 1
     assert f"{PRODUCT}: cannot be read" in capsys.readouterr().err
     assert path.read_bytes() == before
@@ -136,7 +136,7 @@ def test_the_same_state_gives_the_same_bytes(
 
 
 def test_a_product_of_other_code_says_so(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from psfalign.verify import origins
+    from psfalign.archive.verify import origins
 
     monkeypatch.setattr(origins, "_code_of", lambda step: "")
     entities = write_crate()

@@ -163,7 +163,7 @@ def test_settings_are_compared_with_the_configuration(
 def test_other_code_is_said(
     campaign: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from psfalign.verify import origins
+    from psfalign.archive.verify import origins
 
     own = origins._code_of
     monkeypatch.setattr(origins, "_code_of", lambda step: "" if step == "fit_shifts" else own(step))

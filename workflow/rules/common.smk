@@ -384,7 +384,7 @@ def conclude():
 
 def describe():
     """Write the RO-Crate of what is there now; a run does not fail for it."""
-    from psfalign.crate_file import write_crate
+    from psfalign.archive.write_rocrate import write_crate
 
     if not workflow.local_exec:
         # Every product is read for it, which is no work for the machine that submits jobs.

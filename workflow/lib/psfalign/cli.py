@@ -398,7 +398,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from .verify.command import verify_targets
+    from .archive.verify.command import verify_targets
 
     threads = _at_least(1, options.threads, "--threads")
     return verify_targets(options.targets, options.config, options.inputs, threads=threads)
@@ -431,11 +431,11 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _crate(options: argparse.Namespace) -> None:
+    from .archive.write_rocrate import write_crate
     from .campaign.exposures import plan_exposures
     from .campaign.facts import CACHE, FactsStore
     from .campaign.settings import complete_config
     from .campaign.yaml import read_yaml
-    from .crate_file import write_crate
 
     config = complete_config(read_yaml(options.config), options.config)
     threads = _at_least(1, options.threads, "--threads")

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..files.digest import sha256
-from ..files.fits.structure import text_of
-from ..files.provenance.code import PACKAGE, code_digest
-from ..files.provenance.records import Records, inputs_of, plain_text
-from ..images.dq_flags import parse_bad_bits
+from ...errors import InputError
+from ...files.digest import sha256
+from ...files.fits.structure import text_of
+from ...files.provenance.code import PACKAGE, code_digest
+from ...files.provenance.records import Records, inputs_of, plain_text
+from ...images.dq_flags import parse_bad_bits
 from .product import MAKE_AGAIN, Product
 
 # The modules of the steps, and the cards of the header that repeat a record.

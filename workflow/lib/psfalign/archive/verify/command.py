@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..campaign.exposures import ScienceExposure, plan_exposures
-from ..campaign.layout import PSFMASK
-from ..campaign.settings import complete_config
-from ..campaign.yaml import read_yaml
-from ..crate import CONFIGURATION, METADATA, listed_digests
-from ..errors import ConfigError, InputError, PsfalignError, error_line
-from ..files.fits.structure import check_regular_file
-from ..psfmask.resolved import ResolvedMask
+from ...campaign.exposures import ScienceExposure, plan_exposures
+from ...campaign.layout import PSFMASK
+from ...campaign.settings import complete_config
+from ...campaign.yaml import read_yaml
+from ...errors import ConfigError, InputError, PsfalignError, error_line
+from ...files.fits.structure import check_regular_file
+from ...psfmask.resolved import ResolvedMask
+from ..rocrate import CONFIGURATION, METADATA, listed_digests
 from .origins import Files
 from .results import Expected, Verdict, verify
 

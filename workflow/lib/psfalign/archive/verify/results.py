@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ..campaign.exposures import RESERVED, ScienceExposure
-from ..campaign.layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
-from ..crate import CODE, CONFIGURATION, METADATA
-from ..errors import InputError, PsfalignError
-from ..files.digest import sha256
-from ..files.fits.checksums import check_checksums
-from ..files.fits.structure import scan, text_of
-from ..files.provenance.records import Records, renamed
-from ..files.provenance.table import read_records
-from ..files.shifts import ShiftTable
-from ..psfmask.resolved import ResolvedMask
-from ..system.atomic_file import PARTIAL
+from ...campaign.exposures import RESERVED, ScienceExposure
+from ...campaign.layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
+from ...errors import InputError, PsfalignError
+from ...files.digest import sha256
+from ...files.fits.checksums import check_checksums
+from ...files.fits.structure import scan, text_of
+from ...files.provenance.records import Records, renamed
+from ...files.provenance.table import read_records
+from ...files.shifts import ShiftTable
+from ...psfmask.resolved import ResolvedMask
+from ...system.atomic_file import PARTIAL
+from ..rocrate import CODE, CONFIGURATION, METADATA
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product
 

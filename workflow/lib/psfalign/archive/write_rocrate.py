@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .campaign.exposures import ScienceExposure
-from .campaign.facts import FactsStore
-from .campaign.layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
+from ..campaign.exposures import ScienceExposure
+from ..campaign.facts import FactsStore
+from ..campaign.layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
+from ..errors import PsfalignError
+from ..files.fits.structure import scan
+from ..files.provenance.records import Records
+from ..files.provenance.table import read_records
+from ..system.atomic_file import publish_bytes
 from .checkout import pack_code, read_commit
-from .crate import CODE, CONFIGURATION, METADATA, CrateFile, Run, describe_campaign
-from .errors import PsfalignError
-from .files.fits.structure import scan
-from .files.provenance.records import Records
-from .files.provenance.table import read_records
-from .system.atomic_file import publish_bytes
+from .rocrate import CODE, CONFIGURATION, METADATA, CrateFile, Run, describe_campaign
 from .verify.origins import compare_code
 
 ABSENT = (FileNotFoundError, NotADirectoryError)

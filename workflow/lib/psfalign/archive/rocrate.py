@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import __version__
+from .. import __version__
+from ..files.provenance.records import Record, Records, inputs_of
 from .checkout import Commit
-from .files.provenance.records import Record, Records, inputs_of
 
 Entity = dict[str, Any]
 

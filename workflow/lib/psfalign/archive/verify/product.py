@@ -10,17 +10,17 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..files.exposure import read_plane
-from ..files.fits.checksums import check_checksums
-from ..files.fits.structure import Hdu, scan, text_of
-from ..files.fits.tables import read_table
-from ..files.fits.writer import UINT32_ZERO
-from ..files.provenance.records import Records
-from ..files.provenance.table import NAME as PROVENANCE
-from ..files.provenance.table import read_records
-from ..fit.result import Status
-from ..images.dq_flags import DO_NOT_USE
+from ...errors import InputError
+from ...files.exposure import read_plane
+from ...files.fits.checksums import check_checksums
+from ...files.fits.structure import Hdu, scan, text_of
+from ...files.fits.tables import read_table
+from ...files.fits.writer import UINT32_ZERO
+from ...files.provenance.records import Records
+from ...files.provenance.table import NAME as PROVENANCE
+from ...files.provenance.table import read_records
+from ...fit.result import Status
+from ...images.dq_flags import DO_NOT_USE
 
 MAKE_AGAIN = "remove it and run the workflow again"
 IMAGES = {"SCI": -32, "ERR": -32, "DQ": 32}  # BITPIX

@@ -6,7 +6,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files.provenance.code import PACKAGE
+from ..files.provenance.code import PACKAGE
 
 CHECKOUT = PACKAGE.parents[2]
 # What runs, and what says what it needs; not the profiles, which may tell of somebody's site.

@@ -1,0 +1,1 @@
+"""Proof for later years: the RO-Crate, and `verify`."""

@@ -1,0 +1,1 @@
+"""Check results against their checksums, their inputs and the configuration."""

@@ -1,1 +1,0 @@
-"""Check, at any later time, that results are what their records say."""
