@@ -10,7 +10,7 @@ BATCH ?= 250
 SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help env run verify audit archive-tools test test-all lint format lock bench docs reliability mutants clean demo-numbers
+.PHONY: help env run verify audit archive-tools test test-all lint format lock bench docs reliability clean demo-numbers
 
 help:
 	@echo "make env     make .venv from requirements.lock"
@@ -25,7 +25,6 @@ help:
 	@echo "make bench   measure beside the peers (they are installed first)"
 	@echo "make docs    build the documentation site; open site/index.html"
 	@echo "make reliability  damage files, kill runs, and write docs/reliability.md"
-	@echo "make mutants  make small mistakes in the core, see which the tests miss, and write docs/mutants.md"
 	@echo "make demo-numbers  store the numbers of the demo's products anew, after a change of the fit"
 	@echo "make lock    resolve the newest versions into the four locks"
 	@echo "make clean   remove what was made: results, environment, caches"
@@ -75,6 +74,7 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakemake --lint
 
 format: env
@@ -136,9 +136,6 @@ reliability: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.mutations > tests/studies/results/mutations.md
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.crashes > tests/studies/results/crashes.md
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.reliability -n 2
-
-mutants: env
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests:workflow/lib nice $(BIN)/python -m studies.mutants
 
 demo-numbers: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.demo

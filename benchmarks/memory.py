@@ -2,7 +2,8 @@
 Peak memory of each step for exposures of several sizes, beside what the workflow asks for.
 
 Each step runs in a process of its own, as in the workflow, on one thread unless said otherwise.
-`tests/unit/test_resources.py` holds the formulas of `psfalign.campaign.resources` against this page.
+`tests/unit/test_resources.py` holds the formulas of `psfalign.campaign.resources` against this
+page.
 """
 
 import argparse

@@ -39,7 +39,7 @@ def run(step: str, folder: Path, options: dict[str, Any]) -> None:
         is_science = step == "clean_science"
         clean_exposure(folder / (SCIENCE if is_science else PSFS), science if is_science else psfs)
     elif step == "fit_shifts":
-        from psfalign.fit import FitOptions
+        from psfalign.fit.integration import FitOptions
         from psfalign.steps.fit import fit_exposure
 
         how = {name: options.pop(name) for name in ("method", "weighting") if name in options}

@@ -17,7 +17,8 @@ prepare_process()
 
 import numpy as np
 
-from psfalign.fit import FitOptions, fit_shifts
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
 from psfalign.images.frames import Frame
 
 

@@ -19,7 +19,7 @@ from report import Report
 from runs import pin_to_one_core
 from scenes import observe, occulter, speckles
 
-from psfalign.fit import fit_shifts
+from psfalign.fit.exposure import fit_shifts
 from psfalign.images.frames import Frame
 
 SHAPE = (96, 96)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from files import SCIENCE_STEPS, scene, write_exposure, write_mask, write_psfs
 
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure

@@ -10,7 +10,7 @@ from astropy.io import fits
 from files import SCIENCE_STEPS, scene, write_exposure, write_mask, write_psfs
 
 from psfalign.cli import main
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure

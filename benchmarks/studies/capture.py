@@ -8,7 +8,7 @@ import numpy as np
 from report import Report
 
 from .observe import Scene, Truth, fit_pair
-from psfalign.fit import PairFit, Status
+from psfalign.fit.result import PairFit, Status
 from psfalign.images.fourier import Shift
 
 MAX_SHIFT = 10

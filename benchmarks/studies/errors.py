@@ -5,7 +5,8 @@ import numpy as np
 from report import Report
 
 from psfalign.images.fourier import Shift, shift_image
-from psfalign.images.shifted_psf import Movable, Plane
+from psfalign.images.plane import Plane
+from psfalign.images.shifted_psf import Movable
 
 SHAPE = (48, 56)
 N_DRAWS = 8000

@@ -17,8 +17,10 @@ from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
 from psfalign.files.exposure import Exposure
 from psfalign.files.frames import CleanFrames
-from psfalign.fit import FitOptions, PairFit, fit_shifts
 from psfalign.fit.closure import Closure, close
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
+from psfalign.fit.result import PairFit
 from psfalign.images.arrays import Image
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from report import Report
 
 from .observe import Scene
-from psfalign.fit import FitOptions, fit_shifts
 from psfalign.fit.closure import close
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame
 

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
-from psfalign.fit import FitOptions, PairFit, fit_shifts
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
 from psfalign.fit.polynomials import gradient_rates
+from psfalign.fit.result import PairFit
 from psfalign.images.arrays import Image
 from psfalign.images.fourier import Shift, shift_image, shift_variance
 from psfalign.images.frames import Frame

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from report import Report
 
 from .observe import HALF, Scene, Truth, fit_pair
-from psfalign.fit import PairFit, Status
+from psfalign.fit.result import PairFit, Status
 from psfalign.images.arrays import Bools, Image
 from psfalign.images.bad_pixels import clean_image
 from psfalign.images.fourier import Shift, shift_image, shift_variance

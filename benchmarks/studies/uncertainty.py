@@ -18,7 +18,7 @@ from report import Report
 
 from .observe import FLOOR, Parameters, Scene, Truth, fit_pair
 from .pictures import GREY, ORANGE, save
-from psfalign.fit import Status
+from psfalign.fit.result import Status
 from psfalign.images.arrays import Image, Weighting
 from psfalign.images.fourier import Shift, shift_image
 

@@ -81,7 +81,7 @@ def test_item_45_file_size_limit(command: list[str], tmp_path: Path) -> None:
 # The limit is set when all is imported, which takes more on one machine than on another.
 LIMITED = """
 import re, resource, sys
-import psfalign.steps.clean, psfalign.dq
+import psfalign.steps.clean, psfalign.images.dq_flags
 from psfalign.cli import main
 size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (size + 150_000_000,) * 2)

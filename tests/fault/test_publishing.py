@@ -10,7 +10,7 @@ from files import ROOT
 from studies.injection import CALLS, FAULTS, LARGE_FILES_CALLS, attempts, need_strace
 from studies.writers import Writer, make_writers
 
-from psfalign.system import atomic_file as publish
+from psfalign.system import atomic_file
 
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
 OLD = b"an earlier file"
@@ -130,11 +130,11 @@ def test_every_publisher_is_here(
     spies = {}
     for path in library.rglob("*.py"):
         module = ".".join(path.relative_to(library).with_suffix("").parts)
-        imports = re.findall(r"publish import (.+)", path.read_text(encoding="utf-8"))
+        imports = re.findall(r"atomic_file import (.+)", path.read_text(encoding="utf-8"))
         for name in (name for names in imports for name in names.split(", ")):
             if name.startswith("publish"):
                 target = f"{module.removesuffix('.__init__')}.{name}"
-                spies[target] = Mock(wraps=getattr(publish, name))
+                spies[target] = Mock(wraps=getattr(atomic_file, name))
                 monkeypatch.setattr(target, spies[target])
     for kind, writer in writers.items():
         writer(tmp_path / kind)

@@ -28,7 +28,7 @@ FORBIDDEN_MODULES = {
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "spawnl", "execv"}
 # Programs are started here only: git, with a fixed list of words, and this same Python, with a
 # module of psfalign; what is asked goes to its standard input.
-STARTS_PROGRAMS = {"checkout.py", "crds_choices.py"}
+STARTS_PROGRAMS = {"checkout.py", "crds.py"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 
 
@@ -71,7 +71,7 @@ def test_yaml_is_read_by_the_strict_loader_only() -> None:
         for name, call in called(ast.parse(path.read_text()))
         if "yaml" in ast.unparse(call.func) and "load" in name
     }
-    assert loads == {("strict_yaml.py", "load"), ("config.py", "safe_load")}
+    assert loads == {("yaml.py", "load"), ("settings.py", "safe_load")}
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)

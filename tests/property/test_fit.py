@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fit.closure import close
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
 from psfalign.fit.polynomials import CrossTerm
+from psfalign.fit.result import PairFit, Status
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.images.arrays import Weighting
 from psfalign.images.fourier import Shift

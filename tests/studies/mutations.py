@@ -24,7 +24,7 @@ from files import exposure_hdus, mask_hdus, write
 from psfalign.errors import InputError
 from psfalign.files.exposure import LARGEST, Exposure
 from psfalign.files.fits.structure import BLOCK, CARD
-from psfalign.psfmask.catalogue import read_selectors
+from psfalign.files.selectors import read_selectors
 from psfalign.psfmask.file import read_mask, read_mask_header
 
 SHAPE = 6, 7  # rows, columns: the headers are what is large in these files

@@ -76,7 +76,10 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     exposures = plan_exposures(config)
     states = survey_states(folder / "results", exposures)
     # Hundreds of files are read for the code, and git would be traced with the rest.
-    code = {"crate_file.pack_code": pack_code(), "crate_file.read_commit": None}
+    code = {
+        "archive.write_rocrate.pack_code": pack_code(),
+        "archive.write_rocrate.read_commit": None,
+    }
     return {
         "psfmask.json": lambda path: resolve_psfmask(science, path, psfmask=str(mask)),
         "psfstack.fits": lambda path: stack_psfs(members, path),
@@ -86,9 +89,10 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
-        "pages": _given({"steps.plot.draw_png": FIGURE}, partial(_plot, made)),
+        "pages": _given({"report.exposure.draw_png": FIGURE}, partial(_plot, made)),
         "show.png": _given(
-            {"steps.show.draw_stacked": FIGURE}, lambda path: show_product(made["product"], path)
+            {"report.product.draw_stacked": FIGURE},
+            lambda path: show_product(made["product"], path),
         ),
         "campaign page": lambda path: write_campaign_page(path, states),
         "crate": _given(

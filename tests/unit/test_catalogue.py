@@ -10,13 +10,13 @@ from files import SELECTORS as WANTED
 from files import SHAPE, refused, write_mask
 
 from psfalign.errors import ConfigError, InputError, MaskError
+from psfalign.files.selectors import read_selectors
 from psfalign.psfmask.catalogue import (
     Catalogue,
     MaskEntry,
     list_references,
     parse_useafter,
     read_entry,
-    read_selectors,
     select,
     start_of,
 )

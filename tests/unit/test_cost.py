@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from simulate import noise, scene, shifted
 
-from psfalign.fit import energy, fit_shifts, polynomials, spectral
+from psfalign.fit import energy, polynomials, spectral
+from psfalign.fit.exposure import fit_shifts
 from psfalign.fit.polynomials import CrossTerm
 from psfalign.images.frames import Frame
 

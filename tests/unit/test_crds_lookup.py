@@ -26,13 +26,14 @@ from crds_cache import (
 from files import SELECTORS as WANTED
 from files import SHAPE, digests, write_exposure, write_psfs
 
-from psfalign.campaign import crds as crds_choices
+from psfalign.campaign import crds
 from psfalign.campaign.checks import check_campaign, choose_masks
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.settings import complete_config
 from psfalign.errors import ConfigError, InputError, MaskError, PsfalignError
-from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, read_selectors, select
+from psfalign.files.selectors import read_selectors
+from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, select
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.steps.resolve import resolve_psfmask
 
@@ -140,7 +141,7 @@ def by_crds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     result = subprocess.run(
         [sys.executable, "-P", "-c", ASK_ALL],
         input=json.dumps(questions),
-        env=crds_choices.environment(cache, CONTEXT),
+        env=crds.environment(cache, CONTEXT),
         capture_output=True,
         text=True,
         check=True,
@@ -151,7 +152,7 @@ def by_crds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 ASK_ALL = """
 import json, sys
 from pathlib import Path
-from psfalign.crds_lookup import look_up
+from psfalign.psfmask.crds_process import look_up
 from psfalign.errors import MaskError
 
 def name(question):
@@ -219,7 +220,7 @@ class Campaign:
     def choose(self) -> tuple[dict[str, CrdsChoice], list[PsfalignError]]:
         config = complete_config(self.config)
         facts = FactsStore(self.folder / "facts.json")
-        choices, errors = crds_choices.choose_with_crds(config, plan_exposures(config), facts)
+        choices, errors = crds.choose_with_crds(config, plan_exposures(config), facts)
         facts.save()
         return choices, errors
 
@@ -240,13 +241,13 @@ def campaign(tmp_path: Path) -> Campaign:
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many exposures crds was really asked about, each time."""
     found: list[int] = []
-    original = crds_choices.ask
+    original = crds.ask
 
     def counted(requests: list[Any], *arguments: Any) -> Any:
         found.append(len(requests))
         return original(requests, *arguments)
 
-    monkeypatch.setattr(crds_choices, "ask", counted)
+    monkeypatch.setattr(crds, "ask", counted)
     return found
 
 
@@ -358,7 +359,7 @@ def test_other_code_asks_again(
     campaign: Campaign, starts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign.choose()
-    monkeypatch.setattr(crds_choices, "code_digest", lambda path: f"another {path.name}")
+    monkeypatch.setattr(crds, "code_digest", lambda path: f"another {path.name}")
     campaign.choose()
     assert starts == [1, 1]
 
@@ -549,9 +550,9 @@ def test_failure_appears_after_an_answer_was_remembered(campaign: Campaign) -> N
 
 
 def test_crds_that_cannot_start(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crds_choices, "LIBRARY", campaign.folder)
+    monkeypatch.setattr(crds, "LIBRARY", campaign.folder)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    monkeypatch.setattr(crds_choices.sys, "executable", "/bin/false")
+    monkeypatch.setattr(crds.sys, "executable", "/bin/false")
     message = (
         f"{campaign.cache} psfmask.crds.path: crds ended with 1: no message; "
         "check the installation of crds and stdatamodels, and the cache"
@@ -560,8 +561,8 @@ def test_crds_that_cannot_start(campaign: Campaign, monkeypatch: pytest.MonkeyPa
 
 
 def test_library_is_not_installed(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crds_choices, "PACKAGES", ("crds", "no-such-package"))
-    monkeypatch.setattr(crds_choices.sys, "executable", "/usr/bin/python3")
+    monkeypatch.setattr(crds, "PACKAGES", ("crds", "no-such-package"))
+    monkeypatch.setattr(crds.sys, "executable", "/usr/bin/python3")
     message = (
         "psfmask.crds: needs the package no-such-package, which is not installed; "
         "run /usr/bin/python3 -m pip install crds no-such-package"
@@ -571,7 +572,7 @@ def test_library_is_not_installed(campaign: Campaign, monkeypatch: pytest.Monkey
 
 def test_demo_has_masks_of_its_own(campaign: Campaign) -> None:
     config = complete_config(campaign.config)
-    choices, errors = crds_choices.choose_with_crds(
+    choices, errors = crds.choose_with_crds(
         config, plan_exposures(config), FactsStore(campaign.folder / "f"), simulated=[str(campaign.science)]
     )  # fmt: skip
     assert choices == {}

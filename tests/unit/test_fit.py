@@ -13,15 +13,15 @@ from simulate import SHAPES, Image, noise, read_only, scene, shifted, transmissi
 
 from psfalign.files.exposure import Exposure
 from psfalign.files.frames import CleanFrames
-from psfalign.fit import FitOptions, PairFit, Status, fit_shifts, spectral
-from psfalign.fit.integration import Guide
+from psfalign.fit import spectral
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions, Guide
 from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.polynomials import Jet
-from psfalign.fit.result import cost_and_curvature
+from psfalign.fit.result import PairFit, Status, cost_and_curvature
 from psfalign.fit.spectral import Psf, Science, Weighted, is_summit, search_grid
 from psfalign.images.fourier import Shift
-from psfalign.images.frames import Frame
-from psfalign.steps.fit import choose_frames, mean_frame
+from psfalign.images.frames import Frame, choose_frames, mean_frame
 
 METHODS = ["spectral", "leastsq"]
 each_method = pytest.mark.parametrize("method", METHODS)

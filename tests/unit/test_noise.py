@@ -5,9 +5,11 @@ import pytest
 from numpy.fft import rfft2
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
 from psfalign.fit.energy import NoiseTerm
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
 from psfalign.fit.pair import Pair, fit_pair
+from psfalign.fit.result import PairFit, Status
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.fit.weighting import pair_weight
 from psfalign.images.arrays import Weighting

@@ -127,7 +127,7 @@ def test_no_process_is_left_when_the_consumer_fails(error: type[BaseException]) 
 
 PARENT = """
 import os, signal, sys, time
-from psfalign.parallel import ordered_map
+from psfalign.system.parallel import ordered_map
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 

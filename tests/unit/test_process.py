@@ -5,7 +5,7 @@ import sys
 
 PLAN = """
 import atexit, gc
-from psfalign.process import collect_as_usual, collect_seldom
+from psfalign.system.process import collect_as_usual, collect_seldom
 atexit.register(lambda: print(gc.get_freeze_count() > 100_000))  # runs after what is registered later
 
 def looked_through():

@@ -28,7 +28,7 @@ from psfalign.files.provenance.code import code_digest
 from psfalign.files.provenance.records import Record
 from psfalign.files.provenance.table import provenance_hdu, read_records
 from psfalign.files.shifts import ShiftTable
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 
 STEPS = ("resolve_psfmask", "stack_psfs", "clean_science", "clean_psfs", "fit_shifts", "align_psfs")
 MODULES = dict(zip(STEPS, ("resolve", "stack", "clean", "clean", "fit", "align"), strict=True))

@@ -22,7 +22,7 @@ from PIL import Image
 from psfalign.cli import main
 from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 from psfalign.images.subtraction import mean_psf, weighted_rms
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure

@@ -39,7 +39,7 @@ from psfalign.files.fits.structure import scan
 from psfalign.files.frames import CleanFrames
 from psfalign.files.origins import read_origins
 from psfalign.files.shifts import ShiftTable
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.images.shifted_psf import Movable
 from psfalign.psfmask.resolved import ResolvedMask

@@ -15,12 +15,15 @@ import pytest
 from astropy.io import fits
 from simulate import Image, read_only
 
-from psfalign.fit import FitOptions, Status, fit_shifts
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
+from psfalign.fit.result import Status
 from psfalign.images.bad_pixels import CleanImage, clean_image
 from psfalign.images.fourier import Shift
 from psfalign.images.frames import Frame
 from psfalign.images.mask_weight import weigh
-from psfalign.images.shifted_psf import Movable, Plane
+from psfalign.images.plane import Plane
+from psfalign.images.shifted_psf import Movable
 
 CASES = ["clean", "bad", "oddsize", "miri"]
 DO_NOT_USE, NON_SCIENCE = 1, 512

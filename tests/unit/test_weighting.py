@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from simulate import Image, noise, read_only, scene, shifted, transmission
 
-from psfalign.fit import FitOptions, PairFit, Status, fit_shifts
+from psfalign.fit.exposure import fit_shifts
+from psfalign.fit.integration import FitOptions
+from psfalign.fit.result import PairFit, Status
 from psfalign.fit.weighting import pair_weight
 from psfalign.images.arrays import Background, Weighting
 from psfalign.images.fourier import Shift

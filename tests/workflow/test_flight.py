@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from .campaign import CHECKOUT, Campaign
-from psfalign.fit import fit_shifts
+from psfalign.fit.exposure import fit_shifts
 from psfalign.images.arrays import Image
 from psfalign.images.bad_pixels import clean_image
 from psfalign.images.fourier import Shift, shift_image

@@ -76,7 +76,9 @@ def edit(name: str) -> Callable[[Campaign], None]:
 
 
 def restyle(campaign: Campaign) -> None:
-    with open(campaign.code / "workflow/lib/psfalign/figures/psfalign.mplstyle", "a") as style:
+    with open(
+        campaign.code / "workflow/lib/psfalign/report/figures/psfalign.mplstyle", "a"
+    ) as style:
         style.write("font.size: 8\n")
 
 

@@ -15,7 +15,7 @@ COUNTING = """
 import json, sys
 from collections import Counter
 sys.path.insert(0, sys.argv.pop(1))
-import psfalign.facts as facts
+import psfalign.campaign.facts as facts
 from snakemake import cli, workflow
 calls = Counter()
 for name in ("describe_exposure", "describe_mask", "describe_named_mask", "sha256", "check_regular_file"):

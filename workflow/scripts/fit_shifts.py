@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psfalign_adapter import run
 
-from psfalign.fit import FitOptions
+from psfalign.fit.integration import FitOptions
 from psfalign.steps.fit import fit_exposure
 
 if TYPE_CHECKING:

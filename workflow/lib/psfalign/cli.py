@@ -317,7 +317,7 @@ def _clean(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from .fit import FitOptions
+    from .fit.integration import FitOptions
     from .steps.fit import fit_exposure
 
     fitting = FitOptions(

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import errors as kinds
 from ..errors import ConfigError, InputError, PsfalignError
-from ..files.exposure import SELECTORS
 from ..files.provenance.code import code_digest
-from ..psfmask import crds_process as crds_lookup
-from ..psfmask.catalogue import check_selectors, no_start
+from ..files.selectors import SELECTORS, check_selectors
+from ..psfmask import crds_process
+from ..psfmask.catalogue import no_start
 from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NOT_APPLICABLE
 from .exposures import ScienceExposure
@@ -151,7 +151,7 @@ def _answers(
 ) -> dict[str, Json]:
     """Give the answer for each exposure, remembered or new, with paths below the cache."""
     pmap = cache / MAPPINGS / context
-    code = code_digest(Path(crds_lookup.__file__)), code_digest(Path(__file__))
+    code = code_digest(Path(crds_process.__file__)), code_digest(Path(__file__))
     keys = {
         name: json.dumps(["crds", library, code, os.fspath(cache), request["header"]])
         for name, request in requests.items()
@@ -194,8 +194,8 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
 
     Returns
     -------
-    For each exposure the answer of `psfalign.psfmask.crds_process`, with paths as the cache was named, or
-    the error.
+    For each exposure the answer of `psfalign.psfmask.crds_process`, with paths as the cache was
+    named, or the error.
 
     Raises
     ------

@@ -11,14 +11,8 @@ from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import check_regular_file, text_of
 from ..files.provenance.code import code_digest
-from ..psfmask.catalogue import (
-    START,
-    MaskEntry,
-    parse_useafter,
-    read_entry,
-    read_selectors,
-    start_of,
-)
+from ..files.selectors import read_selectors
+from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import ConfigError, InputError, PsfalignError
-from ..files.exposure import SELECTORS, Exposure
+from ..files.exposure import Exposure
 from ..files.fits.structure import scan, text_of
-from ..psfmask.catalogue import list_references, read_entry, read_selectors
+from ..files.selectors import SELECTORS, read_selectors
+from ..psfmask.catalogue import list_references, read_entry
 from .checks import check_exposure, choose_masks
 from .exposures import CALINTS, ScienceExposure, plan_exposures
 from .facts import FactsStore

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..psfmask.catalogue import ANY, matches, read_selectors
-from .exposure import SELECTORS, Exposure
+from .exposure import Exposure
 from .fits.structure import text_of
+from .selectors import ANY, SELECTORS, matches, read_selectors
 
 # What files that have it must agree on; masks have the selectors only.
 MARKS = (*SELECTORS, "DETECTOR", "BUNIT")

@@ -14,7 +14,6 @@ from ..images.dq_flags import ALL_FLAGS
 from .fits.checksums import check_checksums
 from .fits.structure import Hdu, check_regular_file, read_exactly, scan, text_of
 
-SELECTORS = ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")
 # How FITS stores pixels, by BITPIX.
 STORED: dict[int, np.dtype[Any]] = {
     8: np.dtype("u1"),

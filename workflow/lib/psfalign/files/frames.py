@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..images.arrays import Bools, Image, Weighting
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.frames import Frame
-from ..images.shifted_psf import Plane, fill_error
+from ..images.plane import Plane, fill_error
 from .exposure import Exposure
 
 

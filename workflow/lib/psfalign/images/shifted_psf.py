@@ -6,27 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.fft import rfft2
 
-from .arrays import Bools, Errors, Flags, Image, SingleImage, Spectrum
-from .bad_pixels import fill_pixels
-from .dq_flags import DO_NOT_USE
+from .arrays import Bools, Errors, Image, SingleImage, Spectrum
 from .fourier import Shift, shift_spectrum, shift_variance, to_image
 from .padding import pad_image
-
-
-@dataclass(frozen=True)
-class Plane:
-    """
-    One plane of an aligned product.
-
-    Attributes
-    ----------
-    image, error : (rows, columns) float64
-    dq : (rows, columns) uint32
-    """
-
-    image: Image
-    error: Image
-    dq: Flags
+from .plane import Plane, fill_error
 
 
 @dataclass(frozen=True)
@@ -91,19 +74,3 @@ class Movable:
             error = to_image(shifted, padded).astype(np.float32)
         np.multiply(error, self.unit, out=error)
         return image[:rows, :columns], error[:rows, :columns]
-
-
-def failed_plane(shape: tuple[int, ...]) -> Plane:
-    """Give what stands for a pair whose fit failed: NaN, and DO_NOT_USE in every pixel."""
-    empty = np.full(shape, np.nan)
-    return Plane(empty, empty, np.full(shape, DO_NOT_USE, dtype=np.uint32))
-
-
-def fill_error(error: Image, replaced: Bools) -> Image:
-    """
-    Take errors of replaced pixels, and those that are negative or not finite, from neighbours.
-
-    Where a plane has no error at all, it is 0, which in JWST files means that it is not known.
-    """
-    invalid = replaced | ~((error >= 0) & (error < np.inf))
-    return np.zeros_like(error) if invalid.all() else fill_pixels(error, invalid)

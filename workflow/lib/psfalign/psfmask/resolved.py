@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.digest import sha256
-from ..files.fits.structure import check_regular_file
-from ..files.provenance.records import Record, Records, plain_text
+from ..files.fits.structure import check_regular_file, plain_text
+from ..files.provenance.records import Record, Records
 from ..images.arrays import Image
 from ..images.mask_weight import weigh
 from ..system.atomic_file import publish_bytes

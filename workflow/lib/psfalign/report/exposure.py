@@ -16,9 +16,9 @@ from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import FLUX_ESTIMATED
+from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, mean_psf, shift_all
 from ..psfmask.resolved import ResolvedMask
-from ..steps.fit import choose_frames
 from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts
 from .figures.images import Panel

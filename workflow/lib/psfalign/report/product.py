@@ -14,8 +14,8 @@ from ..files.product import Product
 from ..fit.result import Status
 from ..images.arrays import Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
-from ..steps.fit import choose_frames
 from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts
 from .figures.images import Panel

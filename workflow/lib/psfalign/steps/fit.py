@@ -1,11 +1,8 @@
 """fit_shifts: the table of shifts between a science exposure and its psf images."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import __version__
 from ..errors import FitError
@@ -14,11 +11,12 @@ from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
+from ..files.selectors import read_selectors
 from ..files.shifts import ShiftTable
-from ..fit import FitOptions, fit_shifts
+from ..fit.exposure import fit_shifts
+from ..fit.integration import FitOptions
 from ..images.arrays import AlignTo, Shifts
-from ..images.frames import Frame, Frames
-from ..psfmask.catalogue import read_selectors
+from ..images.frames import choose_frames
 from ..psfmask.file import read_mask_header
 from ..psfmask.resolved import ResolvedMask
 from ..system.progress import say_progress
@@ -107,41 +105,6 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
         header, shape = read_mask_header(path)
         parties.append(Party("psfmask", path, shape, read_selectors(header)))
     check_agreement(parties)
-
-
-def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
-    """Give what psf images are aligned to: each frame, the first, or the mean of all."""
-    if align_to == "each":
-        return frames
-    return [frames[0] if align_to == "first" else mean_frame(frames)]
-
-
-def mean_frame(frames: Iterable[Frame]) -> Frame:
-    """
-    Average integrations; those without any good pixel are left out.
-
-    A pixel of the mean counts as replaced where it was in any of them. The variance is known where
-    that of each is.
-    """
-    total, n = None, 0
-    for frame in frames:
-        last = frame
-        if np.isfinite(frame.image).all():
-            total = frame if total is None else _add(total, frame)
-            n += 1
-    if total is None:
-        return last
-    variance = None if total.variance is None else total.variance / n**2
-    return Frame(total.image / n, total.replaced, variance)
-
-
-def _add(one: Frame, other: Frame) -> Frame:
-    replaced, variance = one.replaced, None
-    if replaced is not None and other.replaced is not None:
-        replaced = replaced | other.replaced
-    if one.variance is not None and other.variance is not None:
-        variance = one.variance + other.variance
-    return Frame(one.image + other.image, replaced, variance)
 
 
 def _meta(

@@ -11,8 +11,9 @@ from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Errors, Flags
 from ..images.fourier import Shift
+from ..images.plane import failed_plane
 from ..images.shifted_flags import Motion, flag_motion, move_along
-from ..images.shifted_psf import Movable, failed_plane
+from ..images.shifted_psf import Movable
 from ..system.parallel import ordered_map
 from ..system.progress import say_progress
 

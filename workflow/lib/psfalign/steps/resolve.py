@@ -11,15 +11,9 @@ from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.provenance.records import record_step
+from ..files.selectors import read_selectors
 from ..images.mask_weight import Weight
-from ..psfmask.catalogue import (
-    Catalogue,
-    parse_useafter,
-    read_entry,
-    read_selectors,
-    select,
-    start_of,
-)
+from ..psfmask.catalogue import Catalogue, parse_useafter, read_entry, select, start_of
 from ..psfmask.file import REQUIRED, check_reference_type, read_mask_header, read_weight
 from ..psfmask.resolved import NOT_APPLICABLE, STEP, ResolvedMask
 

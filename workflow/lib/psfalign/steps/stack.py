@@ -11,9 +11,10 @@ from ..errors import InputError
 from ..files.agreement import Party, check_agreement
 from ..files.digest import sha256
 from ..files.exposure import Exposure
+from ..files.fits.structure import plain_text
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.origins import origins_table
-from ..files.provenance.records import plain_text, record_step
+from ..files.provenance.records import record_step
 from ..files.provenance.table import provenance_hdu
 from ..system.atomic_file import publishing
 

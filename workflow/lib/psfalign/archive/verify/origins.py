@@ -8,9 +8,9 @@ from typing import Any
 
 from ...errors import InputError
 from ...files.digest import sha256
-from ...files.fits.structure import text_of
+from ...files.fits.structure import plain_text, text_of
 from ...files.provenance.code import PACKAGE, code_digest
-from ...files.provenance.records import Records, inputs_of, plain_text
+from ...files.provenance.records import Records, inputs_of
 from ...images.dq_flags import parse_bad_bits
 from .product import MAKE_AGAIN, Product
 

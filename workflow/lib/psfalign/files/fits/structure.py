@@ -240,3 +240,8 @@ def _bad_card(path: Path, header: Header, keyword: str, problem: str) -> InputEr
     return InputError(
         problem, file=path, keyword=keyword, value=value, remedy="fetch the file again"
     )
+
+
+def plain_text(text: str) -> str:
+    """Write text as the printable ASCII that FITS allows; any other character is escaped."""
+    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)

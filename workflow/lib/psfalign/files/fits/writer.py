@@ -9,9 +9,8 @@ from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ...system.disk import reserve, start_writing
-from ..provenance.records import plain_text
 from .checksums import add
-from .structure import BLOCK, CARD, Hdu
+from .structure import BLOCK, CARD, Hdu, plain_text
 
 COPY_CHUNK = 1 << 22  # bytes
 EAGER = 1 << 24  # bytes of an image that wait before the disk is told to begin with them

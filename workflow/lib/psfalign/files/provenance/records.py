@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__
+from ..fits.structure import plain_text
 from .code import code_digest
 
 COMPUTING = ("numpy", "scipy", "astropy")  # packages that what is written depends on
@@ -100,11 +101,6 @@ def find_parameter(records: Iterable[Record], step: str, name: str) -> Any:
     """Give the value of a setting of a step, None where it is not recorded."""
     found = [e.value for e in records if (e.step, e.kind, e.name) == (step, "parameter", name)]
     return json.loads(found[-1]) if found else None
-
-
-def plain_text(text: str) -> str:
-    """Write text as the printable ASCII that FITS allows; any other character is escaped."""
-    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
 
 
 def _as_json(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

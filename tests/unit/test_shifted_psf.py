@@ -6,7 +6,8 @@ from simulate import SHAPES, noise, read_only, scene, shifted
 
 from psfalign.images.arrays import Errors
 from psfalign.images.fourier import Shift, shift_variance
-from psfalign.images.shifted_psf import Movable, Plane, failed_plane, fill_error
+from psfalign.images.plane import Plane, failed_plane, fill_error
+from psfalign.images.shifted_psf import Movable
 
 SHAPE = (32, 40)
 SHIFT = Shift(1.3, -0.6)

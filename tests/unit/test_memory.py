@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from psfalign.campaign import memory as machine
+from psfalign.campaign import memory
 from psfalign.campaign.memory import available_memory, check_memory
 
 GIGABYTE = 10**9
@@ -33,7 +33,7 @@ def test_item_31_limit_of_the_address_space_counts() -> None:
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9));"
         "from psfalign.campaign.memory import available_memory; print(available_memory())"
     )
-    library = str(Path(machine.__file__).parents[1])
+    library = str(Path(memory.__file__).parents[1])
     command = [sys.executable, "-c", code]
     result = subprocess.run(
         command, env={"PYTHONPATH": library}, capture_output=True, text=True, check=True
@@ -48,7 +48,7 @@ def test_item_31_limit_of_a_container_counts_without_cached_files(tmp_path: Path
         "memory.stat": "anon 1100\nfile 400\n",
     }.items():
         (tmp_path / name).write_text(text)
-    assert machine._of_group(tmp_path) == 900
+    assert memory._of_group(tmp_path) == 900
     (tmp_path / "memory.max").write_text("max\n")
-    assert machine._of_group(tmp_path) is None
-    assert machine._of_group(tmp_path / "none") is None
+    assert memory._of_group(tmp_path) is None
+    assert memory._of_group(tmp_path / "none") is None

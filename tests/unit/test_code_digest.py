@@ -53,17 +53,17 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 # A module, and the scripts whose work depends on it; the deepest are imported by others only.
 USERS = {
-    "fit/least_squares.py": {"fit_shifts", "align_psfs", "plot_exposure"},
-    "fit/spectral.py": {"fit_shifts", "align_psfs", "plot_exposure"},
+    "fit/least_squares.py": {"fit_shifts"},
+    "fit/spectral.py": {"fit_shifts"},
     "steps/stack.py": {"stack_psfs"},
-    "figures/shifts.py": {"plot_exposure"},
-    "campaign_page.py": set(),
-    "states.py": set(),
-    "associations.py": set(),
-    "campaign.py": set(),
+    "report/figures/shifts.py": {"plot_exposure"},
+    "report/campaign.py": set(),
+    "report/states.py": set(),
+    "campaign/associations.py": set(),
+    "campaign/exposures.py": set(),
     "cli.py": set(),
-    "facts.py": set(),
-    "strict_yaml.py": set(),
+    "campaign/facts.py": set(),
+    "campaign/yaml.py": set(),
 }
 
 
@@ -146,32 +146,32 @@ def test_imports_are_those_that_python_finds(path: Path) -> None:
 def test_every_form_of_an_import_is_found() -> None:
     path = provenance.PACKAGE / "fit" / "some.py"
     code = """
-import os, psfalign.mask as mask  # both
-from .. import clean
-    from ..files.writer import (
+import os, psfalign.images.mask_weight as mask  # both
+from ..images import bad_pixels
+    from ..files.fits.writer import (
         A,  # of two lines
         B as C,
     )
 from . import pair, result
 from .noise import *
-from psfalign.page import (x, y)
+from psfalign.report.html import (x, y)
 from ..files import (
     digest,  # see f()
-    tables,
+    shifts,
 )
-from ..dq \\
+from ..images.dq_flags \\
     import parse_bits
-from .. import \\
+from ..system import \\
     progress
-import psfalign.cli; import psfalign.facts
-if X: from .. import(padding)
-from..layout import PRODUCT
-from .. layout import SUMMARY
+import psfalign.cli; import psfalign.campaign.facts
+if X: from ..images import(padding)
+from..campaign.layout import PRODUCT
+from .. campaign.layout import SUMMARY
 text = "import nothing"
 """
     assert list(provenance._imported_names(code, path)) == [
         *("os", "psfalign.images.mask_weight"),
-        *("psfalign", "psfalign.images.bad_pixels"),
+        *("psfalign.images", "psfalign.images.bad_pixels"),
         *(
             "psfalign.files.fits.writer",
             "psfalign.files.fits.writer.A",
@@ -180,11 +180,11 @@ text = "import nothing"
         *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
         *("psfalign.fit.noise", "psfalign.fit.noise.*"),
         *("psfalign.report.html", "psfalign.report.html.x", "psfalign.report.html.y"),
-        *("psfalign.files", "psfalign.files.digest", "psfalign.files.fits.tables"),
+        *("psfalign.files", "psfalign.files.digest", "psfalign.files.shifts"),
         *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
-        *("psfalign", "psfalign.system.progress"),
+        *("psfalign.system", "psfalign.system.progress"),
         *("psfalign.cli", "psfalign.campaign.facts"),
-        *("psfalign", "psfalign.images.padding"),
+        *("psfalign.images", "psfalign.images.padding"),
         *("psfalign.campaign.layout", "psfalign.campaign.layout.PRODUCT"),
         *("psfalign.campaign.layout", "psfalign.campaign.layout.SUMMARY"),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psfalign.system import atomic_file as publish
+from psfalign.system import atomic_file
 from psfalign.system.atomic_file import publish_bytes, publishing
 
 
@@ -154,7 +154,7 @@ def test_partial_that_another_writer_removed_first_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / f".a.fits.{'0' * 16}.partial"
-    monkeypatch.setattr(publish, "_partials", lambda path: [gone])
+    monkeypatch.setattr(atomic_file, "_partials", lambda path: [gone])
     publish_bytes(tmp_path / "a.fits", b"x")
     assert names(tmp_path) == ["a.fits"]
 
