@@ -135,7 +135,7 @@ docs: $(VENV)/docs-done
 reliability: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.mutations > tests/studies/results/mutations.md
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.crashes > tests/studies/results/crashes.md
-	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.reliability -n 2
+	$(BIN)/python docs/generate.py
 
 demo-numbers: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.demo

@@ -129,7 +129,7 @@ def _write(folder: Path, root: str, content: bytes) -> str:
 
 
 def _contents() -> dict[str, bytes]:
-    """Give the bytes of an exposure of each kind."""
+    """Return the bytes of an exposure of each kind."""
     rng = np.random.default_rng(1)
     star = speckles(SHAPE, rng)
     science = observe(star, N_INTEGRATIONS, 1.0, rng)

@@ -45,7 +45,7 @@ def give_results(campaign: Campaign, done: Path) -> None:
 
 
 def names_of(campaign: Campaign) -> list[str]:
-    """Give the exposures of a campaign by the names of their results."""
+    """Return the exposures of a campaign by the names of their results."""
     files = (campaign.folder / "data").glob(f"*001001_*{CALINTS}")
     return [f"{path.name.removesuffix(CALINTS)}_a3001" for path in files]
 

@@ -15,7 +15,7 @@ PEERS = {
 
 
 def peer_python(release: str) -> Path:
-    """Give the interpreter with a release of jwst, after making its environment if need be."""
+    """Return the interpreter with a release of jwst, after making its environment if need be."""
     folder = ENVIRONMENTS / f"jwst-{release}"
     python = folder / "bin" / "python"
     if not (folder / "done").exists():
@@ -28,7 +28,7 @@ def peer_python(release: str) -> Path:
 
 
 def peer_versions(release: str) -> dict[str, str]:
-    """Give the versions of what matters in a peer's environment."""
+    """Return the versions of what matters in a peer's environment."""
     code = (
         "from importlib.metadata import version as v\n"
         "for n in ('jwst', 'numpy', 'scipy', 'stdatamodels'): print(n, v(n))"

@@ -71,7 +71,7 @@ def row(shape: tuple[int, int], folder: Path) -> tuple[str, ...]:
 
 
 def _cells(values: Sequence[float], digits: int) -> tuple[str, str]:
-    """Give the median and the range."""
+    """Return the median and the range."""
     span = f"{min(values):.{digits}f}–{max(values):.{digits}f}"
     return f"{median(values):.{digits}f}", span
 

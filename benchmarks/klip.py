@@ -1,5 +1,5 @@
 """
-Give psfalign's products to the KLIP step of jwst, and compare with what jwst makes of its own.
+Return psfalign's products to the KLIP step of jwst, and compare with what jwst makes of its own.
 
 The 4D product (align_to: each) goes to jwst 1.15.1, the 3D product (align_to: first) to jwst 3.0.0;
 with either, the science exposure that psfalign cleaned.
@@ -87,7 +87,7 @@ def opened(case: Case, subtraction: Subtraction, release: str) -> tuple[object, 
 
 
 def residuals(case: Case, folder: Path, found: dict[str, Subtraction]) -> tuple[object, ...]:
-    """Give the row of a case in the table of residuals."""
+    """Return the row of a case in the table of residuals."""
     with fits.open(folder / "science_clean.fits") as science:
         good = (science["DQ"].data & FLUX_ESTIMATED) == 0
         seen = good & (fits.getdata(case.psfmask, "SCI") > 0.5)

@@ -73,7 +73,7 @@ def measure(step: str, folder: Path, options: dict[str, Any]) -> float:
 
 
 def sized(step: str, size: tuple[int, ...]) -> Size:
-    """Give the size that the workflow knows a job by."""
+    """Return the size that the workflow knows a job by."""
     integrations, psfs, rows, columns = size
     if step == "stack_psfs":
         return Size(integrations + psfs, 0, rows * columns)
@@ -83,7 +83,7 @@ def sized(step: str, size: tuple[int, ...]) -> Size:
 
 
 def asked(step: str, size: tuple[int, ...], options: dict[str, Any]) -> int:
-    """Give what the workflow asks for."""
+    """Return what the workflow asks for."""
     known = {name: options[name] for name in ("weighting", "threads") if name in options}
     return memory_mb(step, sized(step, size), **known)
 

@@ -58,7 +58,7 @@ def run(step: str, folder: Path, options: dict[str, Any]) -> None:
 
 
 def peak() -> int:
-    """Give the most memory that this process ever had, in bytes."""
+    """Return the most memory that this process ever had, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

@@ -89,7 +89,7 @@ def _cost(science: Image, psf: Image, weight: Image, fit: Image) -> float:
 
 
 def _planes_differ(ours: Path, theirs: Path, extension: str) -> tuple[float, int]:
-    """Give the largest difference over the largest value of its plane; and the planes of NaN."""
+    """Return the largest difference over the largest value of its plane; and the planes of NaN."""
     own, other = (_planes(path, extension) for path in (ours, theirs))
     usable = np.isfinite(other).all(axis=(1, 2))
     if not usable.any():

@@ -79,7 +79,7 @@ def align(case: Case, folder: Path, *, align_to: str = "each", errors: str = "va
 
 
 def stack(case: Case, folder: Path) -> Path:
-    """Give the psf images of a case as one file."""
+    """Return the psf images of a case as one file."""
     if len(case.psfs) == 1:
         return case.psfs[0]
     path = folder / "psfstack.fits"
@@ -110,12 +110,12 @@ def run_own(driver: str, *arguments: object) -> Any:
 
 
 def peer_command(release: str, driver: str, *arguments: object) -> list[str]:
-    """Give the command of a driver."""
+    """Return the command of a driver."""
     return [str(peer_python(release)), str(HERE / "peers" / f"{driver}.py"), *map(str, arguments)]
 
 
 def offline(folder: Path) -> dict[str, str]:
-    """Give the environment in which jwst asks no server, with the cache that it insists on."""
+    """Return the environment in which jwst asks no server, with the cache that it insists on."""
     config = folder / "crds" / "config" / "jwst" / "server_config"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(repr(SERVER_CONFIG))
@@ -158,7 +158,7 @@ def family_peak(process: "subprocess.Popen[Any]") -> float:
 
 
 def _shared_out(process: str) -> int:
-    """Give the memory of a process in bytes, with its share of what it shares with others."""
+    """Return the memory of a process in bytes, with its share of what it shares with others."""
     words = _read(f"/proc/{process}/smaps_rollup").partition("\nPss:")[2].split()
     return int(words[0]) * 1024 if words else 0
 

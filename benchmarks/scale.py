@@ -132,7 +132,7 @@ def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
 
 
 def n_batches(count: int, size: int) -> int:
-    """Give the number of batches of a campaign."""
+    """Return the number of batches of a campaign."""
     return math.ceil(count / size)
 
 

@@ -37,7 +37,7 @@ KEYWORDS = {
 
 
 def speckles(shape: tuple[int, int], rng: np.random.Generator) -> Image:
-    """Give a star's speckles, smooth enough to be shifted exactly, with a peak of 1."""
+    """Return a star's speckles, smooth enough to be shifted exactly, with a peak of 1."""
     y, x = (np.arange(size) - size // 2 for size in shape)
     radius = np.hypot(x, y[:, None])
     field = ndimage.gaussian_filter(rng.normal(size=(2, *shape)), (0, BLUR, BLUR), mode="wrap")
@@ -46,13 +46,13 @@ def speckles(shape: tuple[int, int], rng: np.random.Generator) -> Image:
 
 
 def occulter(shape: tuple[int, int]) -> Image:
-    """Give a mask in which 1 means use: 0 in the centre, 1 outside."""
+    """Return a mask in which 1 means use: 0 in the centre, 1 outside."""
     y, x = (np.arange(size) - size // 2 for size in shape)
     return np.asarray(1 - np.exp(-((x**2 + y[:, None] ** 2) / (2 * OCCULTER**2))))
 
 
 def observe(star: Image, n_images: int, flux: float, rng: np.random.Generator) -> Cube:
-    """Give noisy images of a star, each moved a little."""
+    """Return noisy images of a star, each moved a little."""
     spectrum = np.fft.fft2(star)
     offsets = rng.normal(0.0, JITTER, (n_images, 2))
     moved = np.stack([np.fft.ifft2(ndimage.fourier_shift(spectrum, d)).real for d in offsets])

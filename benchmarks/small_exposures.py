@@ -73,7 +73,7 @@ def row(name: str, way: Callable[[Campaign, Cluster], None], cluster: Cluster) -
 
 
 def machine_seconds() -> float:
-    """Give the seconds that the processors of this machine have worked since it started."""
+    """Return the seconds that the processors of this machine have worked since it started."""
     user, nice, system, _, _, irq, softirq, *_ = map(
         int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     )

@@ -198,7 +198,7 @@ def measure_startup(report: Report, folder: Path) -> None:
 
 
 def _commands() -> dict[str, list[str]]:
-    """Give the command of each step."""
+    """Return the command of each step."""
     options = {
         "resolve-psfmask": f"--science {SCIENCE} --psfmask {PSFMASK} --output mask.json",
         "clean science": f"--input {SCIENCE} --output science.fits",

@@ -22,7 +22,7 @@ RUNS = 5
 
 
 def own_command(folder: Path, align_to: str) -> list[str]:
-    """Give psfalign's command."""
+    """Return psfalign's command."""
     return [
         *(sys.executable, "-m", "psfalign", "align", "--threads", "1"),
         *("--science", str(folder / SCIENCE), "--psfs", str(folder / PSFS)),
@@ -32,7 +32,7 @@ def own_command(folder: Path, align_to: str) -> list[str]:
 
 
 def step_command(folder: Path, release: str) -> list[str]:
-    """Give the command of a release of jwst."""
+    """Return the command of a release of jwst."""
     files = (folder / name for name in (SCIENCE, PSFS, PSFMASK, "product.fits"))
     return peer_command(release, "align_refs", *files)
 

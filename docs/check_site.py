@@ -33,7 +33,7 @@ class Page(HTMLParser):
 
 
 def find_problems(site: Path) -> list[str]:
-    """Give a line for each address that leads nowhere, or out of the site where it must not."""
+    """Return a line for each address that leads nowhere, or out of the site where it must not."""
     pages = {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
     if not pages:
         return [f"{site}: no page"]

@@ -103,7 +103,7 @@ class Watched:
 
 
 def newton_steps(pair: Pair, start: Shift) -> list[Shift]:
-    """Give the shifts at which Newton's method was, from start to end."""
+    """Return the shifts at which Newton's method was, from start to end."""
     watched = Watched(pair.cross, [])
     maximise(watched, pair.science.energy, start)  # type: ignore[arg-type]
     return watched.asked

@@ -23,7 +23,12 @@ from psfalign.campaign.settings import load_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
 
-PAGES = ("config/README.md", "docs/reference/products.md", "docs/reference/command_line.md")
+PAGES = (
+    "config/README.md",
+    "docs/reference/products.md",
+    "docs/reference/command_line.md",
+    "docs/reliability.md",
+)
 PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
 METAVARS = {int: "N", Path: "FILE"}
@@ -44,12 +49,12 @@ def write_pages() -> list[str]:
 
 
 def up_to_date(page: str) -> str:
-    """Give a page with its generated parts made anew."""
+    """Return a page with its generated parts made anew."""
     return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", page)
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     names = list(header)
     lines = [
         names,
@@ -60,7 +65,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def campaign_keys() -> str:
-    """Give the keys of the configuration outside its sections."""
+    """Return the keys of the configuration outside its sections."""
     schema = load_schema()
     return _keys({**schema, "properties": _without(schema["properties"], SECTIONS)})
 
@@ -108,13 +113,13 @@ def _values(part: dict[str, Any]) -> str:
 
 
 def shift_columns() -> str:
-    """Give the columns of the table of shifts."""
+    """Return the columns of the table of shifts."""
     rows = ((f"`{name}`", text, unit, kind) for name, (kind, unit, text) in COLUMNS.items())
     return table(("column", "meaning", "unit", "type"), rows)
 
 
 def provenance_columns() -> str:
-    """Give the columns of the table PROVENANCE."""
+    """Return the columns of the table PROVENANCE."""
     return table(
         ("column", "meaning"), ((f"`{name}`", text) for name, text in DESCRIPTIONS.items())
     )
@@ -128,7 +133,7 @@ def _keywords(extension: str) -> Callable[[], str]:
 
 
 def command_line() -> str:
-    """Give all commands with their options."""
+    """Return all commands with their options."""
     parser = cli._parser()  # noqa: SLF001
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
     summaries = {action.dest: action.help or "" for action in commands._choices_actions}  # noqa: SLF001
@@ -170,7 +175,17 @@ def _usage(action: argparse.Action) -> str:
 
 
 def _given(action: argparse.Action) -> str:
-    return "none" if action.default in (None, [], "", False) else f"`{action.default}`"
+    return (
+        "none"
+        if action.default in (None, [], "") or action.default is False
+        else f"`{action.default}`"
+    )
+
+
+def reliability_studies() -> str:
+    """Return what the studies of killed runs and damaged files printed."""
+    results = sorted((ROOT / "tests" / "studies" / "results").glob("*.md"))
+    return "\n\n".join(path.read_text(encoding="utf-8").strip() for path in results)
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -182,6 +197,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "shift_columns": shift_columns,
     "provenance_columns": provenance_columns,
     "command_line": command_line,
+    "reliability_studies": reliability_studies,
 }
 
 if __name__ == "__main__":

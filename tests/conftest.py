@@ -1,5 +1,6 @@
 """What all tests share: settings of hypothesis, the place of shared data, a campaign's results."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,28 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 # Derandomized, so that a commit that passes once passes always; no deadline, as machines differ.
 settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None)
 settings.load_profile("ci")
+
+COVERED = pytest.StashKey[set[int]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let `-k item_17` choose the tests of item 17 of docs/reliability.md."""
+    config.stash[COVERED] = set()
+    for item in items:
+        numbers = {int(number) for number in re.findall(r"test_item_(\d\d)_", item.name)}
+        for marker in item.iter_markers("bad_input"):
+            numbers.update(marker.args)
+        item.extra_keyword_matches.update(f"item_{number:02}" for number in numbers)
+        config.stash[COVERED] |= numbers
+
+
+@pytest.fixture(scope="session")
+def covered_items(pytestconfig: pytest.Config) -> set[int]:
+    """Numbers of the items that a collected test is about, those that are left out included."""
+    if pytestconfig.args != pytestconfig.getini("testpaths"):
+        pytest.skip("only some of the tests were collected")
+    return pytestconfig.stash[COVERED]
 
 
 @pytest.fixture(scope="session")

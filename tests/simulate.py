@@ -16,7 +16,7 @@ SHAPES = [(32, 40), (33, 41), (32, 41), (33, 40), (24, 52)]
 
 
 def scene(shape: tuple[int, int], *, seed: int = 0) -> Image:
-    """Give speckles that fade outwards around a dark centre; the brightest has `PEAK`."""
+    """Return speckles that fade outwards around a dark centre; the brightest has `PEAK`."""
     real, imaginary = np.random.default_rng(seed).normal(size=(2, *shape))
     amplitude = low_pass(real, SPECKLE_BAND) + 1j * low_pass(imaginary, SPECKLE_BAND)
     radius = _radius(shape)
@@ -32,7 +32,7 @@ def shifted(image: Image, offset: Offset) -> Image:
 
 
 def transmission(shape: tuple[int, int]) -> Image:
-    """Give the weight of a mask as real ones are: an occulter, a dark square, a blind edge."""
+    """Return the weight of a mask as real ones are: an occulter, a dark square, a blind edge."""
     weight = 1 - np.exp(-((_radius(shape) / 3) ** 2))
     weight[4:8, 3:7] = 1e-3
     weight[:, -2:] = 0.0
@@ -40,7 +40,7 @@ def transmission(shape: tuple[int, int]) -> Image:
 
 
 def noise(shape: tuple[int, ...], *, seed: int, sigma: float = 1.0) -> Image:
-    """Give white noise."""
+    """Return white noise."""
     return np.random.default_rng(seed).normal(0.0, sigma, shape)
 
 

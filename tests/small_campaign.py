@@ -55,7 +55,7 @@ def make_results(folder: Path, psfmask: str = "mask.fits") -> None:
 
 
 def verify(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], list[str]]:
-    """Give the exit code, what is said, and what is wrong."""
+    """Return the exit code, what is said, and what is wrong."""
     capsys.readouterr()
     code = main(["verify", *(arguments or ("results",))])
     said = capsys.readouterr()

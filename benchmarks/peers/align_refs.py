@@ -28,7 +28,7 @@ def record(align):
 
 
 def keep(model, *_):
-    """Give a model as it is."""
+    """Return a model as it is."""
     return model
 
 

@@ -134,7 +134,7 @@ def _numbers(fits: list[list[PairFit]]) -> Fits:
 
 
 def residual(campaign: Campaign, name: str, fits: Fits) -> float:
-    """Give the mean of the relative residuals of all pairs, under the mask."""
+    """Return the mean of the relative residuals of all pairs, under the mask."""
     weight, ratios = campaign.weight, []
     for i, k in np.ndindex(fits.shape[:2]):
         dx, dy, beta = fits[i, k, :3]

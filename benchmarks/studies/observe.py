@@ -82,13 +82,13 @@ class Truth:
 
     @classmethod
     def white(cls, star: Image, shift: Shift, beta: float, noise: float) -> "Truth":
-        """Give noise that is the same in all pixels of both images."""
+        """Return noise that is the same in all pixels of both images."""
         variance = np.full(star.shape, noise**2)
         return cls(shift, beta, star, beta * shift_image(star, shift), variance, variance)
 
     @classmethod
     def photon(cls, star: Image, shift: Shift, beta: float, noise: float) -> "Truth":
-        """Give photon noise, ``noise`` in its brightest seen pixel, on a floor."""
+        """Return photon noise, ``noise`` in its brightest seen pixel, on a floor."""
         psf = beta * shift_image(star, shift)
         variances = (noise**2 * (image.clip(0) + FLOOR) for image in (star, psf))
         return cls(shift, beta, star, psf, *variances)
@@ -115,7 +115,7 @@ class Truth:
         return self.psf_variance + self.beta**2 * moved
 
     def bound(self, weight: Image) -> Parameters:
-        """Give the Cramér–Rao bound of (dx, dy, beta) over the pixels with weight."""
+        """Return the Cramér–Rao bound of (dx, dy, beta) over the pixels with weight."""
         seen = weight > 0
         g = self.derivatives[:, seen]
         return np.sqrt(np.diag(np.linalg.inv(g / self.residual_variance[seen] @ g.T)))
@@ -143,7 +143,7 @@ def fit_pair(science: Frame, psf: Frame, weight: Image, **options: object) -> Pa
 
 
 def scenes(data: Path) -> Iterator[Scene]:
-    """Give both scenes, with flight masks where they are there and made ones otherwise."""
+    """Return both scenes, with flight masks where they are there and made ones otherwise."""
     sides = ((NIRCAM, (160, 160), NIRCAM_MASK), (MIRI, (150, 150), MIRI_MASK))
     for mode, shape, mask in sides:
         wide = replace(mode, shape=shape, blind_columns=0)

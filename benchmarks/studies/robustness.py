@@ -130,7 +130,7 @@ def troubles() -> list[Trouble]:
 
 
 def _bad(*, flagged: bool, size: float | None = None) -> Spoil:
-    """Give the same pixels of both images values of their own, or a common high one."""
+    """Return the same pixels of both images values of their own, or a common high one."""
 
     def spoil(pair: Pair, scene: Scene, rng: np.random.Generator) -> Pair:
         bad = rng.random(scene.star.shape) < BAD

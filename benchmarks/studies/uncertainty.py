@@ -67,7 +67,7 @@ class Sample:
         return np.median(self.sigmas, axis=(0, 1))
 
     def bias(self, errors: Errors) -> tuple[Parameters, Parameters]:
-        """Give the mean error over sigma, and its own uncertainty."""
+        """Return the mean error over sigma, and its own uncertainty."""
         means = errors.mean(axis=0) / self.sigma
         return means.mean(axis=0), means.std(axis=0) / np.sqrt(len(means))
 
@@ -113,7 +113,7 @@ def sample(
 
 
 def _linear(truth: Truth, weight: Image, weighting: Weighting) -> list[tuple[Image, Errors]]:
-    """Give the variance of both images, and what a unit of noise in a pixel does to the fit."""
+    """Return the variance of both images, and what a unit of noise in a pixel does to the fit."""
     square = weight**2
     if weighting == "inverse_variance":
         square = square / truth.residual_variance
@@ -242,6 +242,6 @@ def _draw(lines: list[Line]) -> None:
 
 
 def _bias_of_dy(samples: list[tuple[Sample, Errors]]) -> tuple[Parameters, Parameters]:
-    """Give its size at each level, and its uncertainty."""
+    """Return its size at each level, and its uncertainty."""
     biases = np.array([[value[1] for value in found.bias(errors)] for found, errors in samples])
     return np.abs(biases[:, 0]), biases[:, 1]

@@ -64,7 +64,7 @@ def write_pages(app: Sphinx) -> None:
 
 
 def list_modules() -> Iterator[str]:
-    """Give the names of all modules that document something."""
+    """Return the names of all modules that document something."""
     yield psfalign.__name__
     for module in pkgutil.walk_packages(psfalign.__path__, "psfalign."):
         if not module.name.rpartition(".")[2].startswith("_"):
@@ -79,7 +79,7 @@ def _summary(name: str) -> str:
 def as_written(
     _app: Sphinx, what: str, _name: str, item: Any, _options: Any, *_signature: str | None
 ) -> tuple[str | None, str | None] | None:
-    """Give a function's signature as the source has it: with the names of the array types."""
+    """Return a function's signature as the source has it: with the names of the array types."""
     if what not in ("function", "method"):
         return None
     try:

@@ -54,7 +54,7 @@ class ClusterRun:
 
 
 def results(campaign: Campaign, names: Sequence[str] = ("",)) -> dict[str, bytes]:
-    """Give the bytes of what was made of exposures and stacks; the report tells when it was."""
+    """Return the bytes of what was made of exposures and stacks; the report tells when it was."""
     folder = campaign.folder / "results"
     paths = [path for path in folder.glob("*/*") if path.is_file() and path.parent.name != "report"]
     return {

@@ -168,7 +168,7 @@ class Cluster:
 
 
 def host() -> str:
-    """Give this machine's name as Slurm has it."""
+    """Return this machine's name as Slurm has it."""
     return socket.gethostname().partition(".")[0]
 
 

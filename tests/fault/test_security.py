@@ -107,7 +107,7 @@ def test_results_cannot_leave_the_output_directory(asn_id: str, tmp_path: Path) 
 
 
 def without_network() -> list[str]:
-    """Give the command that runs another without any network but the loopback."""
+    """Return the command that runs another without any network but the loopback."""
     command = ["unshare", "--map-root-user", "--net"]
     if (
         shutil.which("unshare") is None

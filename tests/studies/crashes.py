@@ -76,7 +76,7 @@ class Campaign:
         self.run("--rerun-incomplete")
 
     def results(self) -> dict[str, bytes]:
-        """Give the bytes of all results; logs, and what tells times or comes last, are none."""
+        """Return the bytes of all results; logs, and what tells times or comes last, are none."""
         folder = self.folder / "results"
         paths = [
             path
@@ -118,7 +118,7 @@ def make_campaign(folder: Path) -> Campaign:
 
 
 def run_undisturbed(campaign: Campaign) -> tuple[dict[str, bytes], float]:
-    """Give the results of a run that nobody kills, and the seconds that it took."""
+    """Return the results of a run that nobody kills, and the seconds that it took."""
     start = time.monotonic()
     campaign.run()
     return campaign.results(), time.monotonic() - start

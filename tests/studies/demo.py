@@ -42,7 +42,7 @@ def align_demo(folder: Path) -> dict[str, Any]:
 
 def describe(product: Path) -> dict[str, Any]:
     """
-    Give what a product's arrays hold, without the header, which tells code and versions.
+    Return what a product's arrays hold, without the header, which tells code and versions.
 
     Returns
     -------

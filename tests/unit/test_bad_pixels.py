@@ -19,7 +19,7 @@ ROWS, COLUMNS = 7, 9
 
 
 def numbered() -> np.ndarray:
-    """Give an image in which every pixel has a number of its own: 10 row + column."""
+    """Return an image in which every pixel has a number of its own: 10 row + column."""
     return np.add.outer(10.0 * np.arange(ROWS), np.arange(COLUMNS))
 
 

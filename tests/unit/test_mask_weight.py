@@ -16,7 +16,7 @@ REMEDY = r"set psfmask\.convention to weight \(1 = use\) or exclude \(1 = masked
 
 
 def share_of(share: float) -> np.ndarray:
-    """Give a mask of which that share of the pixels is 1, in whole rows from the last."""
+    """Return a mask of which that share of the pixels is 1, in whole rows from the last."""
     mask = np.zeros((100, 20))
     mask[100 - round(100 * share) :] = 1.0
     return read_only(mask)

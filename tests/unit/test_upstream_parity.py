@@ -133,7 +133,7 @@ class DirtyPlane:
 
 
 def neighbours(pixels: np.ndarray) -> np.ndarray:
-    """Give the eight neighbours of every pixel, the four before it in a scan first."""
+    """Return the eight neighbours of every pixel, the four before it in a scan first."""
     rows, columns = pixels.shape
     padded = np.pad(pixels, 1)
     offsets = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]

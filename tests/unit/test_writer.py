@@ -35,7 +35,7 @@ def opened(content: bytes) -> fits.HDUList:
 
 
 def written(add: Callable[[FitsWriter], None], before: bytes = b"") -> bytes:
-    """Give what a writer writes to a file, after HDUs were added to it."""
+    """Return what a writer writes to a file, after HDUs were added to it."""
     with tempfile.TemporaryFile() as stream:
         stream.write(before)
         writer = FitsWriter(stream)

@@ -62,7 +62,7 @@ class Campaign:
         self.config.write_text(yaml.safe_dump(config))
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command that runs the engine with the campaign's configuration."""
+        """Return the command that runs the engine with the campaign's configuration."""
         engine = Path(sys.executable).with_name("snakemake")
         files = ("-s", self.code / "Snakefile", "--configfile", self.config)
         return [*map(str, (engine, *files)), *arguments]
@@ -84,7 +84,7 @@ class Campaign:
         assert result.returncode == 0, result.stderr
 
     def planned(self) -> set[tuple[str, str]]:
-        """Give what would run: rule and exposure or stack."""
+        """Return what would run: rule and exposure or stack."""
         result = self.snakemake("-n")
         assert result.returncode == 0, result.stderr + result.stdout
         return set(_jobs(result.stdout + result.stderr))

@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 @pytest.fixture
 def campaign(finished: Campaign) -> Iterator[Campaign]:
-    """Give the finished campaign, and take back what a test changed in the cache."""
+    """Return the finished campaign, and take back what a test changed in the cache."""
     kept = finished.folder.parent / "kept_cache"
     shutil.copytree(finished.folder / "cache", kept)
     yield finished

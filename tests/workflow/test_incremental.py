@@ -29,7 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 @pytest.fixture
 def campaign(finished: Campaign) -> Iterator[Campaign]:
-    """Give the finished campaign, and take back what a test changed, with the times of files."""
+    """Return the finished campaign, and take back what a test changed, with the times of files."""
     kept = finished.folder.parent / "kept"
     names = ("data", "masks", "checkout", "campaign.yaml")
     for name in names:

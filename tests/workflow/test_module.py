@@ -43,7 +43,7 @@ PREFIX = """    prefix:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    """Give a campaign that psfalign has run on its own."""
+    """Return a campaign that psfalign has run on its own."""
     campaign = make_campaign(tmp_path_factory.mktemp("module"))
     campaign.run()
     return campaign

@@ -85,7 +85,7 @@ def look_at(page: Page, label: str) -> None:
 
 
 def framed(page: Page) -> Frame:
-    """Give the page within the report."""
+    """Return the page within the report."""
     page.frame_locator("iframe").locator("h1").wait_for()
     return page.frames[-1]
 

@@ -20,7 +20,7 @@ LATER = "+3000d"
 
 
 def another_date() -> dict[str, str]:
-    """Give the environment in which libfaketime moves the clock, none where it is not installed."""
+    """Return the environment in which libfaketime moves the clock, none where it is not installed."""
     if shutil.which("faketime") is None:
         return {}
     # What `faketime` sets but the time, so that the clocks of all processes go on from one date.
@@ -59,7 +59,7 @@ def run_in(folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int, **env: str
 
 
 def read_results(campaign: Campaign) -> dict[str, bytes]:
-    """Give the bytes of all results; logs, and the page that says how long it took, are none."""
+    """Return the bytes of all results; logs, and the page that says how long it took, are none."""
     results = campaign.folder / "results"
     paths = [
         path

@@ -292,7 +292,7 @@ def size_of(wildcards, step):
 
 
 def memory_of(step):
-    """Give the function that tells the engine how many MB a job of a rule needs."""
+    """Return the function that tells the engine how many MB a job of a rule needs."""
 
     def memory(wildcards, attempt, threads):
         size = size_of(wildcards, step)
@@ -320,7 +320,7 @@ def refuse_without_memory():
 
 
 def minutes_of(step):
-    """Give the function that tells the engine how many minutes a job of a rule may take."""
+    """Return the function that tells the engine how many minutes a job of a rule may take."""
 
     def minutes(wildcards, attempt):
         how = {"weighting": ALIGN["weighting"], "method": ALIGN["method"]}

@@ -85,7 +85,7 @@ def system_error(error: OSError, file: object = None) -> PsfalignError:
 
 
 def error_line(error: object, file: object = None) -> str:
-    """Give the line that says a mistake, a lack of memory, or what the system says of a file."""
+    """Return the line that says a mistake, a lack of memory, or what the system says of a file."""
     if isinstance(error, MemoryError):
         return f"{ERROR}{OUT_OF_MEMORY}"
     return f"{ERROR}{system_error(error, file) if isinstance(error, OSError) else error}"

@@ -40,7 +40,7 @@ class LogHandler(LogHandlerBase):
                 self.handleError(record)
 
     def line_of(self, record: logging.LogRecord) -> str:
-        """Give the line for a record; an empty one for what is not worth one."""
+        """Return the line for a record; an empty one for what is not worth one."""
         said = vars(record)  # the engine puts what it tells into attributes of the record
         match said.get("event"):
             case LogEvent.RUN_INFO:

@@ -83,7 +83,7 @@ def _list_code(checkout: Path) -> list[Path]:
 
 
 def _is_made(path: Path, checkout: Path) -> bool:
-    """Tell whether a file is one that programs leave behind."""
+    """Return whether a file is one that programs leave behind."""
     parts = path.relative_to(checkout).parts
     return any(
         part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info")

@@ -169,7 +169,7 @@ def _entities(
 
 
 def _profiles(runs: Sequence[Run]) -> list[str]:
-    """Give what the crate conforms to: a run of the workflow is one of the code in the crate."""
+    """Return what the crate conforms to: a run of the workflow is one of the code in the crate."""
     profiles = [WORKFLOW_CRATE]
     if runs:
         profiles.insert(0, PROCESS_RUN)
@@ -180,7 +180,7 @@ def _profiles(runs: Sequence[Run]) -> list[str]:
 
 def listed_digests(text: str) -> dict[str, str]:
     """
-    Give the SHA-256 of the files that lie in a crate, by their paths in it.
+    Return the SHA-256 of the files that lie in a crate, by their paths in it.
 
     Raises
     ------

@@ -119,7 +119,7 @@ def _version_of(package: str) -> str:
 def _requests(
     exposures: Iterable[ScienceExposure], facts: FactsStore, simulated: Collection[str]
 ) -> tuple[dict[str, Json], list[PsfalignError]]:
-    """Give what crds has to know of each exposure."""
+    """Return what crds has to know of each exposure."""
     requests: dict[str, Json] = {}
     errors: list[PsfalignError] = []
     for exposure in exposures:
@@ -149,7 +149,7 @@ def _request(science: Path, facts: FactsStore) -> Json:
 def _answers(
     cache: Path, context: str, library: str, requests: dict[str, Json], facts: FactsStore
 ) -> dict[str, Json]:
-    """Give the answer for each exposure, remembered or new, with paths below the cache."""
+    """Return the answer for each exposure, remembered or new, with paths below the cache."""
     pmap = cache / MAPPINGS / context
     code = code_digest(Path(crds_process.__file__)), code_digest(Path(__file__))
     keys = {
@@ -169,7 +169,7 @@ def _answers(
 
 
 def _still_holds(answer: Json | None, facts: FactsStore, digests: dict[str, str]) -> bool:
-    """Tell whether the files that led to an answer are the same, and what it names is there."""
+    """Return whether the files that led to an answer are the same, and what it names is there."""
     if answer is None:
         return False
     try:
@@ -230,7 +230,7 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
 
 
 def environment(root: Path, context: str) -> dict[str, str]:
-    """Give the environment of crds: the caller's without what would lead crds elsewhere."""
+    """Return the environment of crds: the caller's without what would lead crds elsewhere."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CRDS_")}
     paths = [str(LIBRARY), os.environ.get("PYTHONPATH", "")]
     return own | {

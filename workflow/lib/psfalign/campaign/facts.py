@@ -47,21 +47,21 @@ class FactsStore:
         self._changed = False
 
     def digest(self, path: Path) -> str:
-        """Give the SHA-256 of a file."""
+        """Return the SHA-256 of a file."""
         return str(self._get(path, "sha256", sha256))
 
     def exposure(self, path: Path) -> Facts:
-        """Give image size (rows, columns), integrations, marks, start and occulter."""
+        """Return image size (rows, columns), integrations, marks, start and occulter."""
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 
     def mask(self, path: Path) -> Facts:
-        """Give size, selectors and USEAFTER of a mask of the catalogue, which it must have."""
+        """Return size, selectors and USEAFTER of a mask of the catalogue, which it must have."""
         facts: Facts = self._get(path, "mask", describe_mask)
         return facts
 
     def named_mask(self, path: Path) -> Facts:
-        """Give size and selectors of a mask that was named outright."""
+        """Return size and selectors of a mask that was named outright."""
         facts: Facts = self._get(path, "named_mask", describe_named_mask)
         return facts
 
@@ -77,7 +77,7 @@ class FactsStore:
         self._get(path, f"{convention} around {occulter}", weigh)
 
     def recall(self, path: Path, key: str) -> Any:
-        """Give what was remembered with a file as it is now, None where there is nothing."""
+        """Return what was remembered with a file as it is now, None where there is nothing."""
         return self._about(path).get(key)
 
     def remember(self, path: Path, key: str, value: Any) -> None:
@@ -108,7 +108,7 @@ class FactsStore:
         return self._seen[name]
 
     def _look_at(self, path: Path) -> Facts:
-        """Give what is known of a file as it is now."""
+        """Return what is known of a file as it is now."""
         status = check_regular_file(path)
         signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.path.join(self._folder, path)  # noqa: PTH118 - quicker than Path.absolute

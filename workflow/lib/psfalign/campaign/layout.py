@@ -11,10 +11,10 @@ CAMPAIGN_PAGE = "campaign.html"  # in that of the report
 
 
 def of_exposure(output: Path, exposure: str, end: str) -> Path:
-    """Give where a result of an exposure is."""
+    """Return where a result of an exposure is."""
     return output / exposure / f"{exposure}{end}"
 
 
 def of_stack(output: Path, stack: str, end: str) -> Path:
-    """Give where a psf stack is, or what was made of it."""
+    """Return where a psf stack is, or what was made of it."""
     return output / STACKS / f"{stack}{end}"

@@ -45,7 +45,7 @@ def _largest(needs: Mapping[tuple[str, str], int]) -> dict[str, tuple[int, str]]
 
 
 def available_memory() -> int | None:
-    """Give the bytes that a new process may take: of the machine, its container, its limits."""
+    """Return the bytes that a new process may take: of the machine, its container, its limits."""
     known = [_of_machine(), _of_group(GROUP), _of_limit()]
     return min((size for size in known if size is not None), default=None)
 
@@ -60,7 +60,7 @@ def _of_machine() -> int | None:
 
 
 def _of_group(folder: Path) -> int | None:
-    """Give what a control group (version 2) leaves, None where it sets no limit."""
+    """Return what a control group (version 2) leaves, None where it sets no limit."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))

@@ -49,7 +49,7 @@ def check_inputs_apart(output: Path, exposures: Iterable[ScienceExposure]) -> No
 
 
 def _is_result(file: str, root: str) -> bool:
-    """Tell whether a file is named like a result of any exposure in the output directory."""
+    """Return whether a file is named like a result of any exposure in the output directory."""
     folder, name = os.path.split(file)
     above, exposure = os.path.split(folder)
     return above == root and name in (f"{exposure}{CLEAN}", f"{exposure}{PRODUCT}")
@@ -117,7 +117,7 @@ def say_bytes(size: float) -> str:
 
 
 def _nearest(folder: Path) -> Path:
-    """Give the folder, or what there is already of its way."""
+    """Return the folder, or what there is already of its way."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 

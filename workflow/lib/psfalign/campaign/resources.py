@@ -105,7 +105,7 @@ def memory_mb(
     step: str, size: Size, *, weighting: Weighting = "mask", threads: int = 1, attempt: int = 1
 ) -> int:
     """
-    Give the memory to ask for, in MB.
+    Return the memory to ask for, in MB.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def memory_mb(
 
 
 def peak_bytes(step: str, size: Size, weighting: Weighting = "mask") -> int:
-    """Give the memory that a step is expected to need, without the margin of what it asks for."""
+    """Return the memory that a step is expected to need, without the margin of what it asks for."""
     return int(memory_mb(step, size, weighting=weighting) * MB / MARGIN)
 
 
 def engine_mb(exposures: int) -> int:
-    """Give the memory that a job of a cluster needs besides its step's, in MB."""
+    """Return the memory that a job of a cluster needs besides its step's, in MB."""
     return math.ceil(ENGINE_MB + ENGINE_MB_PER_EXPOSURE * exposures)
 
 
@@ -145,7 +145,7 @@ def minutes(
     method: Method = "spectral",
     attempt: int = 1,
 ) -> int:
-    """Give the time limit to ask for, in minutes; parameters as those of `memory_mb`."""
+    """Return the time limit to ask for, in minutes; parameters as those of `memory_mb`."""
     cost = COSTS[step]
     per_pair = cost.per_pair
     if step == "fit_shifts":

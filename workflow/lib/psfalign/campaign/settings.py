@@ -158,7 +158,7 @@ def _expectation(error: Any) -> tuple[str, str]:
 
 
 def _meant_integer(value: Any) -> str:
-    """Give the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
+    """Return the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
     try:
         number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:

@@ -93,13 +93,13 @@ def survey_folder(folder: Path, mask_folders: Sequence[Path] = ()) -> Survey:
 
 
 def candidates(groups: Iterable[Group]) -> Iterator[tuple[str, Group]]:
-    """Give each group the association candidate that its results are named after."""
+    """Return each group the association candidate that its results are named after."""
     for number, group in enumerate(groups, start=FIRST_CANDIDATE):
         yield f"a{number}", group
 
 
 def entries_of(asn_id: str, group: Group) -> list[dict[str, Any]]:
-    """Give the entries of ``exposures`` that a group makes."""
+    """Return the entries of ``exposures`` that a group makes."""
     return [
         {"science": str(science), "psfs": list(map(str, group.psfs)), "asn_id": asn_id}
         for science in group.science

@@ -24,12 +24,12 @@ class Party:
 
     @classmethod
     def of(cls, role: str, exposure: Exposure) -> "Party":
-        """Give an exposure its role."""
+        """Return an exposure its role."""
         return cls(role, exposure.path, exposure.shape[1:], read_marks(exposure))
 
 
 def read_marks(exposure: Exposure) -> dict[str, str]:
-    """Give the selectors, detector and unit that an exposure has, in capitals, without blanks."""
+    """Return the selectors, detector and unit that an exposure has, in capitals, without blanks."""
     detector, unit = (
         "".join(text_of(header, keyword).upper().split())
         for header, keyword in ((exposure.primary, "DETECTOR"), (exposure.science.header, "BUNIT"))

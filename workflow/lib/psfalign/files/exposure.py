@@ -102,17 +102,17 @@ class Exposure:
         return check_checksums(self.path, self.hdus)
 
     def read_science(self, integration: int) -> Image:
-        """Give one plane of SCI, (rows, columns), in the unit of the file."""
+        """Return one plane of SCI, (rows, columns), in the unit of the file."""
         return self._read_floats(self.science, integration)
 
     def read_error(self, integration: int) -> Image:
-        """Give one plane of ERR, (rows, columns); 0 where the file has none."""
+        """Return one plane of ERR, (rows, columns); 0 where the file has none."""
         if self.error is None:
             return np.zeros(self.shape[1:])
         return self._read_floats(self.error, integration)
 
     def read_dq(self, integration: int) -> Flags:
-        """Give one plane of DQ, (rows, columns); 0 where the file has none."""
+        """Return one plane of DQ, (rows, columns); 0 where the file has none."""
         if self.dq is None:
             return np.zeros(self.shape[1:], dtype=np.uint32)
         # Unsigned integers are stored with BZERO; of signed ones the highest bit is a flag, too.

@@ -63,13 +63,13 @@ class CleanFrames:
 
 
 def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
-    """Give a plane of a cleaned exposure, and which of its pixels were replaced."""
+    """Return a plane of a cleaned exposure, and which of its pixels were replaced."""
     dq = exposure.read_dq(integration)
     plane = Plane(exposure.read_science(integration), exposure.read_error(integration), dq)
     return plane, (dq & np.uint32(FLUX_ESTIMATED)) != 0
 
 
 def _positive_variance(plane: Plane, replaced: Bools) -> Image | None:
-    """Give squared errors, those of bad pixels from their neighbours; None where none is known."""
+    """Return squared errors, of bad pixels those of neighbours; None where no error is known."""
     unknown = replaced | ~((plane.error > 0) & (plane.error < np.inf))
     return None if unknown.all() else fill_error(plane.error, unknown) ** 2

@@ -14,21 +14,21 @@ NAME_WIDTH = 80  # characters of a file name, unless one is longer
 
 
 def origins_table(rows: list[tuple[str, int, str]]) -> tuple[Header, bytes]:
-    """Give header and bytes of the table for rows of file, integration and SHA-256."""
+    """Return header and bytes of the table for rows of file, integration and SHA-256."""
     width = max([NAME_WIDTH, *(len(name) for name, _, _ in rows)])
     table = np.array([(psf, *row) for psf, row in enumerate(rows)], dtype=_row(width))
     return table_hdu(table, NAME)
 
 
 def read_origins(exposure: Exposure) -> list[str]:
-    """Give the name of the exposure that each psf image came from, as far as that is known."""
+    """Return the name of the exposure that each psf image came from, as far as that is known."""
     table = next((hdu for hdu in exposure.hdus if hdu.name == NAME), None)
     source = text_of(exposure.primary, "RAWFILE") or exposure.path.name
     return read_origins_of(exposure.path, table, source, len(exposure))
 
 
 def read_origins_of(path: Path, table: Hdu | None, source: str, n_psfs: int) -> list[str]:
-    """Give the same for a file with a table PSFORIG, or without one but with a known source."""
+    """Return the same for a file with a table PSFORIG, or without one but with a known source."""
     files = [source] * n_psfs
     width = -1 if table is None else table.data_size // n_psfs - _row(0).itemsize
     if table is not None and width > 0 and table.data_size == n_psfs * _row(width).itemsize:
@@ -46,5 +46,5 @@ def _row(width: int) -> np.dtype[np.void]:
 
 
 def stem(name: str) -> str:
-    """Give the name of an exposure's or a stack's file without what all such names end in."""
+    """Return the name of an exposure's or a stack's file without what all such names end in."""
     return name.removesuffix(".fits").removesuffix("_calints").removesuffix("_psfstack")

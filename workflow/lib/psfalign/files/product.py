@@ -76,18 +76,18 @@ class Product:
         return read_origins_of(self.path, self._hdus.get("PSFORIG"), source, self.n_psfs)
 
     def read_image(self, pair: int) -> Image:
-        """Give the aligned psf image of a pair, (rows, columns) float64."""
+        """Return the aligned psf image of a pair, (rows, columns) float64."""
         return self._read("SCI", pair).astype(np.float64)
 
     def read_dq(self) -> Iterator[Flags]:
-        """Give the flags of all pairs, plane by plane."""
+        """Return the flags of all pairs, plane by plane."""
         for pair in range(len(self)):
             stored = self._read("DQ", pair).astype(np.int64)
             zero = int(self._hdus["DQ"].header.get("BZERO", 0))
             yield np.asarray(stored + zero).astype(np.uint32)
 
     def read_weight(self) -> Image:
-        """Give the weight of the fit, (rows, columns) float64."""
+        """Return the weight of the fit, (rows, columns) float64."""
         return self._read("WEIGHT", 0).astype(np.float64)
 
     def _check(self) -> None:

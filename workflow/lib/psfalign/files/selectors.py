@@ -27,7 +27,7 @@ OBSOLETE = {
 
 
 def read_selectors(header: Header) -> dict[str, str]:
-    """Give the selectors that a header has, in capitals, without blanks, in today's spelling."""
+    """Return the selectors that a header has, in capitals, without blanks, in today's spelling."""
     return {
         keyword: "|".join(_modern(part) for part in text_of(header, keyword).split("|"))
         for keyword in SELECTORS
@@ -53,7 +53,7 @@ def check_selectors(selectors: Mapping[str, str], path: Path) -> None:
 
 
 def matches(row: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Tell whether all selectors of a mask agree with those of an exposure."""
+    """Return whether all selectors of a mask agree with those of an exposure."""
     return all(
         _covers(row[keyword], wanted[keyword])
         for keyword in SELECTORS
@@ -70,7 +70,7 @@ def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[int,
 
 
 def _covers(pattern: str, value: str) -> bool:
-    """Tell whether a pattern names a value, or one of the two means any."""
+    """Return whether a pattern names a value, or one of the two means any."""
     if value in ANY or pattern in ANY:
         return True
     alternatives = ["*" if part in ANY else part for part in pattern.split("|")]

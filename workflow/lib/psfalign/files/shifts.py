@@ -88,7 +88,7 @@ class ShiftTable:
         return len(self) - self.count(Status.OK)
 
     def count(self, status: Status) -> int:
-        """Give the number of pairs of a status."""
+        """Return the number of pairs of a status."""
         return int(np.count_nonzero(self.columns["status"] == status))
 
     @property
@@ -134,7 +134,7 @@ class ShiftTable:
         return cls(columns, meta)
 
     def to_fits(self) -> tuple[Header, bytes]:
-        """Give the header and the bytes of a binary table extension SHIFTS."""
+        """Return the header and the bytes of a binary table extension SHIFTS."""
         dtype = [
             (name, f"S{TEXT_WIDTH}" if kind == "string" else kind)
             for name, (kind, _, _) in COLUMNS.items()
@@ -164,7 +164,7 @@ def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shift
 
 
 def _ecsv_header(meta: dict[str, Any]) -> list[str]:
-    """Give the lines of an ECSV header; its YAML is written as JSON, which is YAML too."""
+    """Return the lines of an ECSV header; its YAML is written as JSON, which is YAML too."""
     lines = ["%ECSV 1.0", "---", "datatype:"]
     for name, (dtype, unit, description) in COLUMNS.items():
         entry = {"name": name} | ({"unit": unit} if unit else {}) | {"datatype": dtype}

@@ -71,7 +71,7 @@ def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
 
 
 def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> tuple[Floats, Bools]:
-    """Give distances from Huber's estimate, which a few wrong pairs do not move; judge by them."""
+    """Return distances from Huber's estimate, which few wrong pairs do not move, and who is far."""
     sigma, length = np.maximum(sigma, NEGLIGIBLE), np.zeros(dx.shape)
     if not usable.any():
         return length, usable

@@ -156,7 +156,7 @@ def energy_term(
 
 
 def weight_harmonics(weight: Image) -> Spectrum:
-    """Give FFT(w²) at the frequencies of `EnergyTerm`, which repeat with the period of the axis."""
+    """Return FFT(w²) at the frequencies of `EnergyTerm`, which repeat by the size of the axis."""
     rows, columns = weight.shape
     ky, kx = np.arange(-rows, rows + 1) % rows, np.arange(columns + 1) % columns
     return fft2(weight**2)[ky[:, None], kx]
@@ -164,7 +164,7 @@ def weight_harmonics(weight: Image) -> Spectrum:
 
 def fast_length(least: int) -> int:
     """
-    Give the smallest product of 2, 3 and 5 that is not less: what transforms do fast.
+    Return the smallest product of 2, 3 and 5 that is not less: what transforms do fast.
 
     `scipy.fft.next_fast_len` gives the same, but takes longer to import than most fits take.
     """

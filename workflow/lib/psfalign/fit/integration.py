@@ -74,7 +74,7 @@ class Guide:
         return [usable[0], usable[len(usable) // 2], usable[-1]]
 
     def offset(self, found: dict[int, PairFit]) -> Shift | None:
-        """Give the mean offset of the anchors; None where they do not agree on one."""
+        """Return the mean offset of the anchors; None where they do not agree on one."""
         if not found or any(fit.status is not Status.OK for fit in found.values()):
             return None
         pairs = [(fit, self.fits[i]) for i, fit in found.items()]
@@ -84,14 +84,14 @@ class Guide:
         return Shift(*offsets.mean(axis=0).tolist())
 
     def predict(self, psf: int, offset: Shift | None) -> Shift | None:
-        """Give the shift to expect, None where there is nothing to go by."""
+        """Return the shift to expect, None where there is nothing to go by."""
         old = self.fits[psf]
         if offset is None or old.status is not Status.OK:
             return None
         return Shift(old.dx + offset.dx, old.dy + offset.dy)
 
     def confirms(self, psf: int, fit: PairFit, expected: Shift) -> bool:
-        """Tell whether a fit is near what was expected and about as good as the guide's."""
+        """Return whether a fit is near what was expected and about as good as the guide's."""
         near = max(abs(fit.dx - expected.dx), abs(fit.dy - expected.dy)) < AGREEMENT
         return fit.status is Status.OK and near and fit.misfit <= WORSE * self.fits[psf].misfit
 
@@ -137,7 +137,7 @@ class PsfSet:
         return len(self.frames)
 
     def frame(self, psf: int) -> Frame:
-        """Give an image as it is, but for the padding."""
+        """Return an image as it is, but for the padding."""
         return pad_frame(self.frames[psf], self.padding)
 
 
@@ -232,6 +232,6 @@ class _Integration:
 
 
 def _usable(frame: Frame, seen: Bools) -> bool:
-    """Tell whether there is something to fit: finite values that differ."""
+    """Return whether there is something to fit: finite values that differ."""
     values = frame.image[seen]
     return bool(values.size and np.isfinite(values).all() and values.min() < values.max())

@@ -97,7 +97,7 @@ class ScienceNoise:
         return [self.term.at(Shift(fit.dx, fit.dy)) for fit in fits]
 
     def products(self, whole: tuple[int, int]) -> NDArray[np.float64]:
-        """Give the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
+        """Return the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
         derivatives = np.roll(self.derivatives, whole, axis=(1, 2)).reshape(N_PARAMETERS, -1)
         if self.weighted.centred:
             means = derivatives @ self.weighted.squared.ravel() / self.weighted.total
@@ -108,13 +108,13 @@ class ScienceNoise:
         return products
 
     def variance(self, whole: tuple[int, int]) -> Image:
-        """Give the variance, where it is known, after a whole-pixel shift (dy, dx)."""
+        """Return the variance, where it is known, after a whole-pixel shift (dy, dx)."""
         assert self.frame.variance is not None
         return np.roll(self.frame.variance, whole, axis=(0, 1))
 
 
 def science_derivatives(image: Image, spectrum: Spectrum) -> NDArray[np.float64]:
-    """Give those of S(s, d) by dx and dy, and S itself, at d = 0; (3, rows, columns)."""
+    """Return those of S(s, d) by dx and dy, and S itself, at d = 0; (3, rows, columns)."""
     shape = image.shape
     in_x, in_y = gradient_rates(shape)
     along_x = irfft2(spectrum * in_x, s=shape)
@@ -126,7 +126,7 @@ def add_uncertainties(
     fits: Sequence[PairFit], science: ScienceNoise, psfs: Sequence[PsfNoise | None]
 ) -> list[PairFit]:
     """
-    Give the fits of one integration, one for each psf, their uncertainties and biases.
+    Return the fits of one integration, one for each psf, their uncertainties and biases.
 
     Those whose flux is not significant get the status that says so. Within half a pixel, the
     derivatives and variances of the science image are taken to move rigidly, but not in N(d).
@@ -179,7 +179,7 @@ def _alike(
 def _propagate(
     psfs: Sequence[PsfNoise], products: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p, (psfs,)."""
+    """Return Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p, (psfs,)."""
     peak = np.abs(products).max()
     scaled = (products / peak).astype(np.float32)
     sums = np.array([scaled @ psf.spread for psf in psfs], dtype=np.float64)
@@ -207,7 +207,7 @@ def _sigmas(
 
 def _biases(fits: Sequence[PairFit], noises: Sequence[Jet]) -> NDArray[np.float64]:
     """
-    Give how far beta² N(d) moved the minimum of E; (fits, (dx, dy, beta)).
+    Return how far beta² N(d) moved the minimum of E; (fits, (dx, dy, beta)).
 
     It is Newton's step from the fit to the minimum of E - beta² N; NaN where that has none.
     """

@@ -113,7 +113,7 @@ def real_product(
     left: NDArray[np.complex128], middle: Spectrum, right: NDArray[np.complex128]
 ) -> NDArray[np.float64]:
     """
-    Give Re(left @ middle @ rightᵀ); of a few rows, BLAS multiplies real ones faster.
+    Return Re(left @ middle @ rightᵀ); of a few rows, BLAS multiplies real ones faster.
 
     `middle` is in C order, so that it can be seen as pairs of real numbers.
     """
@@ -127,7 +127,7 @@ def gradient_rates(
     shape: tuple[int, ...],
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """
-    Give the factors that turn the ``rfft2`` of f into those of ∂S(f, d)/∂dx and ∂dy at d = 0.
+    Return the factors that turn the ``rfft2`` of f into those of ∂S(f, d)/∂dx and ∂dy at d = 0.
 
     At Nyquist's frequency a shift multiplies by a cosine, whose derivative is 0.
     """

@@ -76,7 +76,7 @@ def cost_and_curvature(
     psf_energy: float, cross: Jet, energy: Jet
 ) -> tuple[float, NDArray[np.float64]]:
     """
-    Give E = A - 2 beta B(d) + beta² C(d) at beta = B/C, and ½ ∂²E by (dx, dy, beta), (3, 3).
+    Return E = A - 2 beta B(d) + beta² C(d) at beta = B/C, and ½ ∂²E by (dx, dy, beta), (3, 3).
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def cost_and_curvature(
 
 
 def energy_curvature(beta: float, energy: Jet) -> NDArray[np.float64]:
-    """Give ½ ∂² of beta² C(d), or of beta² N(d), by (dx, dy, beta); (3, 3)."""
+    """Return ½ ∂² of beta² C(d), or of beta² N(d), by (dx, dy, beta); (3, 3)."""
     curvature = np.empty((3, 3))
     curvature[:2, :2] = 0.5 * beta**2 * energy.hessian
     curvature[:2, 2] = curvature[2, :2] = beta * energy.gradient

@@ -223,7 +223,7 @@ def maximise(cross: CrossTerm, energy: EnergyTerm, start: Shift) -> Climb:
 
 
 def is_summit(b: Jet, c: Jet) -> bool:
-    """Tell whether log(B²/C) bends down in all directions, given B > 0."""
+    """Return whether log(B²/C) bends down in all directions, given B > 0."""
     (_, _), (xx, xy, yy) = _log_derivatives(b, c)
     steepest = abs(xx) + abs(yy)
     return xx < 0 and xx * yy - xy * xy > FLATTEST * steepest**2

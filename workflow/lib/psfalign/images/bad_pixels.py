@@ -84,7 +84,7 @@ def clean_image(
 
 
 def fill_pixels(image: Image, bad: Bools) -> Image:
-    """Give a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
+    """Return a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
     return _fill(image, bad, bad, half_width=1)[0]
 
 

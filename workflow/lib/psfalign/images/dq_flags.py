@@ -53,7 +53,7 @@ ALL_FLAGS = (1 << 32) - 1
 
 def parse_bad_bits(text: str | int | None) -> int:
     """
-    Give the bits that ``bad_bits`` names.
+    Return the bits that ``bad_bits`` names.
 
     The words are those of `astropy.nddata.bitmask.interpret_bit_flags`, whose import would cost
     every job more than its work: names or numbers joined by comma, plus or bar, here also mixed,

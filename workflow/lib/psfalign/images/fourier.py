@@ -54,7 +54,7 @@ def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> 
 
 
 def to_image(spectrum: Spectrum, shape: tuple[int, ...]) -> Image:
-    """Give what ``irfft2`` makes of a spectrum, which is overwritten: that spares its copy."""
+    """Return what ``irfft2`` makes of a spectrum, which is overwritten: that spares its copy."""
     ifft(spectrum, axis=0, out=spectrum)
     return irfft(spectrum, n=shape[1], axis=1)
 
@@ -131,7 +131,7 @@ class SquaredKernel(NamedTuple):
 
     @classmethod
     def at(cls, shape: tuple[int, ...], dx: Floats, dy: Floats) -> "SquaredKernel":
-        """Give the factors of some dx and some dy."""
+        """Return the factors of some dx and some dy."""
         rows, columns = shape
         corner = np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx)) / (rows * columns)
         # The transform of X(x) (-1)^x is that of X, half a period on: backwards and conjugate.
@@ -145,7 +145,7 @@ class SquaredKernel(NamedTuple):
 
 
 def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
-    """Give the ``rfft2`` of K²."""
+    """Return the ``rfft2`` of K²."""
     kernel = SquaredKernel.at(shape, np.array([shift.dx]), np.array([shift.dy]))
     corner = kernel.corner.item()
     in_y = np.concatenate([kernel.in_y, kernel.alternating_y])
@@ -156,7 +156,7 @@ def _squared_kernel_spectrum(shape: tuple[int, ...], shift: Shift) -> Spectrum:
 
 def _squared_factors(size: int, shift: Floats) -> Factors:
     """
-    Give the ``rfft`` of X², for the kernels X of some shifts along one axis.
+    Return the ``rfft`` of X², for the kernels X of some shifts along one axis.
 
     It is the factors' convolution with themselves. Of its N products for frequency k, N - k have
     the phase -2π k d / N, and k, whose frequencies add up to k - N, that phase and 2π d.
@@ -178,7 +178,7 @@ def _in_full(half: Factors, size: int) -> Factors:
 
 
 def _outer(in_y: Factors, in_x: Factors) -> Spectrum:
-    """Give the sum of the outer products of rows; BLAS multiplies real numbers faster."""
+    """Return the sum of the outer products of rows; BLAS multiplies real numbers faster."""
     left = np.concatenate([in_y.real, in_y.imag])
     right = np.concatenate([in_x, 1j * in_x]).view(np.float64)
     return np.asarray((left.T @ right).view(np.complex128))

@@ -39,7 +39,7 @@ class Frames(Protocol):
 
 
 def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
-    """Give what psf images are aligned to: each frame, the first, or the mean of all."""
+    """Return what psf images are aligned to: each frame, the first, or the mean of all."""
     if align_to == "each":
         return frames
     return [frames[0] if align_to == "first" else mean_frame(frames)]

@@ -28,7 +28,7 @@ def pad_image(image: Image, padding: int) -> Image:
 
 
 def pad_weight(weight: Image, padding: int) -> Image:
-    """Give the padding no weight."""
+    """Return the padding no weight."""
     return np.pad(weight, (0, padding))
 
 

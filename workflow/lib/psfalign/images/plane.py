@@ -26,7 +26,7 @@ class Plane:
 
 
 def failed_plane(shape: tuple[int, ...]) -> Plane:
-    """Give what stands for a pair whose fit failed: NaN, and DO_NOT_USE in every pixel."""
+    """Return what stands for a pair whose fit failed: NaN, and DO_NOT_USE in every pixel."""
     empty = np.full(shape, np.nan)
     return Plane(empty, empty, np.full(shape, DO_NOT_USE, dtype=np.uint32))
 

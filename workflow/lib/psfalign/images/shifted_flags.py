@@ -38,13 +38,13 @@ class Motion(NamedTuple):
 
 
 def flag_motion(shape: tuple[int, ...], shift: Shift) -> tuple[Motion, Motion]:
-    """Give what a shift does to the flags of an image, along rows and along columns."""
+    """Return what a shift does to the flags of an image, along rows and along columns."""
     return Motion.along(shape[0], shift.dy), Motion.along(shape[1], shift.dx)
 
 
 def move_flags(dq: Flags, shift: Shift) -> Flags:
     """
-    Give the flags of a shifted image.
+    Return the flags of a shifted image.
 
     Parameters
     ----------

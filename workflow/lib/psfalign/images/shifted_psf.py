@@ -59,7 +59,7 @@ class Movable:
 
     def moved(self, shift: Shift) -> tuple[Image, SingleImage]:
         """
-        Give the image and its error, shifted.
+        Return the image and its error, shifted.
 
         The root of the variance is taken in single precision, in which the product holds it: the
         rounding before it makes half a rounding of the root.

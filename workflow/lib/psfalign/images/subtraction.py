@@ -43,7 +43,7 @@ class Subtraction:
 
 
 def weighted_rms(image: Image, weight: Image) -> float:
-    """Give the root mean square of an image times its weight."""
+    """Return the root mean square of an image times its weight."""
     return float(np.sqrt(np.mean((weight * image) ** 2)))
 
 
@@ -53,7 +53,7 @@ def mean_psf(psfs: Cube, beta: NDArray[np.float64]) -> Image:
 
 
 def scatter_of_psfs(psfs: Cube, beta: NDArray[np.float64]) -> Image:
-    """Give how much psf images, each at the flux of the science image, differ: their RMS."""
+    """Return how much psf images, each at the flux of the science image, differ: their RMS."""
     return np.std(psfs / beta[:, None, None], axis=0)
 
 
@@ -66,7 +66,7 @@ def shift_all(psfs: Cube, dx: NDArray[np.float64], dy: NDArray[np.float64], padd
 
 
 def radial_scatter(image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the radii of rings around the middle in pixels, and the RMS of an image in each."""
+    """Return the radii of rings around the middle in pixels, and the RMS of an image in each."""
     radius = _radius(image.shape)
     edges = np.linspace(0, min(image.shape) / 2, N_RINGS + 1)
     squares, _ = np.histogram(radius, edges, weights=np.nan_to_num(image) ** 2)

@@ -140,7 +140,7 @@ def no_start(path: Path) -> InputError:
 
 
 def start_of(header: Header, path: Path) -> datetime:
-    """Give the moment at which an exposure started, from DATE-OBS and TIME-OBS."""
+    """Return the moment at which an exposure started, from DATE-OBS and TIME-OBS."""
     date, time = (text_of(header, keyword) for keyword in START)
     if not (date and time):
         raise no_start(path)

@@ -101,7 +101,7 @@ def look_up(context: str, header: dict[str, str], file: str) -> dict[str, Any]:
 
 
 def _read_server_config(context: str) -> set[str]:
-    """Give the files that are known to be bad."""
+    """Return the files that are known to be bad."""
     from crds.core import config, heavy_client
 
     try:

@@ -17,7 +17,7 @@ DIMENSIONS = 2
 
 
 def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
-    """Give the primary header of a mask file and the size of its image, (rows, columns)."""
+    """Return the primary header of a mask file and the size of its image, (rows, columns)."""
     hdus, hdu = _find_mask(path)
     return hdus[0].header, hdu.shape
 
@@ -29,7 +29,7 @@ def check_mask_checksums(path: Path) -> list[str]:
 
 
 def read_mask(path: Path) -> Image:
-    """Give the pixels of a mask, (rows, columns) float64, whose checksums hold."""
+    """Return the pixels of a mask, (rows, columns) float64, whose checksums hold."""
     hdus, hdu = _find_mask(path)
     check_checksums(path, hdus)
     with open(path, "rb") as stream:
@@ -65,7 +65,7 @@ def check_reference_type(header: Header, path: Path) -> None:
 
 
 def _find_mask(path: Path) -> tuple[list[Hdu], Hdu]:
-    """Give all HDUs of a mask file, and the one that is its image."""
+    """Return all HDUs of a mask file, and the one that is its image."""
     hdus = scan(path)
     found = [hdu for hdu in hdus if hdu.name == "SCI"]
     subject = f"{path}[SCI]"

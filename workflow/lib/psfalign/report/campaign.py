@@ -36,7 +36,7 @@ def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
 
 
 def campaign_page(states: Sequence[ExposureState]) -> bytes:
-    """Give the page; what went wrong stands first in each table."""
+    """Return the page; what went wrong stands first in each table."""
     return page(
         "Campaign",
         paragraph(count(states)),
@@ -71,7 +71,7 @@ def count(states: Sequence[ExposureState]) -> str:
 
 
 def closing_lines(output: Path, states: Sequence[ExposureState]) -> list[str]:
-    """Give what a run says at its end: a line for each exposure, and where everything is."""
+    """Return what a run says at its end: a line for each exposure, and where everything is."""
     width = max((len(s.name) for s in states), default=0)
     lines = [f"  {s.name:<{width}}  {_line(s)}" for s in states[:MOST_LINES]]
     if len(states) > MOST_LINES:

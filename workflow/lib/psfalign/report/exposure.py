@@ -120,7 +120,7 @@ def _replaced(exposure: Exposure, what: str) -> Panel:
 
 
 def replaced_share(exposure: Exposure) -> Image:
-    """Give in which share of the planes of a cleaned exposure each pixel was replaced."""
+    """Return in which share of the planes of a cleaned exposure each pixel was replaced."""
     with exposure:
         total = np.zeros(exposure.shape[1:])
         for i in range(len(exposure)):
@@ -129,7 +129,7 @@ def replaced_share(exposure: Exposure) -> Image:
 
 
 def unit_of(exposure: Exposure) -> str:
-    """Give the unit of an exposure's images."""
+    """Return the unit of an exposure's images."""
     return text_of(exposure.science.header, "BUNIT") or "unit of the file"
 
 

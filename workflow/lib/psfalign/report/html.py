@@ -55,7 +55,7 @@ Cell = str | int | Marked
 
 
 def page(title: str, *parts: str) -> bytes:
-    """Give a page with a title and parts that are HTML already."""
+    """Return a page with a title and parts that are HTML already."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
@@ -65,17 +65,17 @@ def page(title: str, *parts: str) -> bytes:
 
 
 def paragraph(text: str) -> str:
-    """Give a paragraph."""
+    """Return a paragraph."""
     return f"<p>{escape(text)}</p>"
 
 
 def heading(text: str) -> str:
-    """Give the heading of a section."""
+    """Return the heading of a section."""
     return f"<h2>{escape(text)}</h2>"
 
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:
-    """Give a list of names and what they stand for."""
+    """Return a list of names and what they stand for."""
     items = (f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries)
     return f"<dl>{''.join(items)}</dl>"
 
@@ -83,7 +83,7 @@ def facts(entries: Iterable[tuple[str, str]]) -> str:
 def table(
     identity: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str = ""
 ) -> str:
-    """Give a table; cells that look like numbers are aligned to the right."""
+    """Return a table; cells that look like numbers are aligned to the right."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     text = f"<caption>{escape(caption)}</caption>" if caption else ""

@@ -23,12 +23,12 @@ NOTHING = "–"
 
 
 def heads() -> list[str]:
-    """Give the headings of the columns."""
+    """Return the headings of the columns."""
     return [*(head for head, _ in SHOWN.values()), "status"]
 
 
 def text_rows(columns: Columns) -> list[list[str]]:
-    """Give the rows as text, the status last."""
+    """Return the rows as text, the status last."""
     shown = [
         [format(value, spec) if np.isfinite(value) else NOTHING for value in columns[name].tolist()]
         for name, (_, spec) in SHOWN.items()
@@ -43,7 +43,7 @@ def text_rows(columns: Columns) -> list[list[str]]:
 
 
 def as_text(columns: Columns) -> str:
-    """Give the table in lines, its columns aligned to the right."""
+    """Return the table in lines, its columns aligned to the right."""
     rows = [heads(), *text_rows(columns)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -51,7 +51,7 @@ def as_text(columns: Columns) -> str:
 
 
 def pair_page(summary: Summary, columns: Columns) -> bytes:
-    """Give the page of an exposure: what it was made from, and the shifts of all pairs."""
+    """Return the page of an exposure: what it was made from, and the shifts of all pairs."""
     origin = facts(
         [
             ("science", summary.science),

@@ -77,7 +77,7 @@ class Summary:
 
 
 def take_medians(columns: Columns) -> dict[str, float | None]:
-    """Give the medians of shift, uncertainty and closure over the usable pairs."""
+    """Return the medians of shift, uncertainty and closure over the usable pairs."""
     usable = columns["status"] == Status.OK
     lengths = {
         "shift": np.hypot(columns["dx"], columns["dy"]),
@@ -105,6 +105,6 @@ def _median(values: NDArray[np.float64]) -> float | None:
 
 
 def _plain(value: Any) -> float | int | None:
-    """Give a number as JSON has it, which has no NaN."""
+    """Return a number as JSON has it, which has no NaN."""
     number: float | int = value.item()
     return number if np.isfinite(number) else None

@@ -53,7 +53,7 @@ def optical_images(mode: Mode, rng: np.random.Generator) -> tuple[Image, Image]:
 
 def transmission(mode: Mode) -> Image:
     """
-    Give the share of light that the occulter lets through: the psf mask, 1 for use.
+    Return the share of light that the occulter lets through: the psf mask, 1 for use.
 
     With the radius r in units of 1/sigma, a band-limited occulter has (1 - (2 J1(r) / r)²)². For
     a four-quadrant mask it is 1 - 2^-(d / `BOUNDARY`)², of the distances d from both arms.

@@ -42,14 +42,14 @@ class Frames:
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
-    """Give every name a stream of its own: a file more or less changes no other one."""
+    """Return every name a stream of its own: a file more or less changes no other one."""
     return np.random.default_rng([seed, *name.encode()])
 
 
 def draw_scene(
     exposure: Exposure, observation: Observation, star: Image, point: Image, *, seed: int
 ) -> Cube:
-    """Give the noiseless sky in MJy/sr: the star, and its planet unless these are the psfs."""
+    """Return the noiseless sky in MJy/sr: the star, and its planet unless these are the psfs."""
     stars = draw_stars(exposure, star, seed=seed)
     if exposure is observation.psfs:
         return stars
@@ -70,14 +70,14 @@ def draw_planets(science: Exposure, observation: Observation, point: Image, *, s
 
 
 def star_positions(exposure: Exposure, *, seed: int) -> Offsets:
-    """Give (dx, dy) from the occulter to the star, to higher column and row."""
+    """Return (dx, dy) from the occulter to the star, to higher column and row."""
     nominal = np.add(exposure.centre, DITHER * np.array(exposure.steps))
     jitter = random_stream(seed, f"jitter {exposure.name}").normal(0.0, JITTER, nominal.shape)
     return np.asarray(nominal + jitter)
 
 
 def true_shifts(science: Exposure, observation: Observation, *, seed: int) -> dict[str, Any]:
-    """Give dx, dy and beta of every (science, psf) pair, and the names of psfs and mask."""
+    """Return dx, dy and beta of every (science, psf) pair, and the names of psfs and mask."""
     ours = star_positions(science, seed=seed)
     theirs = star_positions(observation.psfs, seed=seed)
     dx, dy = np.moveaxis(theirs[None, :, :] - ours[:, None, :], -1, 0)

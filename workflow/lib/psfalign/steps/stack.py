@@ -85,7 +85,7 @@ def _header(exposure: Exposure, name: str) -> Header:
 
 
 def _origins(exposures: Sequence[Exposure], digests: Sequence[str]) -> tuple[Header, bytes]:
-    """Give the header and bytes of the table PSFORIG."""
+    """Return the header and bytes of the table PSFORIG."""
     return origins_table(
         [
             (plain_text(e.path.name), i, digest)

@@ -13,7 +13,7 @@ VERDICTS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 def reserve(descriptor: int, size: int) -> None:
     """
-    Give an open file its size in bytes, and all of its room on the disk.
+    Return an open file its size in bytes, and all of its room on the disk.
 
     A full disk is noticed before any work is done, and blocks that have their place are written
     faster. Where the system cannot do it, nothing is done: `os.posix_fallocate` would write all

@@ -86,7 +86,7 @@ def _read_config(
 
 
 def _read_crate(target: Path) -> dict[Path, str]:
-    """Give the checksums that the RO-Crate of a campaign lists; none of a single product."""
+    """Return the checksums that the RO-Crate of a campaign lists; none of a single product."""
     path = target / METADATA
     if not path.is_file():
         return {}
@@ -106,7 +106,7 @@ def _list_inputs(exposures: Sequence[ScienceExposure]) -> Iterator[Path]:
 
 
 def _list_masks(target: Path) -> Iterator[Path]:
-    """Give the places of the masks, which psfmask.json tells."""
+    """Return the places of the masks, which psfmask.json tells."""
     names = target.glob(f"*/*{PSFMASK}") if target.is_dir() else target.parent.glob(f"*{PSFMASK}")
     for name in names:
         try:

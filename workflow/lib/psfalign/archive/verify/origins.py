@@ -47,11 +47,11 @@ class Files:
         self._digest = cache(sha256)
 
     def find(self, name: str) -> list[Path]:
-        """Give those of a name that are there."""
+        """Return those of a name that are there."""
         return [path for path in self._paths.get(name, {}) if path.is_file()]
 
     def digest(self, path: Path) -> str:
-        """Give the SHA-256 of a file, reading it once."""
+        """Return the SHA-256 of a file, reading it once."""
         return self._digest(path)
 
 
@@ -67,7 +67,7 @@ def compare_header(product: Product) -> Iterator[InputError]:
 
 
 def compare_inputs(product: Product, files: Files) -> tuple[list[InputError], list[str]]:
-    """Give the inputs that have changed, as errors, and the names of those that are gone."""
+    """Return the inputs that have changed, as errors, and the names of those that are gone."""
     changed, gone = [], []
     for entry in inputs_of(product.records):
         found = files.find(entry.name)

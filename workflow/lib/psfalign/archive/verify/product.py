@@ -107,7 +107,7 @@ def _check_images(path: Path, header: Header, found: dict[str, Hdu]) -> None:
 def _check_rows(
     path: Path, header: Header, science: Hdu, shifts: dict[str, NDArray[Any]]
 ) -> list[bool] | None:
-    """Give which planes are those of failed fits, None where nothing was fitted."""
+    """Return which planes are those of failed fits, None where nothing was fitted."""
     n_planes, n_psfs = math.prod(science.shape[:-2]), science.shape[-3]
     status = shifts.get("status", np.array([]))
     failed = [word != Status.OK for word in status.tolist()] if shifts else None

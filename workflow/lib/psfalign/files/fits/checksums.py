@@ -65,7 +65,7 @@ def add(*sums: int) -> int:
 
 
 def _other(datasum: int) -> int:
-    """Give the other way of writing zero."""
+    """Return the other way of writing zero."""
     return {0: ALL_ONES, ALL_ONES: 0}.get(datasum, datasum)
 
 

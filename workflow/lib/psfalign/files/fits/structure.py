@@ -67,7 +67,7 @@ class Hdu:
 
 
 def text_of(header: Header, keyword: str) -> str:
-    """Give a value without blanks around it; nothing where it is missing or undefined."""
+    """Return a value without blanks around it; nothing where it is missing or undefined."""
     value = header.get(keyword)
     return "" if value is None else str(value).strip()
 

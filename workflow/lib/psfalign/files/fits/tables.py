@@ -32,7 +32,7 @@ def table_hdu(
     units: Mapping[str, str] = NOTHING,
 ) -> tuple[Header, bytes]:
     """
-    Give the header and the bytes of a table.
+    Return the header and the bytes of a table.
 
     Parameters
     ----------

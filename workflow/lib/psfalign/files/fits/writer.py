@@ -134,7 +134,7 @@ class ImageWriter:
         self._sum += words
 
     def set(self, keyword: str, value: int) -> None:
-        """Give a number to a keyword that the header has already."""
+        """Return a number to a keyword that the header has already."""
         self._header[keyword] = value
 
     def finish(self) -> None:

@@ -20,7 +20,7 @@ COMMENT, CONTINUATION = re.compile(r"#.*"), "\\\n"
 @cache
 def code_digest(script: Path) -> str:
     """
-    Give the SHA-256 of a script and, in a fixed order, of every module that it imports.
+    Return the SHA-256 of a script and, in a fixed order, of every module that it imports.
 
     Comments and blank lines count: bytes are simpler to trust than meanings.
     """
@@ -51,7 +51,7 @@ def _imports(path: Path) -> frozenset[Path]:
 
 def _imported_names(code: str, path: Path) -> Iterator[str]:
     """
-    Give the full names of what is imported; a name may be that of a function in a module.
+    Return the full names of what is imported; a name may be that of a function in a module.
 
     Every job of the workflow does this; to parse all of its modules would take it 50 ms.
     What is in a docstring counts, too, which does no harm.
@@ -74,7 +74,7 @@ def _full_name(dots: str, module: str, path: Path) -> str:
 
 
 def _files(name: str, *, beside: Path) -> Iterator[Path]:
-    """Give the module of a dotted name and the packages around it, where they are psfalign's."""
+    """Return the module of a dotted name and the packages around it, where they are psfalign's."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
         neighbour = beside / f"{parts[0]}.py"

@@ -71,7 +71,7 @@ def record_step(
 
 
 def software_versions() -> dict[str, str]:
-    """Give the versions of psfalign, Python and what computes numbers, by name."""
+    """Return the versions of psfalign, Python and what computes numbers, by name."""
     versions = {"psfalign": __version__, "python": platform.python_version()}
     return versions | {name: version(name) for name in COMPUTING}
 
@@ -82,7 +82,7 @@ def renamed(records: Iterable[Record], old: str, new: str) -> Records:
 
 
 def inputs_of(records: Records) -> list[Record]:
-    """Give the inputs from outside; a psfstack that was made by stacking is none."""
+    """Return the inputs from outside; a psfstack that was made by stacking is none."""
     stacked = any(entry.step == "stack_psfs" for entry in records)
     return [
         entry
@@ -92,13 +92,13 @@ def inputs_of(records: Records) -> list[Record]:
 
 
 def summarise_code(records: Iterable[Record]) -> str:
-    """Give one SHA-256 for the sources of all steps."""
+    """Return one SHA-256 for the sources of all steps."""
     lines = [f"{entry.step} {entry.value}\n" for entry in records if entry.kind == "code"]
     return hashlib.sha256("".join(sorted(set(lines))).encode()).hexdigest()
 
 
 def find_parameter(records: Iterable[Record], step: str, name: str) -> Any:
-    """Give the value of a setting of a step, None where it is not recorded."""
+    """Return the value of a setting of a step, None where it is not recorded."""
     found = [e.value for e in records if (e.step, e.kind, e.name) == (step, "parameter", name)]
     return json.loads(found[-1]) if found else None
 

@@ -20,7 +20,7 @@ DESCRIPTIONS = {
 
 
 def provenance_hdu(records: Sequence[Record]) -> tuple[Header, bytes]:
-    """Give the header and the bytes of the table."""
+    """Return the header and the bytes of the table."""
     widths = [max([1, *map(len, column)]) for column in zip(*records, strict=True)] or [1] * 4
     dtype = [(name, f"S{width}") for name, width in zip(Record._fields, widths, strict=True)]
     rows = np.array([tuple(record) for record in records], dtype=dtype)
@@ -28,7 +28,7 @@ def provenance_hdu(records: Sequence[Record]) -> tuple[Header, bytes]:
 
 
 def is_provenance(hdu: Hdu) -> bool:
-    """Tell whether an HDU is such a table, and not another one of the same name."""
+    """Return whether an HDU is such a table, and not another one of the same name."""
     header = hdu.header
     names = [header.get(f"TTYPE{index}") for index in range(1, len(Record._fields) + 1)]
     return (

@@ -25,7 +25,7 @@ class Panel(NamedTuple):
 
 
 def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
-    """Give the panels of a subtraction: above what is subtracted, below what is left."""
+    """Return the panels of a subtraction: above what is subtracted, below what is left."""
     return [
         Panel(f"Science, integration {integration}", s.science),
         Panel("Mean of the aligned psf images", s.psf),
@@ -35,7 +35,7 @@ def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
 
 
 def height_of(panels: Sequence[Panel]) -> float:
-    """Give the height in inches of a figure of some panels, two in a row."""
+    """Return the height in inches of a figure of some panels, two in a row."""
     return HEIGHT / 2 * ((len(panels) + 1) // 2)
 
 

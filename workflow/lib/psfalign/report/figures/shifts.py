@@ -106,7 +106,7 @@ def _mark_what_deserves_a_look(left: "Axes", right: "Axes", pairs: Pairs) -> Non
 
 
 def _place(pairs: Pairs) -> NDArray[np.float64]:
-    """Give the place of each pair on an axis of psf images, the integrations side by side."""
+    """Return the place of each pair on an axis of psf images, the integrations side by side."""
     integration = pairs.columns["integration"]
     last = max(1, int(integration.max(initial=0)))
     return np.asarray(pairs.columns["psf"] + SPREAD * (integration / last - 0.5))

@@ -63,7 +63,7 @@ def draw_png(draw: Draw, *, height: float) -> bytes:
 
 
 def _palette(n_colours: int, n_greys: int) -> bytes:
-    """Give red, green and blue of 256 colours, of which some are there twice."""
+    """Return red, green and blue of 256 colours, of which some are there twice."""
     from matplotlib import colormaps, rcParams
     from matplotlib.colors import to_rgb
 
