@@ -1,0 +1,184 @@
+"""Where the star of an exposure is, and how the exposure's pixels lie on the sky."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from astropy.io.fits import Header
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..images.arrays import Image
+from .exposure import Exposure
+
+Star = Literal["auto"] | tuple[float, float]
+Floats = float | NDArray[np.floating] | NDArray[np.integer]
+Matrix = NDArray[np.float64]
+
+ARCSEC = 3600.0  # in a degree
+CD = (("CD1_1", "CD1_2"), ("CD2_1", "CD2_2"))
+FLAT = 1e-6  # area over squared sides of a pixel that is a line
+HALF = 0.5  # pixels, from the middle of a pixel to its edge
+USUAL_PARITY = -1  # VPARITY of NIRCam and MIRI
+SET_STAR = "set psf_subtraction.star to its [column, row], counted from 0"
+ASSIGN_WCS = "run assign_wcs of the jwst pipeline, which writes a CD matrix"
+
+
+@dataclass(frozen=True)
+class Sky:
+    """
+    The place of the star, and the linear map of pixels to the tangent plane of the sky.
+
+    Columns and rows count from 0, and whole numbers are the middles of pixels.
+
+    Attributes
+    ----------
+    column, row
+        Where the star is.
+    matrix : (2, 2) float64
+        Arcseconds per pixel: the rows are (east, north), the columns (column, row).
+    """
+
+    column: float
+    row: float
+    matrix: Matrix
+
+    @classmethod
+    def of(cls, exposure: Exposure, star: Star = "auto") -> "Sky":
+        """
+        Read the headers of a science exposure.
+
+        The star is where STARCENX and STARCENY say, in SCI or PRIMARY and counted from 1, and
+        otherwise at CRPIX1 and CRPIX2 of SCI. The map is the CD matrix of SCI (FITS standard 4.0,
+        section 8.1), and otherwise that of square pixels of PIXAR_A2 arcsec² whose rows count
+        towards position angle PA_APER, and whose columns count 90° west of it for VPARITY -1, 90°
+        east of it for VPARITY 1. Distortion is left out: in coronagraphic subarrays, less than
+        0.1° and 0.1 %.
+
+        Parameters
+        ----------
+        exposure
+            The science exposure. Headers of psf images tell how *they* lay on the sky.
+        star
+            Column and row of the star instead, counted from 0.
+
+        Raises
+        ------
+        InputError
+            If a keyword is missing or is no such number, or the star is not in the image.
+        """
+        column, row = read_star(exposure, star)
+        return cls(column, row, _read_matrix(exposure))
+
+    @property
+    def scale(self) -> float:
+        """Side of a square as large as a pixel, in arcsec."""
+        return math.sqrt(abs(np.linalg.det(self.matrix)))
+
+    @property
+    def north_angle(self) -> float:
+        """Direction of north in degrees from the direction of rows, positive away from columns."""
+        d_column, d_row = np.linalg.solve(self.matrix, (0.0, 1.0))
+        return math.degrees(math.atan2(-d_column, d_row))
+
+    def to_offset(self, column: Floats, row: Floats) -> tuple[Image, Image]:
+        """Return how far pixels are east and north of the star, in arcsec."""
+        place = np.stack(np.broadcast_arrays(column - self.column, row - self.row))
+        east, north = np.tensordot(self.matrix, place, axes=1)
+        return east, north
+
+    def to_pixel(self, separation: Floats, position_angle: Floats) -> tuple[Image, Image]:
+        """
+        Return the columns and rows of places on the sky.
+
+        Parameters
+        ----------
+        separation
+            Distance from the star in arcsec.
+        position_angle
+            Direction from the star in degrees, from north towards east.
+        """
+        angle = np.radians(position_angle)
+        place = np.stack(np.broadcast_arrays(np.sin(angle), np.cos(angle))) * separation
+        column, row = np.tensordot(np.linalg.inv(self.matrix), place, axes=1)
+        return column + self.column, row + self.row
+
+    def separations(self, shape: tuple[int, ...]) -> Image:
+        """Return how far each pixel of an image (rows, columns) is from the star, in arcsec."""
+        row, column = np.indices(shape)
+        return np.hypot(*self.to_offset(column, row))
+
+
+def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:
+    """Return column and row of the star, counted from 0; parameters as those of `Sky.of`."""
+    if star == "auto":
+        header, keywords = _star_keywords(exposure)
+        column, row = (_number(exposure, header, keyword) - 1 for keyword in keywords)
+        file, keyword = f"{exposure.path}[SCI]", " and ".join(keywords)
+        value = f"{header[keywords[0]]:g} and {header[keywords[1]]:g}"
+    else:
+        (column, row), file, keyword = star, str(exposure.path), "psf_subtraction.star"
+        value = f"[{column:g}, {row:g}]"
+    rows, columns = exposure.shape[1:]
+    if not (-HALF <= column < columns - HALF and -HALF <= row < rows - HALF):
+        raise InputError(
+            f"the star is not in the image of {columns}×{rows} pixels",
+            file=file,
+            keyword=keyword,
+            value=value,
+            remedy=SET_STAR,
+        )
+    return float(column), float(row)
+
+
+def _star_keywords(exposure: Exposure) -> tuple[Header, tuple[str, str]]:
+    for header in (exposure.science.header, exposure.primary):
+        if "STARCENX" in header and "STARCENY" in header:
+            return header, ("STARCENX", "STARCENY")
+    return exposure.science.header, ("CRPIX1", "CRPIX2")
+
+
+def _read_matrix(exposure: Exposure) -> Matrix:
+    header = exposure.science.header
+    if not any(keyword in header for row in CD for keyword in row):
+        return _matrix_of_aperture(exposure)
+    # An element that is not there is 0, where any of them is.
+    matrix = ARCSEC * np.array(
+        [[_number(exposure, header, key) if key in header else 0.0 for key in row] for row in CD]
+    )
+    if abs(np.linalg.det(matrix)) <= FLAT * np.sum(matrix**2):
+        raise _useless(exposure, "CD1_1", header.get("CD1_1"), "the matrix gives pixels no area")
+    return matrix
+
+
+def _matrix_of_aperture(exposure: Exposure) -> Matrix:
+    header = exposure.science.header
+    angle = math.radians(_number(exposure, header, "PA_APER"))
+    area, parity = _number(exposure, header, "PIXAR_A2"), header.get("VPARITY", USUAL_PARITY)
+    if area <= 0:
+        raise _useless(exposure, "PIXAR_A2", area, "is not the area of a pixel")
+    if parity not in (-1, 1):
+        raise _useless(exposure, "VPARITY", parity, "is neither -1 nor 1")
+    sine, cosine = math.sin(angle), math.cos(angle)
+    return math.sqrt(area) * np.array([[parity * cosine, sine], [-parity * sine, cosine]])
+
+
+def _number(exposure: Exposure, header: Header, keyword: str) -> float:
+    """Return the value of a keyword that says where something is."""
+    value = header.get(keyword)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    problem = "missing" if value is None else "is not a number"
+    if keyword.startswith(("STARCEN", "CRPIX")):
+        problem, remedy = f"{problem}: nothing says where the star is", SET_STAR
+    else:
+        problem, remedy = f"{problem}: nothing says where north is", ASSIGN_WCS
+    raise _useless(exposure, keyword, value, problem, remedy)
+
+
+def _useless(
+    exposure: Exposure, keyword: str, value: object, problem: str, remedy: str = ASSIGN_WCS
+) -> InputError:
+    file = f"{exposure.path}[SCI]"
+    return InputError(problem, file=file, keyword=keyword, value=value, remedy=remedy)
