@@ -42,10 +42,10 @@ include: "workflow/rules/report.smk"
 # The default target: those of included files do not count, and one of an outer workflow precedes.
 rule all:
     input:
-        expand(PRODUCT, exposure=EXPOSURES),
-        expand(SUMMARY, exposure=EXPOSURES),
+        expand(file_of("align_psfs"), exposure=EXPOSURES),
+        expand(file_of("plot_exposure"), exposure=EXPOSURES),
         pages_to_report(),
-        [CRDS_MANIFEST] if CRDS else [],
+        [file_of("write_crds_manifest")] if CRDS else [],
     message:
         "All products are there"
 
@@ -53,15 +53,15 @@ rule all:
 # Parts of the campaign to ask for by name: docs/cluster.md.
 rule psfstacks:
     input:
-        expand(STACK_CLEAN, stack=STACKS),
+        expand(file_of("clean_psfs"), stack=STACKS),
 
 
 rule products:
     input:
-        expand(PRODUCT, exposure=EXPOSURES),
+        expand(file_of("align_psfs"), exposure=EXPOSURES),
 
 
 # What each exposure ends with, its product made before: one file each, to ask for in batches.
 rule exposures:
     input:
-        expand(SUMMARY, exposure=EXPOSURES),
+        expand(file_of("plot_exposure"), exposure=EXPOSURES),

@@ -18,7 +18,7 @@ from runs import Measured, measure
 
 from psfalign.archive.rocrate import METADATA
 from psfalign.campaign.exposures import CALINTS
-from psfalign.campaign.layout import CAMPAIGN_PAGE, PSFMASK, REPORT, STACKS
+from psfalign.campaign.layout import CAMPAIGN_PAGE, STACKS
 
 COUNTS = (100, 1_000, 10_000)
 COLUMNS = ("exposures", "page (s)", "MB", "crate (s)", "MB", "crate again (s)", "both files (MB)")
@@ -34,7 +34,7 @@ def align_one(folder: Path) -> Path:
 def give_results(campaign: Campaign, done: Path) -> None:
     """Link the results of the one exposure to the names of all."""
     results = campaign.folder / "results"
-    (name,) = (path.name.removesuffix(PSFMASK) for path in done.glob(f"*/*{PSFMASK}"))
+    (name,) = (path.parent.name for path in done.glob("*/*_psfmask.json"))
     (stack,) = (path.name for path in (done / STACKS).iterdir())
     own = [path for path in done.rglob(f"{name}*") if path.is_file()]
     for exposure in names_of(campaign):
@@ -73,7 +73,7 @@ def main() -> None:
             give_results(campaign, done)
             page, crate, again = (psfalign(campaign, v) for v in ("summary", "crate", "crate"))
             results = campaign.folder / "results"
-            files = (results / REPORT / CAMPAIGN_PAGE, results / METADATA)
+            files = (results / CAMPAIGN_PAGE, results / METADATA)
             size = sum(path.stat().st_size for path in files) / 1e6
             costs = (page.wall, page.peak, crate.wall, crate.peak, again.wall)
             rows.append((f"{count:,}", *(f"{cost:.0f}" for cost in costs), f"{size:.0f}"))

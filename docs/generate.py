@@ -19,15 +19,18 @@ sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "workflow" / "lib")]
 from sample import describe_product  # noqa: E402
 
 from psfalign import cli  # noqa: E402
+from psfalign.campaign.layout import result_pattern  # noqa: E402
 from psfalign.campaign.settings import load_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
+from psfalign.steps.registry import STEPS, Step  # noqa: E402
 
 PAGES = (
     "config/README.md",
     "docs/reference/products.md",
     "docs/reference/command_line.md",
     "docs/reliability.md",
+    "docs/contributing.md",
 )
 PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
@@ -188,12 +191,26 @@ def reliability_studies() -> str:
     return "\n\n".join(path.read_text(encoding="utf-8").strip() for path in results)
 
 
+def steps() -> str:
+    """Return the steps of the workflow and their files."""
+    rows = (
+        (f"`{step.name}`", str(step.scope), f"`{step.module}`", _files(step))
+        for step in STEPS.values()
+    )
+    return table(("step", "works on", "module", "writes"), rows)
+
+
+def _files(step: Step) -> str:
+    return ", ".join(f"`{result_pattern(step.name, part)}`" for part in step.outputs)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "campaign_keys": campaign_keys,
     "psfmask_keys": _section("psfmask"),
     "align_refs_keys": _section("align_refs"),
     "primary_keywords": _keywords("PRIMARY"),
     "science_keywords": _keywords("SCI"),
+    "steps": steps,
     "shift_columns": shift_columns,
     "provenance_columns": provenance_columns,
     "command_line": command_line,

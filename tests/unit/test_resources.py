@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psfalign.campaign.resources import COSTS, Size, memory_mb, minutes
+from psfalign.campaign.resources import Size, memory_mb, minutes
+from psfalign.steps.registry import STEPS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NIRCAM = Size(integrations=20, psfs=50, pixels=320 * 320)
@@ -35,7 +36,7 @@ def asked(step: str, size: Size, options: dict[str, str]) -> int:
 
 def test_memory_lies_between_each_measured_peak_and_twice_of_it() -> None:
     rows = measured()
-    assert {step for step, *_ in rows} == set(COSTS) - {"simulate_demo", "write_crds_manifest"}
+    assert {step for step, *_ in rows} <= set(STEPS)
     assert len({size for _, size, *_ in rows}) >= 8
     wrong = [(*row, asked(*row[:3])) for row in rows if not row[3] <= asked(*row[:3]) <= 2 * row[3]]
     assert wrong == []
@@ -62,7 +63,7 @@ def run_benchmark(script: str, *arguments: object) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("step", COSTS)
+@pytest.mark.parametrize("step", STEPS)
 def test_a_job_that_is_tried_again_gets_more(step: str) -> None:
     first, second = (memory_mb(step, NIRCAM, attempt=attempt) for attempt in (1, 2))
     assert 2 * first - 1 <= second <= 2 * first  # both are rounded up
@@ -78,11 +79,3 @@ def test_more_integrations_take_longer_but_no_more_memory(step: str) -> None:
 
 def test_the_slow_fit_gets_more_time() -> None:
     assert minutes("fit_shifts", NIRCAM, method="leastsq") > 10 * minutes("fit_shifts", NIRCAM)
-
-
-def test_every_rule_says_what_it_needs() -> None:
-    rules = (BENCHMARKS.parent / "workflow" / "rules").glob("*.smk")
-    text = "\n".join(path.read_text() for path in rules)
-    for step in COSTS:
-        assert f'mem_mb=memory_of("{step}")' in text
-        assert f'runtime=minutes_of("{step}")' in text

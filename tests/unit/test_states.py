@@ -9,7 +9,8 @@ import pytest
 from psfalign.campaign import layout
 from psfalign.campaign.exposures import ScienceExposure, Stack
 from psfalign.report.campaign import MOST_LINES, closing_lines, count, write_campaign_page
-from psfalign.report.states import OWN_STEPS, ExposureState, State, Step, read_log, survey_states
+from psfalign.report.states import OWN_STEPS, ExposureState, State, StepRun, read_log, survey_states
+from psfalign.steps.registry import Scope, steps_of
 
 DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
 SUMMARY = {
@@ -50,10 +51,8 @@ def finish(output: Path, name: str, **changes: Any) -> None:
     """Leave what a complete exposure leaves."""
     for step in OWN_STEPS:
         log(output, step, name, f"said something\n{DONE_LINE}")
-    for path in (
-        layout.of_exposure(output, name, layout.PRODUCT),
-        layout.of_exposure(output / layout.REPORT, name, layout.SUMMARY),
-    ):
+    for step, part, _ in layout.outputs(steps_of(Scope.EXPOSURE)):
+        path = layout.result(output, step.name, name, part)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
 
@@ -89,14 +88,14 @@ def test_last_line_of_a_log_tells_how_a_step_ended(
     path.write_text(text)
     if "error" in expected:
         expected = {"error": expected["error"].format(path=path)}
-    assert read_log("fit_shifts", path) == Step("fit_shifts", str(path), **expected)
+    assert read_log("fit_shifts", path) == StepRun("fit_shifts", str(path), **expected)
 
 
 def test_state_of_each_exposure(tmp_path: Path) -> None:
     log(tmp_path, "stack_psfs", "stack", DONE_LINE)
     finish(tmp_path, "complete")
     finish(tmp_path, "lost")
-    layout.of_exposure(tmp_path, "lost", layout.PRODUCT).unlink()
+    layout.result(tmp_path, "align_psfs", "lost").unlink()
     finish(tmp_path, "broken")
     log(tmp_path, "fit_shifts", "broken", "psfalign: error: broken.fits: why; remedy\n")
     states = states_of(tmp_path, "complete", "lost", "broken", "new")
@@ -112,7 +111,7 @@ def test_state_of_each_exposure(tmp_path: Path) -> None:
 def test_summary_that_cannot_be_read_fails_its_exposure_and_no_other(tmp_path: Path) -> None:
     for name in ("complete", "unread"):
         finish(tmp_path, name)
-    summary = layout.of_exposure(tmp_path / layout.REPORT, "unread", layout.SUMMARY)
+    summary = layout.result(tmp_path, "plot_exposure", "unread")
     summary.unlink()
     summary.mkdir()
     first, second = write_page(tmp_path, "complete", "unread")

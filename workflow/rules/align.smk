@@ -4,14 +4,14 @@
 rule align_psfs:
     input:
         psfs=clean_psfs_of,
-        shifts=SHIFTS,
-        psfmask=PSFMASK,
+        shifts=file_of("fit_shifts"),
+        psfmask=file_of("resolve_psfmask"),
         masks=masks_of,
         association=association_of,
     output:
-        PRODUCT,
+        **files_of("align_psfs"),
     log:
-        f"{LOGS}/align_psfs/{{exposure}}.log",
+        log_of("align_psfs"),
     conda:
         "../../environment.yml"
     threads: 1

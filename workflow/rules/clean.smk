@@ -5,9 +5,9 @@ rule clean_science:
     input:
         science_input,
     output:
-        intermediate(CLEAN),
+        **files_of("clean_science"),
     log:
-        f"{LOGS}/clean_science/{{exposure}}.log",
+        log_of("clean_science"),
     conda:
         "../../environment.yml"
     resources:
@@ -25,9 +25,9 @@ rule clean_psfs:
     input:
         psfs_input,
     output:
-        STACK_CLEAN,
+        **files_of("clean_psfs"),
     log:
-        f"{LOGS}/clean_psfs/{{stack}}.log",
+        log_of("clean_psfs"),
     conda:
         "../../environment.yml"
     resources:

@@ -21,6 +21,7 @@ from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest
 from psfalign.report.states import survey_states
+from psfalign.steps.registry import STEPS, Scope, steps_of
 
 
 report: "../report/workflow.rst"
@@ -62,34 +63,40 @@ FITTING = {
 }
 
 OUTPUT = str(Path(SETTINGS["output_dir"]))
-LOGS = f"{OUTPUT}/{layout.LOGS}"
 SIMULATED = list_simulated(SETTINGS)
 
-CRDS_MANIFEST = f"{OUTPUT}/crds_manifest.json"
-PSFMASK = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.PSFMASK}"
-CLEAN = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.CLEAN}"
-SHIFTS = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.SHIFTS}"
-PRODUCT = f"{OUTPUT}/{{exposure}}/{{exposure}}{layout.PRODUCT}"
-PAGES = f"{OUTPUT}/{layout.REPORT}/{{exposure}}/{{exposure}}"
-SUMMARY = f"{PAGES}{layout.SUMMARY}"
-CAMPAIGN_PAGE = f"{OUTPUT}/{layout.REPORT}/{layout.CAMPAIGN_PAGE}"
 # More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
 # the campaign has all; the figures of all are in the folder of the report.
 MOST_REPORTED = 100
-FIGURES = {
-    "images": ("images.png", "1 images"),
-    "shifts": ("shifts.png", "2 shifts"),
-    "checks": ("checks.png", "3 pixels, weight, radius"),
-    "table": ("table.html", "4 table of shifts"),
-}
-STACK = f"{OUTPUT}/{layout.STACKS}/{{stack}}{layout.PSFSTACK}"
-STACK_CLEAN = f"{OUTPUT}/{layout.STACKS}/{{stack}}{layout.CLEAN}"
+
+
+def file_of(step, part=""):
+    """Return where a step writes the main or another output, with the wildcard of its scope."""
+    return f"{OUTPUT}/{layout.result_pattern(step, part)}"
+
+
+def files_of(step):
+    """Return all outputs of a step by their names; those that only other steps need can go."""
+    keep = SETTINGS["keep_intermediates"] or not STEPS[step].is_intermediate
+    return {part: keep_or_not(file_of(step, part), keep) for part in STEPS[step].outputs}
+
+
+def keep_or_not(path, keep):
+    return path if keep else temp(path)
+
+
+def log_of(step):
+    return f"{OUTPUT}/{layout.log_pattern(step)}"
+
+
+CAMPAIGN_PAGE = f"{OUTPUT}/{layout.CAMPAIGN_PAGE}"
 
 
 # Not the names themselves: the engine goes through this text for each file of each job.
 wildcard_constraints:
     exposure=NAME.pattern,
     stack=NAME.pattern,
+    association=NAME.pattern,
 
 
 # Many jobs of a cluster at a time would write over what each other, and the engine, remember.
@@ -143,11 +150,6 @@ def raw(path):
     return ancient(flag(staged, PATH_MODIFIER_FLAG))
 
 
-def intermediate(path):
-    """A file that only other steps need: it goes when they are done, if that is asked for."""
-    return path if SETTINGS["keep_intermediates"] else temp(path)
-
-
 @cache
 def code_of(script):
     return code_digest(SCRIPTS / script)
@@ -183,11 +185,11 @@ def science_input(wildcards):
 
 def psfs_input(wildcards):
     stack = stack_of(wildcards)
-    return raw(stack.members[0]) if stack.is_stacked else STACK
+    return raw(stack.members[0]) if stack.is_stacked else file_of("stack_psfs")
 
 
 def clean_psfs_of(wildcards):
-    return STACK_CLEAN.format(stack=exposure_of(wildcards).stack.name)
+    return file_of("clean_psfs").format(stack=exposure_of(wildcards).stack.name)
 
 
 def resolve_psfmask_inputs(wildcards):
@@ -277,17 +279,30 @@ def size_of_stack(stack):
 def size_of_exposure(name, step):
     integrations, rows, columns = shape_of(EXPOSURES[name].science)
     stack = size_of_stack(EXPOSURES[name].stack.name)
-    padding = ALIGN["padding"] if step in ("fit_shifts", "align_psfs") else 0
+    padding = ALIGN["padding"] if STEPS[step].cost.is_padded else 0
     pixels = (rows + padding) * (columns + padding)
     return resources.Size(integrations, stack.integrations, pixels)
 
 
+def size_of_association(name, step):
+    """All integrations of its exposures, the most psf images and the largest plane of them."""
+    members = [e.name for e in EXPOSURES.values() if e.name_in(Scope.ASSOCIATION) == name]
+    sizes = [size_of_exposure(member, step) for member in members]
+    integrations = sum(size.integrations for size in sizes)
+    return resources.Size(
+        integrations, max(size.psfs for size in sizes), max(size.pixels for size in sizes)
+    )
+
+
 def size_of(wildcards, step):
     """The size of what a job works on: an exposure, a stack, or nothing in particular."""
-    if "exposure" in wildcards.keys():
+    scope = STEPS[step].scope
+    if scope is Scope.EXPOSURE:
         return size_of_exposure(wildcards.exposure, step)
-    if "stack" in wildcards.keys():
+    if scope is Scope.STACK:
         return size_of_stack(wildcards.stack)
+    if scope is Scope.ASSOCIATION:
+        return size_of_association(wildcards.association, step)
     return resources.Size(0, 0, 0)
 
 
@@ -312,7 +327,7 @@ def refuse_without_memory():
     needs = {
         (name, step): resources.peak_bytes(step, size_of_exposure(name, step), ALIGN["weighting"])
         for name in EXPOSURES
-        for step in ("clean_science", "fit_shifts", "align_psfs", "plot_exposure")
+        for step in (entry.name for entry in steps_of(Scope.EXPOSURE))
     }
     errors = check_memory(needs, available_memory())
     if errors:
@@ -338,7 +353,7 @@ def exposures_to_report():
     if len(EXPOSURES) <= MOST_REPORTED:
         return list(EXPOSURES)
     try:
-        states = json.loads(Path(OUTPUT, layout.REPORT, "campaign.json").read_text("utf-8"))
+        states = json.loads(Path(CAMPAIGN_PAGE).with_suffix(".json").read_text("utf-8"))
         names = [state["name"] for state in states if state["name"] in EXPOSURES]
     except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
         names = list(EXPOSURES)
@@ -366,9 +381,10 @@ def pages_to_report():
         return []
     pages = [(CAMPAIGN_PAGE, "campaign", "Campaign", None, {"page": "Did it work, and how well?"})]
     for exposure in exposures_to_report():
-        for figure, (end, label) in FIGURES.items():
-            path = f"{PAGES}_{end}".format(exposure=exposure)
-            pages.append((path, figure, "Exposures", exposure, {"figure": label}))
+        for step, part, output in layout.outputs(steps_of(Scope.EXPOSURE)):
+            if output.label:
+                path = layout.result(Path(OUTPUT), step.name, exposure, part)
+                pages.append((str(path), part, "Exposures", exposure, {"figure": output.label}))
     return [reported(*page) for page in pages if Path(page[0]).exists()]
 
 

@@ -3,14 +3,14 @@
 
 rule fit_shifts:
     input:
-        science=CLEAN,
+        science=file_of("clean_science"),
         psfs=clean_psfs_of,
-        psfmask=PSFMASK,
+        psfmask=file_of("resolve_psfmask"),
         masks=masks_of,
     output:
-        SHIFTS,
+        **files_of("fit_shifts"),
     log:
-        f"{LOGS}/fit_shifts/{{exposure}}.log",
+        log_of("fit_shifts"),
     conda:
         "../../environment.yml"
     threads: 1

@@ -5,9 +5,9 @@ rule write_crds_manifest:
     input:
         crds_masks,
     output:
-        CRDS_MANIFEST,
+        **files_of("write_crds_manifest"),
     log:
-        f"{LOGS}/write_crds_manifest.log",
+        log_of("write_crds_manifest"),
     localrule: True
     conda:
         "../../environment.yml"
@@ -26,9 +26,9 @@ rule resolve_psfmask:
     input:
         unpack(resolve_psfmask_inputs),
     output:
-        PSFMASK,
+        **files_of("resolve_psfmask"),
     log:
-        f"{LOGS}/resolve_psfmask/{{exposure}}.log",
+        log_of("resolve_psfmask"),
     conda:
         "../../environment.yml"
     resources:

@@ -3,21 +3,17 @@
 
 rule plot_exposure:
     input:
-        science=CLEAN,
+        science=file_of("clean_science"),
         psfs=clean_psfs_of,
-        shifts=SHIFTS,
-        psfmask=PSFMASK,
+        shifts=file_of("fit_shifts"),
+        psfmask=file_of("resolve_psfmask"),
         masks=masks_of,
         # Not looked at: where the summary is, the product was made, and nothing needs CLEAN again.
-        product=ancient(PRODUCT),
+        product=ancient(file_of("align_psfs")),
     output:
-        images=f"{PAGES}_images.png",
-        shifts=f"{PAGES}_shifts.png",
-        checks=f"{PAGES}_checks.png",
-        table=f"{PAGES}_table.html",
-        summary=SUMMARY,
+        **files_of("plot_exposure"),
     log:
-        f"{LOGS}/plot_exposure/{{exposure}}.log",
+        log_of("plot_exposure"),
     conda:
         "../../environment.yml"
     resources:

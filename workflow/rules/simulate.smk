@@ -5,7 +5,7 @@ rule simulate_demo:
     output:
         SIMULATED,
     log:
-        f"{LOGS}/simulate_demo.log",
+        log_of("simulate_demo"),
     conda:
         "../../environment.yml"
     resources:

@@ -5,9 +5,9 @@ rule stack_psfs:
     input:
         stack_members,
     output:
-        intermediate(STACK),
+        **files_of("stack_psfs"),
     log:
-        f"{LOGS}/stack_psfs/{{stack}}.log",
+        log_of("stack_psfs"),
     conda:
         "../../environment.yml"
     resources:

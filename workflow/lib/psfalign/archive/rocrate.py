@@ -289,7 +289,7 @@ def _file(file: CrateFile) -> Entity:
         "@id": file.path,
         "@type": "File",
         "name": file.path.rpartition("/")[2],
-        "encodingFormat": TYPES[file.path.rpartition(".")[2]],
+        "encodingFormat": TYPES.get(file.path.rpartition(".")[2], "application/octet-stream"),
         "contentSize": str(file.size),
         "sha256": file.sha256,
     }

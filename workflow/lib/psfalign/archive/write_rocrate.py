@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..campaign.exposures import ScienceExposure
 from ..campaign.facts import FactsStore
-from ..campaign.layout import CLEAN, PRODUCT, PSFMASK, SHIFTS, STACKS, of_exposure
+from ..campaign.layout import SHARED, exposure_endings, result, shared_results
 from ..errors import PsfalignError
 from ..files.fits.structure import scan
 from ..files.provenance.records import Records
@@ -22,7 +22,6 @@ from .rocrate import CODE, CONFIGURATION, METADATA, CrateFile, Run, describe_cam
 from .verify.origins import compare_code
 
 ABSENT = (FileNotFoundError, NotADirectoryError)
-ENDS = (PRODUCT, SHIFTS, CLEAN, PSFMASK)  # the product first
 
 
 def write_crate(
@@ -54,7 +53,7 @@ def write_crate(
     root = Path(config["output_dir"])
     names = [exposure.name for exposure in exposures]
     made = {name: found for name in names if (found := _find(root, name))}
-    shared = sorted(root.glob(f"{STACKS}/*.fits"))
+    shared = [path for scope in SHARED for path in shared_results(root, scope)]
     paths = [*shared, *(path for result in made.values() for path in result.paths)]
     # Threads, because the engine cannot be forked, and digesting waits for no interpreter.
     with ThreadPoolExecutor(threads) as pool:
@@ -97,7 +96,9 @@ def _find(root: Path, exposure: str) -> _Result | None:
 
     Where the disk cannot be read, nobody knows: the crate must not say that there is none.
     """
-    product, *others = (of_exposure(root, exposure, end) for end in ENDS)
+    product = result(root, "align_psfs", exposure)
+    files = (root / exposure / f"{exposure}{ending}" for ending in exposure_endings())
+    others = sorted(path for path in files if path != product and path.is_file())
     try:
         records = read_records(product, scan(product))
     except PsfalignError as error:
@@ -105,7 +106,7 @@ def _find(root: Path, exposure: str) -> _Result | None:
         if isinstance(cause, OSError) and not isinstance(cause, ABSENT):
             raise
         return None
-    return _Result([product, *(path for path in others if path.is_file())], records)
+    return _Result([product, *others], records)
 
 
 def _describe(path: Path, root: Path, digest: str) -> CrateFile:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..steps.registry import Scope
 from .associations import read_association
-from .layout import LOGS, REPORT, STACKS
+from .layout import FOLDERS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
 CALINTS = "_calints.fits"
-RESERVED = (STACKS, REPORT, "simulated", LOGS)  # folders of the output directory
+RESERVED = (*FOLDERS, "simulated")  # folders of the output directory
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ class ScienceExposure:
     psfmask: str | None
     origin: str
     association: Path | None = None
+
+    def name_in(self, scope: Scope) -> str:
+        """Return the name of what a step of this scope works on."""
+        association = self.association.stem if self.association else self.stack.name
+        names = {Scope.EXPOSURE: self.name, Scope.STACK: self.stack.name}
+        return names.get(scope, association if scope is Scope.ASSOCIATION else "")
 
 
 def plan_exposures(config: dict[str, Any]) -> list[ScienceExposure]:

@@ -1,20 +1,62 @@
 """What the results of a campaign are called, and where they lie in its output directory."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# What the names of files end in: those of an exposure, and the two of a psf stack.
-PRODUCT, SHIFTS, CLEAN, PSFMASK = "_psfalign.fits", "_shifts.ecsv", "_clean.fits", "_psfmask.json"
-PSFSTACK = "_psfstack.fits"
-SUMMARY = "_summary.json"
-STACKS, REPORT, LOGS = "psfstacks", "report", "logs"  # folders
-CAMPAIGN_PAGE = "campaign.html"  # in that of the report
+from ..steps.registry import STEPS, Output, Scope, Step, steps_of
+
+STACKS, COMBINED, REPORT, LOGS = "psfstacks", "combined", "report", "logs"
+FOLDERS = (STACKS, COMBINED, REPORT, LOGS)  # that results of several exposures share
+CAMPAIGN_PAGE = f"{REPORT}/campaign.html"
+SHARED = (Scope.STACK, Scope.ASSOCIATION)  # whose results serve several exposures
+# Where files of each scope lie, their endings left out.
+PLACES = {
+    Scope.EXPOSURE: "{exposure}/{exposure}",
+    Scope.STACK: f"{STACKS}/{{stack}}",
+    Scope.ASSOCIATION: f"{COMBINED}/{{association}}",
+    Scope.CAMPAIGN: "",
+}
 
 
-def of_exposure(output: Path, exposure: str, end: str) -> Path:
-    """Return where a result of an exposure is."""
-    return output / exposure / f"{exposure}{end}"
+def result_pattern(step: str, part: str = "") -> str:
+    """Return where a step's main or another output lies, below the output directory."""
+    entry = STEPS[step]
+    output = entry.outputs[part or next(iter(entry.outputs))]
+    place = f"{PLACES[entry.scope]}{output.ending}"
+    return f"{REPORT}/{place}" if entry.in_report else place
 
 
-def of_stack(output: Path, stack: str, end: str) -> Path:
-    """Return where a psf stack is, or what was made of it."""
-    return output / STACKS / f"{stack}{end}"
+def result(folder: Path, step: str, name: str, part: str = "") -> Path:
+    """Return where a step writes the main or another output; name: of the exposure, or stack."""
+    return folder / result_pattern(step, part).format(**{STEPS[step].scope: name})
+
+
+def log_pattern(step: str) -> str:
+    """Return where the log of a step lies, below the output directory."""
+    scope = STEPS[step].scope
+    return f"{LOGS}/{step}.log" if scope is Scope.CAMPAIGN else f"{LOGS}/{step}/{{{scope}}}.log"
+
+
+def log(folder: Path, step: str, name: str) -> Path:
+    """Return the log of a step."""
+    return folder / log_pattern(step).format(**{STEPS[step].scope: name})
+
+
+def outputs(steps: Iterable[Step]) -> Iterator[tuple[Step, str, Output]]:
+    """Return all outputs of some steps, with the names that rules have for them."""
+    return ((step, part, output) for step in steps for part, output in step.outputs.items())
+
+
+def exposure_endings() -> list[str]:
+    """Return what the names of files in the folder of an exposure end in."""
+    own = [step for step in steps_of(Scope.EXPOSURE) if not step.in_report]
+    return [output.ending for _, _, output in outputs(own)]
+
+
+def shared_results(folder: Path, scope: Scope) -> list[Path]:
+    """Return the results of all psf stacks, or of all associations, that are there."""
+    found = (
+        folder.glob(result_pattern(step.name, part).format(**{scope: "*"}))
+        for step, part, _ in outputs(steps_of(scope))
+    )
+    return sorted({path for paths in found for path in paths})

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
-from .exposures import ScienceExposure, real_path
+from ..steps.registry import STEPS, Planes, Scope, Step
+from .exposures import ScienceExposure, Stack, real_path
 from .facts import FactsStore
-from .layout import CLEAN, LOGS, PRODUCT, PSFSTACK, REPORT, STACKS, of_exposure, of_stack
+from .layout import FOLDERS, exposure_endings, outputs, result
 
 STORED_PIXEL = 12  # bytes of SCI, ERR and DQ
 STORED_PAIR = 400  # bytes of a pair in both tables of shifts, about
@@ -25,7 +26,7 @@ def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
     """Refuse an output directory that is a file, or that nothing can be written to."""
-    parts = [output, *(output / name for name in (STACKS, REPORT, LOGS))]
+    parts = [output, *(output / name for name in FOLDERS)]
     for folder in (*parts, *(output / exposure.name for exposure in exposures)):
         if folder.is_symlink() and not folder.exists():
             raise _refusal("is a link to nothing", folder, "name a folder")
@@ -38,9 +39,9 @@ def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 def check_inputs_apart(output: Path, exposures: Iterable[ScienceExposure]) -> None:
     """Refuse an output directory in which results would lie beside inputs."""
-    root, stacks = real_path(output), real_path(output / STACKS)
+    root, shared = real_path(output), [real_path(output / name) for name in FOLDERS]
     for exposure in exposures:
-        written = (stacks, real_path(output / exposure.name))
+        written = (*shared, real_path(output / exposure.name))
         for path in (exposure.science, *exposure.stack.members):
             file = real_path(path)
             if os.path.dirname(file) in written or _is_result(file, root):  # noqa: PTH120
@@ -52,7 +53,7 @@ def _is_result(file: str, root: str) -> bool:
     """Return whether a file is named like a result of any exposure in the output directory."""
     folder, name = os.path.split(file)
     above, exposure = os.path.split(folder)
-    return above == root and name in (f"{exposure}{CLEAN}", f"{exposure}{PRODUCT}")
+    return above == root and name in {f"{exposure}{ending}" for ending in exposure_endings()}
 
 
 def check_space(output: Path, sizes: Mapping[Path, int]) -> None:
@@ -81,30 +82,63 @@ def expected_sizes(
 ) -> dict[Path, int]:
     """Estimate the bytes of all results that stay, from the inputs."""
     exposures = list(exposures)
+    stacks = {exposure.stack.name: exposure.stack for exposure in exposures}
+    n_psfs = {name: sum(planes) for name, planes in _planes(stacks, facts).items()}
+    made = [step for step in STEPS.values() if keep_intermediates or not step.is_intermediate]
     sizes: dict[Path, int] = {}
-    n_psfs: dict[str, int] = {}
-    for stack in {exposure.stack.name: exposure.stack for exposure in exposures}.values():
-        members = [facts.exposure(path) for path in stack.members]
-        n_psfs[stack.name] = sum(member["integrations"] for member in members)
-        size = n_psfs[stack.name] * math.prod(members[0]["shape"]) * STORED_PIXEL
-        clean, psfstack = (of_stack(output, stack.name, end) for end in (CLEAN, PSFSTACK))
-        # What is cleaned keeps all that its source has: errors in double precision, variances.
-        sizes[clean] = max(size, _size_of(stack.members[0])) if stack.is_stacked else size
-        if keep_intermediates and not stack.is_stacked:
-            sizes[psfstack] = size
+    for name, stack in stacks.items():
+        first = facts.exposure(stack.members[0])
+        n_planes = {Planes.PSFS: n_psfs[name]}
+        size = _sizes(output, made, Scope.STACK, name, math.prod(first["shape"]), n_planes)
+        if stack.is_stacked:
+            size.pop(result(output, "stack_psfs", name), None)
+            _keep_extras(size, result(output, "clean_psfs", name), stack.members[0])
+        sizes |= size
     for exposure in exposures:
-        science = facts.exposure(exposure.science)
-        aligned_each = align_to == "each" and masks[exposure.name]
-        n_pairs = n_psfs[exposure.stack.name] * (science["integrations"] if aligned_each else 1)
-        n_pixels = math.prod(science["shape"])
-        clean, product = (of_exposure(output, exposure.name, end) for end in (CLEAN, PRODUCT))
-        if keep_intermediates:
-            size = science["integrations"] * n_pixels * STORED_PIXEL
-            sizes[clean] = max(size, _size_of(exposure.science))
-        sizes[product] = n_pairs * n_pixels * STORED_PIXEL
+        science, name = facts.exposure(exposure.science), exposure.name
+        n_integrations, psfs = science["integrations"], n_psfs[exposure.stack.name]
+        aligned_each = align_to == "each" and masks[name]
+        n_pairs = psfs * (n_integrations if aligned_each else 1)
+        n_planes = {Planes.INTEGRATIONS: n_integrations, Planes.PSFS: psfs, Planes.PAIRS: n_pairs}
+        pixels = math.prod(science["shape"])
+        size = _sizes(output, made, Scope.EXPOSURE, name, pixels, n_planes)
+        _keep_extras(size, result(output, "clean_science", name), exposure.science)
+        product = result(output, "align_psfs", name)
         if not product.exists():
-            sizes[product] += n_pairs * STORED_PAIR + STORED_EXPOSURE
+            size[product] += n_pairs * STORED_PAIR + STORED_EXPOSURE
+        sizes |= size
     return sizes
+
+
+def _planes(stacks: Mapping[str, Stack], facts: FactsStore) -> dict[str, list[int]]:
+    """Return how many images each member of each stack holds."""
+    return {
+        name: [facts.exposure(path)["integrations"] for path in stack.members]
+        for name, stack in stacks.items()
+    }
+
+
+def _sizes(
+    output: Path,
+    steps: Iterable[Step],
+    scope: Scope,
+    name: str,
+    pixels: int,
+    n_planes: Mapping[Planes, int],
+) -> dict[Path, int]:
+    """Return the bytes of the images that steps of a scope write for one exposure or stack."""
+    own = outputs(step for step in steps if step.scope is scope)
+    return {
+        result(output, step.name, name, part): n_planes[file.planes] * pixels * STORED_PIXEL
+        for step, part, file in own
+        if file.planes is not Planes.NONE
+    }
+
+
+def _keep_extras(sizes: dict[Path, int], clean: Path, source: Path) -> None:
+    """Count what a cleaned file keeps of its source: errors in double precision, variances."""
+    if clean in sizes:
+        sizes[clean] = max(sizes[clean], _size_of(source))
 
 
 def say_bytes(size: float) -> str:

@@ -5,9 +5,10 @@ The memory of a step is that of its process, interpreter and libraries included:
 
     memory = MARGIN · (base + pixels · (fixed + weights + per_psf · psfs)),
 
-with coefficients from what the arrays of the step hold (a float64 is 8 bytes a pixel, a spectrum
-of the half plane as many) and checked against peaks that ``benchmarks/memory.py`` measures:
-never less than a peak, at most twice as much. Its time is an estimate in CPU seconds,
+with coefficients, `psfalign.steps.registry.Cost`, from what the arrays of the step hold (a float64
+is 8 bytes a pixel, a spectrum of the half plane as many) and checked against peaks that
+``benchmarks/memory.py`` measures: never less than a peak, at most twice as much. Its time is an
+estimate in CPU seconds,
 
     time = start + pixels · (per_plane · planes + per_pair · integrations · psfs),
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..images.arrays import Method, Weighting
+from ..steps.registry import STEPS
 
 MARGIN = 1.3  # other versions of the libraries, and what a limit must leave free
 PATIENCE = 20.0  # times slower than the machine that was measured
@@ -51,46 +53,6 @@ class Size:
     pixels: int
 
 
-@dataclass(frozen=True)
-class Cost:
-    """
-    The coefficients of a step.
-
-    Attributes
-    ----------
-    base
-        MB of interpreter, libraries and code.
-    fixed, per_psf
-        Bytes a pixel: in any case, and for each psf image that is held.
-    per_thread
-        Bytes a pixel for each thread beyond the first.
-    per_plane, per_pair
-        CPU nanoseconds a pixel: for each plane that is read, and for each pair that is worked on.
-    """
-
-    base: float
-    fixed: float
-    per_psf: float = 0.0
-    per_thread: float = 0.0
-    per_plane: float = 0.0
-    per_pair: float = 0.0
-
-
-COSTS: Mapping[str, Cost] = MappingProxyType(
-    {
-        "simulate_demo": Cost(base=180, fixed=0, per_plane=1000),
-        "write_crds_manifest": Cost(base=100, fixed=0),
-        "resolve_psfmask": Cost(base=83, fixed=32),
-        "stack_psfs": Cost(base=97, fixed=28, per_plane=100),
-        "clean_science": Cost(base=95, fixed=52, per_plane=200),
-        "clean_psfs": Cost(base=95, fixed=52, per_plane=200),
-        "fit_shifts": Cost(
-            base=88, fixed=370, per_psf=14, per_thread=520, per_plane=150, per_pair=15
-        ),
-        "align_psfs": Cost(base=83, fixed=120, per_thread=170, per_plane=100, per_pair=50),
-        "plot_exposure": Cost(base=146, fixed=165, per_psf=23, per_plane=300),
-    }
-)
 # What weightings other than the mask hold besides, bytes a pixel.
 WEIGHTS: Mapping[Weighting, float] = MappingProxyType(
     {"mask": 0, "mask+dq": 110, "inverse_variance": 135}
@@ -120,8 +82,8 @@ def memory_mb(
     attempt
         1, and one more each time that a job is tried again: it then gets that much more.
     """
-    cost = COSTS[step]
-    weights = WEIGHTS[weighting] if step == "fit_shifts" else 0
+    cost = STEPS[step].cost
+    weights = WEIGHTS[weighting] if cost.depends_on_fit else 0
     bytes_per_pixel = cost.fixed + weights + cost.per_psf * size.psfs
     bytes_per_pixel += cost.per_thread * (threads - 1)
     return math.ceil(attempt * MARGIN * (cost.base + size.pixels * bytes_per_pixel / MB))
@@ -146,9 +108,9 @@ def minutes(
     attempt: int = 1,
 ) -> int:
     """Return the time limit to ask for, in minutes; parameters as those of `memory_mb`."""
-    cost = COSTS[step]
+    cost = STEPS[step].cost
     per_pair = cost.per_pair
-    if step == "fit_shifts":
+    if cost.depends_on_fit:
         per_pair = max(SLOW_FITS.get(weighting, 0), SLOW_FITS.get(method, 0), per_pair)
     planes = size.integrations + size.psfs
     nanoseconds = cost.per_plane * planes + per_pair * size.integrations * size.psfs

@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..campaign.layout import CAMPAIGN_PAGE, PRODUCT, REPORT, of_exposure
+from ..campaign.layout import CAMPAIGN_PAGE, REPORT, result
 from ..system.atomic_file import publish_bytes
 from .html import Cell, Marked, facts, heading, page, paragraph, table
-from .states import ExposureState, State, Step, as_json
+from .states import ExposureState, State, StepRun, as_json
 
 NOTHING = "–"
 MOST_LINES = 50  # of exposures on a screen
@@ -32,7 +32,7 @@ def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
         Of its exposures.
     """
     publish_bytes(output / REPORT / "campaign.json", as_json(states))
-    publish_bytes(output / REPORT / CAMPAIGN_PAGE, campaign_page(states))
+    publish_bytes(output / CAMPAIGN_PAGE, campaign_page(states))
 
 
 def campaign_page(states: Sequence[ExposureState]) -> bytes:
@@ -76,11 +76,11 @@ def closing_lines(output: Path, states: Sequence[ExposureState]) -> list[str]:
     lines = [f"  {s.name:<{width}}  {_line(s)}" for s in states[:MOST_LINES]]
     if len(states) > MOST_LINES:
         lines.append(f"  and {len(states) - MOST_LINES} more, on the campaign page")
-    places = of_exposure(output, "<exposure>", PRODUCT)
+    places = result(output, "align_psfs", "<exposure>")
     return [
         *("", count(states), *lines, ""),
         f"Products:      {places}",
-        f"Campaign page: {output / REPORT / CAMPAIGN_PAGE}",
+        f"Campaign page: {output / CAMPAIGN_PAGE}",
     ]
 
 
@@ -181,7 +181,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _durations(states: Sequence[ExposureState]) -> Iterator[str]:
-    found: dict[str, list[Step]] = defaultdict(list)
+    found: dict[str, list[StepRun]] = defaultdict(list)
     # A step of a stack that serves several exposures counts once.
     for step in dict.fromkeys(step for s in states for step in s.steps if step.seconds is not None):
         found[step.name].append(step)
@@ -192,7 +192,7 @@ def _durations(states: Sequence[ExposureState]) -> Iterator[str]:
         yield table("durations", heads, rows)
 
 
-def _duration(steps: Sequence[Step]) -> tuple[Cell, ...]:
+def _duration(steps: Sequence[StepRun]) -> tuple[Cell, ...]:
     seconds = [step.seconds or 0.0 for step in steps]
     longest = (f"{value:.1f}" for value in (median(seconds), max(seconds), sum(seconds)))
     return len(steps), *longest, max(step.megabytes or 0 for step in steps)

@@ -1,20 +1,21 @@
 """How far each exposure of a campaign is, read off its results and the logs of its steps."""
 
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..campaign import layout
 from ..campaign.exposures import ScienceExposure
-from ..campaign.layout import LOGS, PRODUCT, REPORT, SUMMARY, of_exposure
 from ..errors import DONE, ERROR, system_error
+from ..steps.registry import STEPS, Scope, steps_of
 
-# Steps of an exposure in their order; those of its psf stack may serve others, too.
-OWN_STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
-STACK_STEPS = ("stack_psfs", "clean_psfs")
+# Steps of an exposure; those of its psf stack and its association serve others, too.
+OWN_STEPS = tuple(step.name for step in steps_of(Scope.EXPOSURE))
 FINISHED = re.compile(rf"{DONE}([0-9.]+) s(?:, at most ([0-9]+) MB)?")
 TRACEBACK = "Traceback (most recent call last):"
 TAIL = 1 << 14  # bytes of a log that are looked at
@@ -30,7 +31,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class StepRun:
     """
     The last run of a step.
 
@@ -72,11 +73,11 @@ class ExposureState:
 
     name: str
     state: State
-    steps: list[Step] = field(default_factory=list)
+    steps: list[StepRun] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def failure(self) -> Step | None:
+    def failure(self) -> StepRun | None:
         """The first step that failed."""
         return next((step for step in self.steps if step.error), None)
 
@@ -106,23 +107,37 @@ def as_json(states: Iterable[ExposureState]) -> bytes:
 
 
 def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
-    names = [(step, exposure.name) for step in OWN_STEPS]
-    names[1:1] = [(step, exposure.stack.name) for step in STACK_STEPS]
-    if exposure.stack.is_stacked:
-        names.remove(("stack_psfs", exposure.stack.name))
-    logs = ((step, output / LOGS / step / f"{name}.log") for step, name in names)
-    steps = [read_log(step, path) for step, path in logs if path.is_file()]
-    path = of_exposure(output / REPORT, exposure.name, SUMMARY)
+    logs = _logs(output, exposure)
+    steps = [read_log(step, path) for step, path in logs.items() if path.is_file()]
+    path = layout.result(output, "plot_exposure", exposure.name)
     try:
         summary = _read_summary(path)
     except OSError as error:
         summary, unread = {}, str(system_error(error, path))
-        steps.append(Step("plot_exposure", str(path), error=unread))
-    complete = bool(summary) and of_exposure(output, exposure.name, PRODUCT).is_file()
+        steps.append(StepRun("plot_exposure", str(path), error=unread))
+    complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure)))
     return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
 
 
-def _judge(steps: list[Step], *, complete: bool) -> State:
+def _logs(output: Path, exposure: ScienceExposure) -> dict[str, Path]:
+    """Return the logs of all steps that an exposure needs, in the order of the work."""
+    steps = [step for step in STEPS.values() if step.scope is not Scope.CAMPAIGN]
+    logs = {
+        step.name: layout.log(output, step.name, exposure.name_in(step.scope)) for step in steps
+    }
+    if exposure.stack.is_stacked:
+        del logs["stack_psfs"]
+    return logs
+
+
+def _expected(output: Path, exposure: ScienceExposure) -> Iterator[Path]:
+    """Return the files that a complete exposure has."""
+    kept = (s for s in steps_of(Scope.EXPOSURE) if not (s.is_intermediate or s.is_optional))
+    for step, part, _ in layout.outputs(kept):
+        yield layout.result(output, step.name, exposure.name, part)
+
+
+def _judge(steps: list[StepRun], *, complete: bool) -> State:
     if any(step.error for step in steps):
         return State.FAILED
     if complete:
@@ -130,19 +145,19 @@ def _judge(steps: list[Step], *, complete: bool) -> State:
     return State.UNFINISHED if any(s.name in OWN_STEPS for s in steps) else State.NOT_STARTED
 
 
-def read_log(step: str, path: Path) -> Step:
+def read_log(step: str, path: Path) -> StepRun:
     """Read how a step ended off its log."""
     with open(path, "rb") as stream:
         stream.seek(max(0, path.stat().st_size - TAIL))
         lines = stream.read().decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else ""
     if found := FINISHED.fullmatch(last):
-        return Step(step, str(path), float(found[1]), int(found[2] or 0))
+        return StepRun(step, str(path), float(found[1]), int(found[2] or 0))
     if last.startswith(ERROR):
-        return Step(step, str(path), error=last.removeprefix(ERROR))
+        return StepRun(step, str(path), error=last.removeprefix(ERROR))
     if TRACEBACK in lines:
-        return Step(step, str(path), error=f"{last} (see {path})")
-    return Step(step, str(path))
+        return StepRun(step, str(path), error=f"{last} (see {path})")
+    return StepRun(step, str(path))
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

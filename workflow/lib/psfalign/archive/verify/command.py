@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...campaign.exposures import ScienceExposure, plan_exposures
-from ...campaign.layout import PSFMASK
+from ...campaign.layout import result_pattern
 from ...campaign.settings import complete_config
 from ...campaign.yaml import read_yaml
 from ...errors import ConfigError, InputError, PsfalignError, error_line
@@ -107,7 +107,8 @@ def _list_inputs(exposures: Sequence[ScienceExposure]) -> Iterator[Path]:
 
 def _list_masks(target: Path) -> Iterator[Path]:
     """Return the places of the masks, which psfmask.json tells."""
-    names = target.glob(f"*/*{PSFMASK}") if target.is_dir() else target.parent.glob(f"*{PSFMASK}")
+    pattern = result_pattern("resolve_psfmask").format(exposure="*")
+    names = target.glob(pattern) if target.is_dir() else target.parent.glob(Path(pattern).name)
     for name in names:
         try:
             mask = ResolvedMask.read(name)

@@ -12,17 +12,10 @@ from ...files.fits.structure import plain_text, text_of
 from ...files.provenance.code import PACKAGE, code_digest
 from ...files.provenance.records import Records, inputs_of
 from ...images.dq_flags import parse_bad_bits
+from ...steps.registry import STEPS
 from .product import MAKE_AGAIN, Product
 
-# The modules of the steps, and the cards of the header that repeat a record.
-MODULES = {
-    "resolve_psfmask": "resolve",
-    "stack_psfs": "stack",
-    "clean_science": "clean",
-    "clean_psfs": "clean",
-    "fit_shifts": "fit",
-    "align_psfs": "align",
-}
+# The cards of the header that repeat a record.
 CARDS = {
     "SCISHA": "clean_science",
     "PSFSHA": "clean_psfs",
@@ -108,8 +101,10 @@ def _resolved(name: str, value: Any) -> Any:
 
 @cache
 def _code_of(step: str) -> str:
-    path = PACKAGE / "steps" / f"{MODULES.get(step, step)}.py"
-    return code_digest(path.resolve()) if path.is_file() else ""
+    if step not in STEPS:
+        return ""
+    path = PACKAGE.joinpath(*STEPS[step].module.split(".")).with_suffix(".py")
+    return code_digest(path.resolve())
 
 
 def _error(

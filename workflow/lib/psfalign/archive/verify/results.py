@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...campaign.exposures import RESERVED, ScienceExposure
-from ...campaign.layout import CLEAN, PRODUCT, PSFMASK, PSFSTACK, SHIFTS, STACKS, of_exposure
+from ...campaign.layout import SHARED, exposure_endings, outputs, result, shared_results
 from ...errors import InputError, PsfalignError
 from ...files.digest import sha256
 from ...files.fits.checksums import check_checksums
@@ -20,10 +20,14 @@ from ...files.provenance.records import Records, renamed
 from ...files.provenance.table import read_records
 from ...files.shifts import ShiftTable
 from ...psfmask.resolved import ResolvedMask
+from ...steps.registry import STEPS, Scope, steps_of
 from ...system.atomic_file import PARTIAL
 from ..rocrate import CODE, CONFIGURATION, METADATA
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
 from .product import MAKE_AGAIN, Product, check_product
+
+PRODUCT = STEPS["align_psfs"].outputs["product"].ending
+FITS = ".fits"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
         yield from _check_exposure(target, expected)
         return
     products = sorted(target.glob(f"*/*{PRODUCT}"))
-    paths = [*products, *sorted(target.glob(f"{STACKS}/*.fits"))]
+    shared = (path for scope in SHARED for path in shared_results(target, scope))
+    paths = [*products, *(path for path in shared if path.suffix == FITS)]
     check = partial(_check_path, expected=expected)
     # Threads, because sums and digests wait for no interpreter, and what is digested is shared.
     with ThreadPoolExecutor(threads) as pool:
@@ -148,16 +153,9 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     problems += changed
     verdict = Verdict(path, problems, _describe(product, gone), product.size)
     stem = path.name.removesuffix(PRODUCT)
-    beside = {
-        SHIFTS: _check_shifts,
-        PSFMASK: _check_psfmask,
-        CLEAN: _check_clean,
-    }
-    files = ((path.with_name(stem + end), check) for end, check in beside.items())
-    return [
-        verdict,
-        *(_check(file, partial(check, product=product)) for file, check in files if file.exists()),
-    ]
+    files = [path.with_name(f"{stem}{ending}") for ending in exposure_endings()]
+    beside = (file for file in files if file.exists() and file != path)
+    return [verdict, *(_check(file, partial(_check_beside, product=product)) for file in beside)]
 
 
 def _describe(product: Product, gone: Sequence[str]) -> list[str]:
@@ -182,6 +180,14 @@ def _refused(path: Path, error: PsfalignError | OSError) -> Verdict:
     if isinstance(error, OSError):
         error = InputError.unreadable(error, path)
     return Verdict(path, [error])
+
+
+def _check_beside(path: Path, product: Product) -> int:
+    """Check a file of an exposure; one that has no check of its own, by its sums and records."""
+    for step, check in CHECKS.items():
+        if path.name.endswith(tuple(output.ending for output in STEPS[step].outputs.values())):
+            return check(path, product)
+    return _check_fits(path)[0] if path.suffix == FITS else path.stat().st_size
 
 
 def _check_shifts(path: Path, product: Product) -> int:
@@ -211,6 +217,14 @@ def _check_clean(path: Path, product: Product) -> int:
     return size
 
 
+# What is known of the files of a step, besides checksums and records.
+CHECKS = {
+    "fit_shifts": _check_shifts,
+    "resolve_psfmask": _check_psfmask,
+    "clean_science": _check_clean,
+}
+
+
 def _check_fits(path: Path) -> tuple[int, Records]:
     hdus = scan(path)
     check_checksums(path, hdus)
@@ -223,7 +237,7 @@ def _check_fits(path: Path) -> tuple[int, Records]:
 def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) -> Iterator[Verdict]:
     there = {path.name for path in products}
     for name in expected.exposures or ():
-        path = of_exposure(target, name, PRODUCT)
+        path = result(target, "align_psfs", name)
         if path.name not in there:
             error = InputError("there is no product", file=path, remedy="run the workflow")
             yield Verdict(path, [error])
@@ -234,10 +248,15 @@ def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
         yield Verdict(path, notes=["left over: the unfinished file of a killed run"])
     if expected.exposures is None:
         return
-    stacks = {exposure.stack.name for exposure in expected.exposures.values()}
     for path in sorted(target.iterdir()):
         if path.is_dir() and path.name not in {*expected.exposures, *RESERVED}:
             yield Verdict(path, notes=["left over: no exposure of the configuration"])
-    for path in sorted(target.glob(f"{STACKS}/*.fits")):
-        if path.name.removesuffix(CLEAN).removesuffix(PSFSTACK) not in stacks:
-            yield Verdict(path, notes=["left over: no psf stack of the configuration"])
+    for scope, noun in ((Scope.STACK, "psf stack"), (Scope.ASSOCIATION, "association")):
+        known = {
+            result(target, step.name, exposure.name_in(scope), part)
+            for step, part, _ in outputs(steps_of(scope))
+            for exposure in expected.exposures.values()
+        }
+        for path in shared_results(target, scope):
+            if path not in known:
+                yield Verdict(path, notes=[f"left over: no {noun} of the configuration"])

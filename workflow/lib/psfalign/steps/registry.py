@@ -1,0 +1,221 @@
+"""
+The steps of the workflow: what each works on, what it writes, and what it costs.
+
+A new step is a module, a script, a rule, and an entry here. Where files lie, what is expected of a
+campaign, what memory and time jobs ask for, what `verify` and the RO-Crate look at, and the table
+of the documentation derive from the entries; a test holds rules and profiles against them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Scope(StrEnum):
+    """What a job of a step works on: the wildcard in the names of its files."""
+
+    EXPOSURE = "exposure"
+    STACK = "stack"
+    ASSOCIATION = "association"
+    CAMPAIGN = "campaign"  # one job, no wildcard
+
+
+class Planes(StrEnum):
+    """How many image planes a file holds, of which its size on the disk follows."""
+
+    NONE = "none"
+    INTEGRATIONS = "integrations"
+    PSFS = "psfs"
+    PAIRS = "pairs"
+
+
+@dataclass(frozen=True)
+class Output:
+    """
+    A file that a step writes.
+
+    Attributes
+    ----------
+    ending
+        What follows the name of the exposure, stack or association; the whole name where the
+        step works on the campaign.
+    meaning
+        What it is, for the documentation.
+    planes
+        What its size depends on.
+    label
+        What the engine's report calls it; empty where the report leaves it out. The caption is
+        ``workflow/report/<name of the output>.rst``.
+    """
+
+    ending: str
+    meaning: str
+    planes: Planes = Planes.NONE
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """
+    What memory and time of a step depend on; `psfalign.campaign.resources` has the formulas.
+
+    Attributes
+    ----------
+    base
+        MB of interpreter, libraries and code.
+    fixed, per_psf
+        Bytes a pixel: in any case, and for each psf image that is held.
+    per_thread
+        Bytes a pixel for each thread beyond the first.
+    per_plane, per_pair
+        CPU nanoseconds a pixel: for each plane that is read, and for each pair that is worked on.
+    is_padded
+        Whether images are padded first.
+    depends_on_fit
+        Whether `weighting` and `method` count.
+    """
+
+    base: float
+    fixed: float = 0.0
+    per_psf: float = 0.0
+    per_thread: float = 0.0
+    per_plane: float = 0.0
+    per_pair: float = 0.0
+    is_padded: bool = False
+    depends_on_fit: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A step of the workflow.
+
+    Attributes
+    ----------
+    name
+        Of its rule, and in provenance.
+    scope
+        What a job works on.
+    module
+        The module of the library that does it.
+    cost
+        What memory and time it needs.
+    outputs
+        What it writes, by the names that the rule has for them; the main one first.
+    in_report
+        Whether its files lie in the folder of the report.
+    is_intermediate
+        Whether its files go when they are used, unless `keep_intermediates` is set.
+    is_optional
+        Whether an exposure can be complete without it.
+    """
+
+    name: str
+    scope: Scope
+    module: str
+    cost: Cost
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    in_report: bool = False
+    is_intermediate: bool = False
+    is_optional: bool = False
+
+
+def steps_of(scope: Scope) -> list[Step]:
+    """Return the steps that work on exposures, stacks, associations or the campaign, in order."""
+    return [step for step in STEPS.values() if step.scope is scope]
+
+
+_ALL = (
+    Step(
+        "simulate_demo",
+        Scope.CAMPAIGN,
+        "simulate",
+        Cost(base=180, per_plane=1000),
+    ),
+    Step(
+        "write_crds_manifest",
+        Scope.CAMPAIGN,
+        "psfmask.crds_manifest",
+        Cost(base=100),
+        {"manifest": Output("crds_manifest.json", "which mask CRDS chose for each exposure")},
+        is_optional=True,
+    ),
+    Step(
+        "resolve_psfmask",
+        Scope.EXPOSURE,
+        "steps.resolve",
+        Cost(base=83, fixed=32),
+        {"psfmask": Output("_psfmask.json", "which mask was used, why, and how it was read")},
+    ),
+    Step(
+        "stack_psfs",
+        Scope.STACK,
+        "steps.stack",
+        Cost(base=97, fixed=28, per_plane=100),
+        {"psfstack": Output("_psfstack.fits", "the psf exposures in one file", Planes.PSFS)},
+        is_intermediate=True,
+    ),
+    Step(
+        "clean_psfs",
+        Scope.STACK,
+        "steps.clean",
+        Cost(base=95, fixed=52, per_plane=200),
+        {"clean": Output("_clean.fits", "the psf images, bad pixels replaced", Planes.PSFS)},
+    ),
+    Step(
+        "clean_science",
+        Scope.EXPOSURE,
+        "steps.clean",
+        Cost(base=95, fixed=52, per_plane=200),
+        {
+            "clean": Output(
+                "_clean.fits", "the science exposure, bad pixels replaced", Planes.INTEGRATIONS
+            )
+        },
+        is_intermediate=True,
+    ),
+    Step(
+        "fit_shifts",
+        Scope.EXPOSURE,
+        "steps.fit",
+        Cost(
+            base=88,
+            fixed=370,
+            per_psf=14,
+            per_thread=520,
+            per_plane=150,
+            per_pair=15,
+            is_padded=True,
+            depends_on_fit=True,
+        ),
+        {"shifts": Output("_shifts.ecsv", "the shift of each pair of integration and psf")},
+    ),
+    Step(
+        "align_psfs",
+        Scope.EXPOSURE,
+        "steps.align",
+        Cost(base=83, fixed=120, per_thread=170, per_plane=100, per_pair=50, is_padded=True),
+        {
+            "product": Output(
+                "_psfalign.fits", "the product: the psf images aligned", planes=Planes.PAIRS
+            )
+        },
+    ),
+    Step(
+        "plot_exposure",
+        Scope.EXPOSURE,
+        "report.exposure",
+        Cost(base=146, fixed=165, per_psf=23, per_plane=300),
+        {
+            "summary": Output("_summary.json", "the numbers of the campaign's page"),
+            "images": Output("_images.png", "science, psf and residual", label="1 images"),
+            "shifts": Output("_shifts.png", "the shifts drawn", label="2 shifts"),
+            "checks": Output("_checks.png", "what to check", label="3 pixels, weight, radius"),
+            "table": Output("_table.html", "a row for each pair", label="4 table of shifts"),
+        },
+        in_report=True,
+    ),
+)
+# In the order of the work.
+STEPS: Mapping[str, Step] = MappingProxyType({step.name: step for step in _ALL})
