@@ -1,6 +1,7 @@
 """Where the star of an exposure is, and how the exposure's pixels lie on the sky."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..images.arrays import Image
 from .exposure import Exposure
+from .fits.structure import text_of
 
 Star = Literal["auto"] | tuple[float, float]
 Floats = float | NDArray[np.floating] | NDArray[np.integer]
@@ -18,6 +20,8 @@ Matrix = NDArray[np.float64]
 
 ARCSEC = 3600.0  # in a degree
 CD = (("CD1_1", "CD1_2"), ("CD2_1", "CD2_2"))
+FILTER = re.compile(r"F([0-9]{3,4})[A-Z]")
+DIAMETER = 6.5  # metres, of JWST
 FLAT = 1e-6  # area over squared sides of a pixel that is a line
 HALF = 0.5  # pixels, from the middle of a pixel to its edge
 USUAL_PARITY = -1  # VPARITY of NIRCam and MIRI
@@ -51,10 +55,10 @@ class Sky:
 
         The star is where STARCENX and STARCENY say, in SCI or PRIMARY and counted from 1, and
         otherwise at CRPIX1 and CRPIX2 of SCI. The map is the CD matrix of SCI (FITS standard 4.0,
-        section 8.1), and otherwise that of square pixels of PIXAR_A2 arcsec² whose rows count
-        towards position angle PA_APER, and whose columns count 90° west of it for VPARITY -1, 90°
-        east of it for VPARITY 1. Distortion is left out: in coronagraphic subarrays, less than
-        0.1° and 0.1 %.
+        section 8.1), and otherwise that of square pixels of PIXAR_A2 arcsec², or PIXAR_SR sr, whose
+        rows count towards position angle PA_APER, and whose columns count 90° west of it for
+        VPARITY -1, 90° east of it for VPARITY 1. Distortion is left out: in coronagraphic
+        subarrays, less than 0.1° and 0.1 %.
 
         Parameters
         ----------
@@ -132,6 +136,22 @@ def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:
     return float(column), float(row)
 
 
+def read_fwhm(exposure: Exposure) -> float:
+    """
+    Return the width of a point source in arcsec: λ/D for the wavelength in the name of the filter.
+
+    Names have it in hundredths of a micrometre, F444W 4.44 µm and F1140C 11.4 µm.
+    """
+    name = text_of(exposure.primary, "FILTER")
+    found = FILTER.match(name.upper())
+    if found is None:
+        problem, remedy = "names no wavelength", "set it to that of the exposure, such as F444W"
+        raise InputError(
+            problem, file=exposure.path, keyword="FILTER", value=name or None, remedy=remedy
+        )
+    return math.degrees(float(found[1]) * 1e-8 / DIAMETER) * ARCSEC
+
+
 def _star_keywords(exposure: Exposure) -> tuple[Header, tuple[str, str]]:
     for header in (exposure.science.header, exposure.primary):
         if "STARCENX" in header and "STARCENY" in header:
@@ -155,13 +175,21 @@ def _read_matrix(exposure: Exposure) -> Matrix:
 def _matrix_of_aperture(exposure: Exposure) -> Matrix:
     header = exposure.science.header
     angle = math.radians(_number(exposure, header, "PA_APER"))
-    area, parity = _number(exposure, header, "PIXAR_A2"), header.get("VPARITY", USUAL_PARITY)
+    area, parity = _read_area(exposure), header.get("VPARITY", USUAL_PARITY)
     if area <= 0:
         raise _useless(exposure, "PIXAR_A2", area, "is not the area of a pixel")
     if parity not in (-1, 1):
         raise _useless(exposure, "VPARITY", parity, "is neither -1 nor 1")
     sine, cosine = math.sin(angle), math.cos(angle)
     return math.sqrt(area) * np.array([[parity * cosine, sine], [-parity * sine, cosine]])
+
+
+def _read_area(exposure: Exposure) -> float:
+    """Return the area of a pixel in arcsec²."""
+    header = exposure.science.header
+    if "PIXAR_A2" not in header and "PIXAR_SR" in header:
+        return _number(exposure, header, "PIXAR_SR") * math.degrees(ARCSEC) ** 2
+    return _number(exposure, header, "PIXAR_A2")
 
 
 def _number(exposure: Exposure, header: Header, keyword: str) -> float:

@@ -8,12 +8,13 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
+from ..files.copied import copy_exposure
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
-from ..files.fits.writer import FitsWriter, ImageWriter, set_text
+from ..files.fits.writer import FitsWriter, set_text
 from ..files.provenance.records import record_step
-from ..files.provenance.table import is_provenance, provenance_hdu, read_records
+from ..files.provenance.table import provenance_hdu, read_records
 from ..images.arrays import Flags
 from ..images.bad_pixels import CleanImage, check_box, clean_image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
@@ -24,7 +25,6 @@ COUNTS = {
     "NGROWN": "of them, those that needed a larger box",
     "NZEROED": "of them, those set to 0 off the science area",
 }
-DOUBLE = -64  # BITPIX
 STEP = "clean"
 
 
@@ -68,7 +68,9 @@ def clean_exposure(
     with publishing(output) as stream, exposure:  # a source that changes leaves nothing
         writer = FitsWriter(stream)
         digest = sha256(source)
-        science, dq = _copy_structure(exposure, writer, digest)
+        counted = Header([(keyword, 0, comment) for keyword, comment in COUNTS.items()])
+        primary = _primary(exposure.primary, exposure, digest)
+        images = copy_exposure(exposure, writer, primary, {"SCI": counted, "DQ": Header()})
         counts = CleaningCounts()
         settings: dict[str, Any] = {
             "median_box_length": median_box_length,
@@ -81,10 +83,10 @@ def clean_exposure(
             flags = exposure.read_dq(i)
             cleaned = clean_image(exposure.read_science(i), flags, **settings)
             counts.add(cleaned)
-            science.write(i, cleaned.image)
-            dq.write(i, _flag(cleaned, flags))
+            images["SCI"].write(i, cleaned.image)
+            images["DQ"].write(i, _flag(cleaned, flags))
         for keyword, count in zip(COUNTS, vars(counts).values(), strict=True):
-            science.set(keyword, count)
+            images["SCI"].set(keyword, count)
         writer.finish()
     return counts
 
@@ -93,30 +95,6 @@ def _flag(cleaned: CleanImage, flags: Flags) -> Flags:
     """Flag what was replaced as estimated, and what could not be replaced as not to be used."""
     flag = np.where(np.isnan(cleaned.image), np.uint32(DO_NOT_USE), np.uint32(FLUX_ESTIMATED))
     return np.where(cleaned.replaced, flags | flag, flags)
-
-
-def _copy_structure(
-    exposure: Exposure, writer: FitsWriter, digest: str
-) -> tuple[ImageWriter, ImageWriter]:
-    """Copy all HDUs but SCI and DQ, whose space is reserved at their places; add DQ if missing."""
-    images: dict[str, ImageWriter] = {}
-    with open(exposure.path, "rb") as source:
-        for hdu in exposure.hdus:
-            if hdu.start == 0:
-                source.seek(hdu.data_start)
-                primary = _primary(hdu.header, exposure, digest)
-                writer.add(primary, source.read(hdu.data_size))
-            elif hdu is exposure.science:
-                kind = np.float64 if hdu.header["BITPIX"] == DOUBLE else np.float32
-                images["SCI"] = writer.add_image(_with_counts(hdu.header), exposure.shape, kind)
-            elif hdu is exposure.dq:
-                images["DQ"] = writer.add_image(hdu.header, exposure.shape, np.uint32)
-            elif not is_provenance(hdu):
-                writer.copy(source, hdu)
-    if "DQ" not in images:
-        header = Header([("EXTNAME", "DQ", "extension name")])
-        images["DQ"] = writer.add_image(header, exposure.shape, np.uint32)
-    return images["SCI"], images["DQ"]
 
 
 def _primary(header: Header, exposure: Exposure, digest: str) -> Header:
@@ -128,10 +106,3 @@ def _primary(header: Header, exposure: Exposure, digest: str) -> Header:
     set_text(primary, "RAWCHECK", checked, "its FITS checksums")
     set_text(primary, "CLEANVER", f"psfalign {__version__}", "software that cleaned it")
     return primary
-
-
-def _with_counts(header: Header) -> Header:
-    counted = header.copy()
-    for keyword, comment in COUNTS.items():
-        counted[keyword] = (0, comment)
-    return counted

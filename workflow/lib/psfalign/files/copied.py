@@ -1,0 +1,56 @@
+"""Write a copy of an exposure in which some of its images are others."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.io.fits import Header
+
+from .exposure import Exposure
+from .fits.writer import FitsWriter, ImageWriter
+from .provenance.table import is_provenance
+
+DOUBLE = -64  # BITPIX
+
+
+def copy_exposure(
+    exposure: Exposure, writer: FitsWriter, primary: Header, replaced: Mapping[str, Header]
+) -> dict[str, ImageWriter]:
+    """
+    Copy all HDUs but some images and the table PROVENANCE.
+
+    Parameters
+    ----------
+    exposure, writer
+        The file to copy, and the one to write.
+    primary
+        The header of the first HDU.
+    replaced
+        Which of SCI, ERR and DQ are not copied, and the cards that they have besides their own.
+
+    Returns
+    -------
+    Those images, to be written; their room is where they were, or at the end.
+    """
+    images: dict[str, ImageWriter] = {}
+    with open(exposure.path, "rb") as source:
+        for hdu in exposure.hdus:
+            if hdu.start == 0:
+                source.seek(hdu.data_start)
+                writer.add(primary, source.read(hdu.data_size))
+            elif hdu.name in replaced:
+                images[hdu.name] = _reserve(exposure, writer, hdu.header, replaced[hdu.name])
+            elif not is_provenance(hdu):
+                writer.copy(source, hdu)
+    for name in replaced:
+        if name not in images:
+            header = Header([("EXTNAME", name, "extension name")])
+            images[name] = _reserve(exposure, writer, header, replaced[name])
+    return images
+
+
+def _reserve(exposure: Exposure, writer: FitsWriter, header: Header, cards: Header) -> ImageWriter:
+    header = header.copy()
+    header.update(cards)
+    floats = np.float64 if header.get("BITPIX") == DOUBLE else np.float32
+    kind = np.uint32 if header["EXTNAME"].strip().upper() == "DQ" else floats
+    return writer.add_image(header, exposure.shape, kind)

@@ -1,0 +1,241 @@
+"""The stages of a subtraction: nothing, the mean psf, then more and more components come off."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..files.exposure import Exposure
+from ..files.frames import read_plane
+from ..files.sky import Sky, Star, read_fwhm
+from ..images.arrays import Bools, Cube, Flags, Image
+from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from ..images.klip import Fate, Fit, PsfLibrary, Source, Zone, choose_region, clip_modes, divide
+from ..images.plane import fill_error
+
+CHUNK = 16  # psf images whose errors or flags are in memory at a time
+HALF = 0.5  # share of flagged psf images in what is subtracted, above which a pixel is flagged
+ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, around the star, where the throughput is measured
+
+References = Literal["stars", "stars+rolls"]
+RegionWord = Literal["mask", "image"]
+
+
+@dataclass(frozen=True)
+class SubtractionOptions:
+    """
+    How to subtract.
+
+    Attributes
+    ----------
+    references
+        ``stars``, the psf images of the product, or ``stars+rolls``, those and the other rolls.
+    modes
+        Numbers of principal components; none counts beyond the number of psf images.
+    region
+        Fit where the ``mask`` has a weight above one half, or in the whole ``image``, as jwst does.
+    annuli
+        Separations in arcsec between rings that are fitted each by itself.
+    star
+        ``auto``, or the column and row of the star, counted from 0.
+    """
+
+    references: References = "stars"
+    modes: Sequence[int] = (1, 2, 5, 10, 20, 50)
+    region: RegionWord = "mask"
+    annuli: Sequence[float] = ()
+    star: Star = "auto"
+
+
+class PsfSource(Protocol):
+    """Psf images that were aligned to the integrations of an exposure, or to one for all."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all integrations have the same psf images."""
+
+    def __len__(self) -> int: ...
+
+    def read_images(self, integration: int, /) -> Cube:
+        """Return the psf images of an integration, (psfs, rows, columns)."""
+
+    def read_errors(self, integration: int, psfs: NDArray[np.intp], /) -> Cube:
+        """Return errors of some of them, (psfs, rows, columns)."""
+
+    def read_flagged(
+        self, integration: int, psfs: NDArray[np.intp], bit: int, /
+    ) -> NDArray[np.bool_]:
+        """Return the pixels of some of them with a flag, (psfs, rows, columns)."""
+
+    def read_weight(self) -> Image | None:
+        """Return the weight of the fit, (rows, columns); None where there was none."""
+
+
+class Stages(NamedTuple):
+    """What is left of an integration: images and errors (stages, rows, columns), DQ of the last."""
+
+    images: Cube
+    errors: Cube
+    dq: Flags
+
+
+class Throughput(NamedTuple):
+    """Share of a point source that is kept: separations in arcsec, (separations, stages)."""
+
+    separations: NDArray[np.float64]
+    kept: NDArray[np.float64]
+
+
+class Subtraction:
+    """
+    The subtraction of psf images from all integrations of an exposure.
+
+    Parameters
+    ----------
+    exposure
+        The cleaned science exposure; integrations are read within its with block.
+    psfs
+        What was aligned to it.
+    options
+        How to subtract.
+
+    Attributes
+    ----------
+    options
+        As they were given.
+    n_psfs
+        How many psf images an integration has.
+    modes
+        The numbers of components, those of the options as far as there are psf images.
+    n_stages
+        Two more than these: first nothing, then the mean of the psf images, is subtracted.
+    fates
+        How often a psf image was used or left out, over all integrations.
+    n_failed
+        Integrations that are not finite, or had no psf image.
+    throughput
+        That of the first integration that worked; None before, or where the star is unknown.
+
+    Raises
+    ------
+    InputError
+        If rings are asked for and the headers do not say where the star is.
+    """
+
+    def __init__(self, exposure: Exposure, psfs: PsfSource, options: SubtractionOptions) -> None:
+        self._exposure = exposure
+        self._psfs = psfs
+        self.options = options
+        self.n_psfs = len(psfs)
+        self.modes = clip_modes(options.modes, len(psfs))
+        self.n_stages = 2 + len(self.modes)
+        self.fates = dict.fromkeys(Fate, 0)
+        self.n_failed = 0
+        self.throughput: Throughput | None = None
+        self._shared: PsfLibrary | None = None
+        self._sky = self._find_star()
+
+    def run(self) -> Iterator[Stages]:
+        """Yield what is left of each integration, in their order."""
+        for integration in range(len(self._exposure)):
+            plane, replaced = read_plane(self._exposure, integration)
+            library = self._library(integration)
+            for fate in library.fates:
+                self.fates[fate] += 1
+            if len(library) == 0 or not np.isfinite(plane.image).all():
+                self.n_failed += 1
+                yield self._failed(plane.dq)
+                continue
+            if self.throughput is None:
+                self.throughput = self._measure(library)
+            fit = library.fit(plane.image)
+            variance = fill_error(plane.error, replaced) ** 2
+            yield Stages(
+                library.subtract(plane.image, fit),
+                np.sqrt(variance + self._variance(integration, library, fit)),
+                plane.dq | self._flags(integration, library, fit),
+            )
+
+    def _library(self, integration: int) -> PsfLibrary:
+        if self._shared is not None:
+            return self._shared
+        images = self._psfs.read_images(integration)
+        library = PsfLibrary(images, self._zones, self.modes)
+        if self._psfs.shared:
+            self._shared = library
+        return library
+
+    @cached_property
+    def _zones(self) -> list[Zone]:
+        shape = self._exposure.shape[1:]
+        weight = self._psfs.read_weight()
+        region: Bools = np.ones(shape, dtype=bool)
+        if self.options.region == "mask" and weight is not None:
+            region = choose_region(weight)
+        separations = np.zeros(shape) if self._sky is None else self._sky.separations(shape)
+        return divide(region, separations, self.options.annuli, len(self._psfs))
+
+    def _variance(self, integration: int, library: PsfLibrary, fit: Fit) -> Cube:
+        total = np.zeros((self.n_stages, *self._exposure.shape[1:]))
+        for members, psfs in _chunks(library):
+            errors = self._psfs.read_errors(integration, psfs)
+            total += library.variance(np.square(errors, out=errors), fit, members)
+        return total
+
+    def _flags(self, integration: int, library: PsfLibrary, fit: Fit) -> Flags:
+        """Flag pixels where psf images that are flagged make up most of what is subtracted."""
+        flags = np.zeros(self._exposure.shape[1:], dtype=np.uint32)
+        for bit in (DO_NOT_USE, FLUX_ESTIMATED):
+            share = np.zeros(flags.shape)
+            for members, psfs in _chunks(library):
+                flagged = self._psfs.read_flagged(integration, psfs, bit)
+                if flagged.any():
+                    share += library.share(flagged, fit, members)
+            flags |= np.where(share > HALF, np.uint32(bit), np.uint32(0))
+        return flags
+
+    def _failed(self, dq: Flags) -> Stages:
+        empty = np.full((self.n_stages, *dq.shape), np.nan)
+        return Stages(empty, empty, dq | np.uint32(DO_NOT_USE))
+
+    def _find_star(self) -> Sky | None:
+        try:
+            return Sky.of(self._exposure, self.options.star)
+        except InputError:
+            if self.options.annuli or self.options.star != "auto":
+                raise
+            return None  # nothing else needs it but the throughput
+
+    def _measure(self, library: PsfLibrary) -> Throughput | None:
+        """Put sources around the star, one FWHM between the rings of them."""
+        shape = self._exposure.shape[1:]
+        try:
+            fwhm = read_fwhm(self._exposure)
+        except InputError:
+            return None  # nor does the throughput of a width that nobody knows
+        if self._sky is None:
+            return None
+        separations = np.arange(1, self._sky.separations(shape).max() / fwhm) * fwhm
+        kept = []
+        for separation in separations:
+            columns, rows = self._sky.to_pixel(separation, ANGLES)
+            sources = [
+                Source(column, row, fwhm / self._sky.scale)
+                for column, row in zip(columns, rows, strict=True)
+            ]
+            found = [library.throughput(one) for one in sources if one.is_inside(shape)]
+            kept.append(np.mean(found, axis=0) if found else np.full(self.n_stages, np.nan))
+        known = np.isfinite(kept).all(axis=1)
+        return Throughput(separations[known], np.array(kept)[known])
+
+
+def _chunks(library: PsfLibrary) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """Return parts of the psf images that are used: as members, and by their numbers."""
+    used = np.flatnonzero(library.used)
+    for start in range(0, len(used), CHUNK):
+        members = slice(start, start + CHUNK)
+        yield members, used[members]

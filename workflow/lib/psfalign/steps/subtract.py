@@ -1,0 +1,163 @@
+"""subtract_psf: the science exposure less its star, by the psf images that were aligned to it."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from astropy.io.fits import Header
+
+from .. import __version__
+from ..errors import InputError
+from ..files.aligned import AlignedPsfs
+from ..files.copied import copy_exposure
+from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
+from ..files.fits.tables import table_hdu
+from ..files.fits.writer import FitsWriter, ImageWriter, set_text
+from ..files.provenance.records import Records, record_step
+from ..files.provenance.table import provenance_hdu, read_records
+from ..images.klip import Fate
+from ..system.atomic_file import publishing
+from ..system.progress import say_progress
+from .stages import Subtraction, SubtractionOptions, Throughput
+
+STEP = "subtract_psf"
+# Keyword of SCI that counts what became of psf images, summed over the integrations: comment
+FATES = {
+    Fate.USED: ("NREFUSED", "psf images that were used"),
+    Fate.FAILED: ("NREFFAIL", "left out: not finite, their fit failed"),
+    Fate.CONSTANT: ("NREFCONS", "left out: constant"),
+    Fate.EQUAL: ("NREFEQUA", "left out: equal to another but for flux"),
+}
+FAILED = "NINTFAIL"
+STAGES, STAGE_ERRORS, THROUGHPUT = "STAGES", "STAGEERR", "THROUGHPUT"
+
+
+def subtract_psf(
+    science: Path, product: Path, output: Path, *, options: SubtractionOptions | None = None
+) -> None:
+    """
+    Subtract the star from all integrations of a science exposure by KLIP.
+
+    The output is a copy of the cleaned exposure: SCI, ERR and DQ are what the largest number of
+    principal components leaves. STAGES and STAGEERR, (integrations, stages, rows, columns), hold
+    the science image, what the mean of the psf images leaves, and what each number of components
+    leaves. THROUGHPUT says which share of a point source each stage keeps.
+
+    Parameters
+    ----------
+    science
+        The cleaned science exposure.
+    product
+        The psf images that were aligned to it. Where they were passed on unaligned, they are
+        subtracted as they are, fitted in the whole image.
+    output
+        The file to write.
+    options
+        How to subtract.
+
+    Raises
+    ------
+    InputError
+        If the product is not that of the science exposure, or rings are asked for around a star
+        whose place nobody knows.
+    """
+    options = options or SubtractionOptions()
+    exposure, psfs = Exposure(science), AlignedPsfs(product)
+    _check_together(exposure, psfs)
+    with publishing(output) as stream, exposure, psfs:
+        work = Subtraction(exposure, psfs, options)
+        writer = FitsWriter(stream)
+        cards = {"SCI": _counts(), "ERR": Header(), "DQ": Header()}
+        images = copy_exposure(exposure, writer, _primary(psfs, exposure, output, work), cards)
+        images |= _add_stages(exposure, writer, work)
+        writer.add(*provenance_hdu([*read_records(product, psfs.hdus), *_record(options)]))
+        done = say_progress(work.run(), "integrations subtracted", total=len(exposure))
+        for n, left in enumerate(done):
+            images["SCI"].write(n, left.images[-1])
+            images["ERR"].write(n, left.errors[-1])
+            images["DQ"].write(n, left.dq)
+            images[STAGES].write(n * work.n_stages, left.images)
+            images[STAGE_ERRORS].write(n * work.n_stages, left.errors)
+        for fate, (keyword, _) in FATES.items():
+            images["SCI"].set(keyword, work.fates[fate])
+        images["SCI"].set(FAILED, work.n_failed)
+        if work.throughput is not None:
+            writer.add(*_throughput_hdu(work.throughput))
+        writer.finish()
+
+
+def stage_names(modes: list[int]) -> list[str]:
+    """Return what the stages are called in headers and tables."""
+    return ["science", "mean", *(f"klip {mode}" for mode in modes)]
+
+
+def _check_together(exposure: Exposure, psfs: AlignedPsfs) -> None:
+    """Refuse psf images that were aligned to another science exposure."""
+    cleaned, aligned_to = text_of(exposure.primary, "RAWSHA"), text_of(psfs.primary, "SCISHA")
+    fitting = psfs.integrations in (None, len(exposure)) and psfs.shape == exposure.shape[1:]
+    if cleaned != aligned_to or not fitting:
+        problem = f"was not aligned to {exposure.path}"
+        raise InputError(problem, file=psfs.path, remedy="run align_psfs again")
+
+
+def _record(options: SubtractionOptions) -> Records:
+    return record_step(STEP, __file__, parameters=asdict(options))
+
+
+def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtraction) -> Header:
+    header = exposure.primary.copy()
+    options = work.options
+    texts = {
+        "DATAMODL": ("CubeModel", "Type of data model"),
+        "FILENAME": (output.name, "Name of the file"),
+        "S_PSFALI": (text_of(psfs.primary, "S_PSFALI"), "Coronagraphic PSF Alignment"),
+        "S_KLIP": ("COMPLETE", "KLIP PSF subtraction"),
+        "R_PSFMAS": (text_of(psfs.primary, "R_PSFMAS"), "PSF mask reference file name"),
+        "KLIPVER": (f"psfalign {__version__}", "software that subtracted"),
+        "PSFFILE": (psfs.path.name, "psf images that were subtracted"),
+        "KLIPREF": (options.references, "psf images: stars, or stars+rolls"),
+        "KLIPREGN": (options.region, "fitted in the mask or the whole image"),
+        "KLIPRING": (" ".join(map(str, options.annuli)), "[arcsec] between rings fitted alone"),
+    }
+    for keyword, (text, comment) in texts.items():
+        set_text(header, keyword, text, comment)
+    header["NREFS"] = (work.n_psfs, "psf images of each integration")
+    header["KLMODES"] = (work.modes[-1], "principal components subtracted in SCI")
+    return header
+
+
+def _counts() -> Header:
+    cards = [(keyword, 0, comment) for keyword, comment in FATES.values()]
+    return Header([*cards, (FAILED, 0, "integrations without a result")])
+
+
+def _add_stages(
+    exposure: Exposure, writer: FitsWriter, work: Subtraction
+) -> dict[str, ImageWriter]:
+    shape = len(exposure), work.n_stages, *exposure.shape[1:]
+    images = {}
+    for name in (STAGES, STAGE_ERRORS):
+        header = Header([("EXTNAME", name, "extension name")])
+        if "BUNIT" in exposure.science.header:
+            header["BUNIT"] = exposure.science.header["BUNIT"]
+        for number, stage in enumerate(stage_names(work.modes)):
+            header[f"STAGE{number}"] = (stage, "what was subtracted; science: nothing")
+        images[name] = writer.add_image(header, shape, np.float32)
+    return images
+
+
+def _throughput_hdu(throughput: Throughput) -> tuple[Header, bytes]:
+    n_separations, n_stages = throughput.kept.shape
+    rows = np.zeros(
+        throughput.kept.size, [("separation", "f8"), ("stage", "i8"), ("throughput", "f8")]
+    )
+    rows["separation"] = np.repeat(throughput.separations, n_stages)
+    rows["stage"] = np.tile(np.arange(n_stages), n_separations)
+    rows["throughput"] = throughput.kept.ravel()
+    descriptions = {
+        "separation": "distance from the star",
+        "stage": "number of the stage in STAGES, from 0",
+        "throughput": "share of a point source that is kept",
+    }
+    return table_hdu(rows, THROUGHPUT, descriptions=descriptions, units={"separation": "arcsec"})
