@@ -17,6 +17,7 @@ from psfalign.errors import PsfalignError, error_line
 from psfalign.campaign.facts import CACHE, FactsStore
 from psfalign.report.figures.style import STYLE
 from psfalign.files.digest import sha256
+from psfalign.psfmask.resolved import UNIFORM
 from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest
@@ -214,6 +215,8 @@ def resolve_psfmask_job(wildcards):
     choice = choice_of_crds(exposure.name)
     psfmask = choice.psfmask if choice else exposure.psfmask
     settings = {"psfmask": psfmask, "convention": SETTINGS["psfmask"]["convention"]}
+    if psfmask == UNIFORM:
+        settings["bad_bits"] = CLEANING["bad_bits"]
     source = {"crds": True} if choice else {}
     masks = masks_for(exposure.name)
     return source | job("resolve_psfmask.py", settings, exposure.science, *masks)

@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ PATHS = {
     "input": "calints or psfstack",
     "output": "file to write",
 }
+BAD_BITS = "DQ flags, default DO_NOT_USE"
 INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product")
 
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_align,
         _add_resolve,
+        _add_make_psfmask,
         _add_stack,
         _add_clean,
         _add_fit,
@@ -86,7 +88,7 @@ def _add_align(commands: Commands) -> None:
     command.add_argument(
         "--psfs", type=Path, nargs="+", required=True, help="a psfstack, or calints to stack"
     )
-    command.add_argument("--psfmask", required=True, help="mask file, or N/A")
+    command.add_argument("--psfmask", required=True, help="mask file, uniform, or N/A")
     _candidate(command)
     _cleaning(command)
     _fitting(command)
@@ -98,9 +100,46 @@ def _add_resolve(commands: Commands) -> None:
     command = commands.add_parser("resolve-psfmask", help="choose the mask of an exposure")
     _paths(command, "science", "output")
     command.add_argument("--references", nargs="+", default=[], help="files, folders, globs")
-    command.add_argument("--psfmask", help="mask file to use instead, or N/A")
+    command.add_argument("--psfmask", help="mask file to use instead, uniform, or N/A")
     _choice(command, "convention")
+    command.add_argument("--bad-bits", default="DO_NOT_USE", help=BAD_BITS)
     command.set_defaults(run=_resolve)
+
+
+def _add_make_psfmask(commands: Commands) -> None:
+    command = commands.add_parser(
+        "make-psfmask", help="make a mask from the geometry of an exposure's coronagraph"
+    )
+    _paths(command, "science", "output")
+    command.add_argument(
+        "--star",
+        type=_numbers(2),
+        metavar="COLUMN,ROW",
+        help="place of the star in pixels from 0, default what the header says",
+    )
+    command.add_argument(
+        "--edge", type=int, default=2, help="pixels along the edges without weight, default 2"
+    )
+    command.add_argument(
+        "--exclude",
+        type=_numbers(3),
+        action="append",
+        default=[],
+        metavar="COLUMN,ROW,RADIUS",
+        help="circle without weight, in pixels from 0; may be repeated",
+    )
+    command.add_argument(
+        "--exclude-sky",
+        type=_numbers(3),
+        action="append",
+        default=[],
+        metavar="SEPARATION,ANGLE,RADIUS",
+        help="likewise, from the star: arcsec, degrees from north to east, arcsec",
+    )
+    command.add_argument(
+        "--useafter", metavar="DATE", help="first date it serves, YYYY-MM-DD; default all dates"
+    )
+    command.set_defaults(run=_make_psfmask)
 
 
 def _add_stack(commands: Commands) -> None:
@@ -155,6 +194,18 @@ def _add_check(commands: Commands) -> None:
         "--batches", type=_positive, metavar="N", help="print only how many batches of N exposures"
     )
     command.set_defaults(run=_check)
+
+
+def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
+    """Return what reads so many numbers joined by commas."""
+
+    def read(text: str) -> tuple[float, ...]:
+        numbers = tuple(map(float, text.split(",")))
+        if len(numbers) != count or not all(map(math.isfinite, numbers)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {count} numbers joined by commas")
+        return numbers
+
+    return read
 
 
 def _positive(text: str) -> int:
@@ -223,7 +274,7 @@ def _candidate(command: argparse.ArgumentParser) -> None:
 
 def _cleaning(command: argparse.ArgumentParser) -> None:
     command.add_argument("--median-box-length", type=int, default=3, help="pixels, default 3")
-    command.add_argument("--bad-bits", default="DO_NOT_USE", help="DQ flags, default DO_NOT_USE")
+    command.add_argument("--bad-bits", default="DO_NOT_USE", help=BAD_BITS)
 
 
 def _fitting(command: argparse.ArgumentParser) -> None:
@@ -281,6 +332,7 @@ def _align(options: argparse.Namespace) -> None:
 
 
 def _resolve(options: argparse.Namespace) -> None:
+    from .images.dq_flags import parse_bad_bits
     from .psfmask.catalogue import list_references
     from .steps.resolve import resolve_psfmask
 
@@ -292,9 +344,26 @@ def _resolve(options: argparse.Namespace) -> None:
         candidates=candidates,
         psfmask=options.psfmask,
         convention=options.convention,
+        bad_bits=parse_bad_bits(options.bad_bits),
     )
     for note in (resolved.reason, *resolved.notes):
         print(f"{options.science.name}: {resolved.file_name}: {note}", file=sys.stderr)
+
+
+def _make_psfmask(options: argparse.Namespace) -> None:
+    from .psfmask.maker import Circle
+    from .psfmask.reference import make_psfmask
+
+    weight = make_psfmask(
+        options.science,
+        options.output,
+        star=options.star,
+        edge=_at_least(0, options.edge, "--edge"),
+        exclude=[Circle(*circle) for circle in options.exclude],
+        exclude_sky=options.exclude_sky,
+        useafter=options.useafter,
+    )
+    print(f"{options.output}: written, {weight.mean():.0%} of the image has weight")
 
 
 def _stack(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from ..files.agreement import Party, check_agreement
 from ..images.bad_pixels import check_box
 from ..psfmask.catalogue import Catalogue, list_references, no_start, select
 from ..psfmask.crds_manifest import CrdsChoice
-from ..psfmask.resolved import NOT_APPLICABLE
+from ..psfmask.resolved import NO_FILE
 from .crds import choose_with_crds
 from .exposures import ScienceExposure
 from .facts import FactsStore, entry_of
@@ -109,7 +109,7 @@ def choose_masks(
     for exposure in exposures:
         masks[exposure.name] = []
         if exposure.psfmask is not None:
-            named = exposure.psfmask != NOT_APPLICABLE
+            named = exposure.psfmask not in NO_FILE
             masks[exposure.name] = [Path(exposure.psfmask)] if named else []
         elif config["psfmask"].get("crds"):
             choice = (chosen or {}).get(exposure.name)

@@ -1,6 +1,7 @@
 """Read PSFMASK reference files."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from astropy.io.fits import Header
@@ -9,11 +10,12 @@ from ..errors import InputError, MaskError
 from ..files.exposure import check_image, read_plane, scale
 from ..files.fits.checksums import check_checksums
 from ..files.fits.structure import Hdu, scan, text_of
-from ..images.arrays import Image
+from ..images.arrays import Convention, Image
 from ..images.mask_weight import Weight, weigh
 
 REQUIRED = ("TELESCOP", "INSTRUME", "FILTER", "CORONMSK", "SUBARRAY", "REFTYPE", "USEAFTER")
 DIMENSIONS = 2
+STATED = "MASKCONV"  # keyword by which a mask itself may say what 1 means
 
 
 def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
@@ -42,17 +44,27 @@ def read_weight(
     """
     Read a mask as a weight, see `psfalign.images.mask_weight.weigh`.
 
+    ``auto`` believes a mask that says in its header what 1 means.
+
     Raises
     ------
     InputError, MaskError
         If the file cannot be used, or its pixels cannot weight a fit.
     """
     mask = read_mask(path)
+    if convention == "auto":
+        convention = stated_convention(read_mask_header(path)[0]) or "auto"
     try:
         return weigh(mask, convention=convention, occulter=occulter)
     except MaskError as error:
         error.file = path
         raise
+
+
+def stated_convention(header: Header) -> str:
+    """Return ``weight`` or ``exclude`` where a mask says what 1 means, as those of psfalign do."""
+    stated = text_of(header, STATED).lower()
+    return stated if stated in get_args(Convention) else ""
 
 
 def check_reference_type(header: Header, path: Path) -> None:

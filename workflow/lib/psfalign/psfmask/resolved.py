@@ -12,8 +12,11 @@ from ..images.arrays import Image
 from ..images.mask_weight import weigh
 from ..system.atomic_file import publish_bytes
 from .file import read_mask
+from .uniform import Area, read_area
 
 NOT_APPLICABLE = "N/A"
+UNIFORM = "uniform"
+NO_FILE = (NOT_APPLICABLE, UNIFORM)  # what may stand in the place of a mask file
 STEP = "resolve_psfmask"
 
 
@@ -25,13 +28,14 @@ class ResolvedMask:
     Attributes
     ----------
     psfmask
-        Path of the file, or ``N/A`` where the exposure is not to be aligned.
+        Path of the file, ``uniform`` for weight one inside the science area, or ``N/A`` where the
+        exposure is not to be aligned.
     sha256
         Its checksum.
     convention
-        ``weight`` (1 = use) or ``exclude`` (1 = masked out).
+        ``weight`` (1 = use) or ``exclude`` (1 = masked out); ``n/a`` for ``uniform``.
     decided_by
-        ``auto`` or ``configuration``.
+        ``auto``, ``header`` (of the mask) or ``configuration``.
     share_above_half
         Share of its pixels above 0.5, by which ``auto`` decides.
     selectors, useafter
@@ -42,6 +46,8 @@ class ResolvedMask:
         Who chose it: ``catalogue``, ``configuration`` or ``crds``.
     notes
         What deserves a look.
+    area
+        The pixels that have weight, where it is uniform.
     provenance
         The records of the step that chose it.
     """
@@ -56,6 +62,7 @@ class ResolvedMask:
     selectors: dict[str, str] = field(default_factory=dict)
     useafter: str = ""
     notes: list[str] = field(default_factory=list)
+    area: Area | None = None
     provenance: Records = field(default_factory=list)
 
     @property
@@ -64,15 +71,20 @@ class ResolvedMask:
         return self.psfmask != NOT_APPLICABLE
 
     @property
+    def is_file(self) -> bool:
+        """Whether the weight comes from a mask file."""
+        return self.psfmask not in NO_FILE
+
+    @property
     def file_name(self) -> str:
         """Name of the mask file without its folder."""
-        return Path(self.psfmask).name if self.applies else NOT_APPLICABLE
+        return Path(self.psfmask).name if self.is_file else self.psfmask
 
     @property
     def reference_name(self) -> str:
         """Name of the file as the jwst pipeline writes it: ``crds://`` before those of CRDS."""
         return (
-            f"crds://{self.file_name}" if self.applies and self.source == "crds" else self.file_name
+            f"crds://{self.file_name}" if self.is_file and self.source == "crds" else self.file_name
         )
 
     def records(self) -> Records:
@@ -91,7 +103,7 @@ class ResolvedMask:
         told += [("note", note) for note in self.notes]
         inputs = [Record(STEP, "input", plain_text(self.file_name), self.sha256)]
         return [
-            *(inputs if self.applies else []),
+            *(inputs if self.is_file else []),
             *(Record(STEP, "mask", name, plain_text(text)) for name, text in told),
             *self.provenance,
         ]
@@ -107,8 +119,9 @@ class ResolvedMask:
         check_regular_file(path)
         try:
             resolved = cls(**json.loads(path.read_text(encoding="utf-8")))
-            return replace(resolved, provenance=[Record(*entry) for entry in resolved.provenance])
-        except (ValueError, TypeError) as error:
+            records = [Record(*entry) for entry in resolved.provenance]
+            return replace(resolved, provenance=records, area=read_area(resolved.area))
+        except (ValueError, TypeError, KeyError) as error:
             problem = "is not a resolved mask, psfmask.json"
             raise InputError(problem, file=path, remedy="run resolve_psfmask first") from error
 
@@ -121,6 +134,8 @@ class ResolvedMask:
         InputError
             If the file is not the one that was chosen any more.
         """
+        if self.area is not None:
+            return self.area.weight()
         path = Path(self.psfmask)
         image = read_mask(path)
         if sha256(path) != self.sha256:

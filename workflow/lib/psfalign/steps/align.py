@@ -27,7 +27,7 @@ PROVENANCE = {
     "PSFFILE": ("psfs", "psf images"),
     "PSFSHA": ("psfs_sha256", "their SHA-256"),
     "MASKSHA": ("psfmask_sha256", "SHA-256 of the mask"),
-    "MASKCONV": ("convention", "what 1 means in the mask: weight or exclude"),
+    "MASKCONV": ("convention", "what 1 means in the mask: weight, exclude, n/a"),
     "ALIGNTO": ("align_to", "each integration, the first, or their mean"),
     "SHIFTSOL": ("shifts", "shifts of single pairs, or joint ones"),
     "FITMETH": ("method", "how shifts were fitted"),

@@ -100,7 +100,7 @@ def fit_exposure(
 
 def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> None:
     parties = [Party.of("science", science), Party.of("psf", psfs)]
-    if mask.applies:
+    if mask.is_file:
         path = Path(mask.psfmask)
         header, shape = read_mask_header(path)
         parties.append(Party("psfmask", path, shape, read_selectors(header)))

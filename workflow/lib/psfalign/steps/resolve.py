@@ -4,18 +4,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from astropy.io.fits import Header
 
+from ..errors import MaskError
 from ..files.agreement import Party, check_agreement
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.provenance.records import record_step
 from ..files.selectors import read_selectors
+from ..images.dq_flags import DO_NOT_USE
 from ..images.mask_weight import Weight
 from ..psfmask.catalogue import Catalogue, parse_useafter, read_entry, select, start_of
-from ..psfmask.file import REQUIRED, check_reference_type, read_mask_header, read_weight
-from ..psfmask.resolved import NOT_APPLICABLE, STEP, ResolvedMask
+from ..psfmask.file import (
+    REQUIRED,
+    STATED,
+    check_reference_type,
+    read_mask_header,
+    read_weight,
+    stated_convention,
+)
+from ..psfmask.resolved import NOT_APPLICABLE, STEP, UNIFORM, ResolvedMask
+from ..psfmask.uniform import Area, science_area
 
 
 def resolve_psfmask(
@@ -26,6 +37,7 @@ def resolve_psfmask(
     psfmask: str | None = None,
     convention: str = "auto",
     crds: str = "",
+    bad_bits: int = DO_NOT_USE,
 ) -> ResolvedMask:
     """
     Choose the mask of an exposure, decide how to read it, and write that down.
@@ -39,28 +51,54 @@ def resolve_psfmask(
     candidates
         The catalogue to choose from.
     psfmask
-        A mask file to use instead, or ``N/A`` not to align the exposure.
+        A mask file to use instead, ``uniform`` for weight one inside the science area, or ``N/A``
+        not to align the exposure.
     convention
         ``auto``, ``weight`` or ``exclude``.
     crds
         By which rules CRDS chose ``psfmask``, where it was CRDS.
+    bad_bits
+        DQ flags that make a pixel bad; only ``uniform`` asks for them.
 
     Raises
     ------
     MaskError, InputError
         If there is no mask, more than one, or one that does not fit the exposure.
     """
+    parameters: dict[str, str | int] = {"convention": convention}
     if psfmask == NOT_APPLICABLE:
         reason = f"{crds}: not applicable" if crds else "the configuration says N/A"
         source = "crds" if crds else "configuration"
         resolved = ResolvedMask(NOT_APPLICABLE, reason=reason, source=source)
+    elif psfmask == UNIFORM:
+        resolved = _weigh_all(Exposure(science), bad_bits)
+        parameters["bad_bits"] = bad_bits
     else:
         exposure = Exposure(science)
         resolved = _resolve(exposure, candidates, psfmask, convention, crds)
-    records = record_step(STEP, __file__, parameters={"convention": convention})
+    records = record_step(STEP, __file__, parameters=parameters)
     resolved = replace(resolved, provenance=records)
     resolved.write(output)
     return resolved
+
+
+def _weigh_all(exposure: Exposure, bad_bits: int) -> ResolvedMask:
+    area = science_area(exposure, bad_bits=bad_bits)
+    if not area.any():
+        problem, remedy = "no pixel is usable in any integration", "leave the exposure out"
+        raise MaskError(problem, file=exposure.path, remedy=remedy)
+    n_out = int(np.count_nonzero(~area))
+    return ResolvedMask(
+        psfmask=UNIFORM,
+        reason="the configuration says uniform",
+        source="configuration",
+        convention="n/a",
+        decided_by="configuration",
+        share_above_half=round(float(area.mean()), 6),
+        selectors=read_selectors(exposure.primary),
+        notes=[f"weight one, but for {n_out} pixels that show no sky in any integration"],
+        area=Area.of(area),
+    )
 
 
 def _resolve(
@@ -88,11 +126,11 @@ def _resolve(
         source=source,
         sha256=sha256(path),
         convention=weight.convention,
-        decided_by="auto" if convention == "auto" else "configuration",
+        decided_by=_decided_by(header, convention),
         share_above_half=round(weight.share, 6),
         selectors=read_selectors(header),
         useafter=text_of(header, "USEAFTER"),
-        notes=notes + _describe(weight, convention),
+        notes=notes + _describe(header, weight, convention),
     )
 
 
@@ -120,8 +158,16 @@ def _spellings(mask: Header, science: Header) -> list[str]:
     return []
 
 
-def _describe(weight: Weight, convention: str) -> list[str]:
+def _decided_by(header: Header, convention: str) -> str:
+    if convention != "auto":
+        return "configuration"
+    return "header" if stated_convention(header) else "auto"
+
+
+def _describe(header: Header, weight: Weight, convention: str) -> list[str]:
     if convention != "auto":
         return []
     meaning = "1 = use" if weight.convention == "weight" else "1 = masked out"
+    if stated_convention(header):
+        return [f"the mask says {STATED} = {weight.convention}: {meaning}"]
     return [f"{weight.share:.0%} of the mask is above 0.5, so it is read as {meaning}"]

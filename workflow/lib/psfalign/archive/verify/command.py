@@ -114,7 +114,7 @@ def _list_masks(target: Path) -> Iterator[Path]:
             mask = ResolvedMask.read(name)
         except PsfalignError:
             continue  # `verify` says so
-        if mask.applies:
+        if mask.is_file:
             yield Path(mask.psfmask)
 
 
