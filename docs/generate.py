@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "workflow" / "lib")]
 from sample import describe_product  # noqa: E402
 
 from psfalign import cli  # noqa: E402
+from psfalign.archive.checkout import list_code  # noqa: E402
 from psfalign.campaign.layout import result_pattern  # noqa: E402
 from psfalign.campaign.settings import load_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
@@ -32,6 +33,7 @@ PAGES = (
     "docs/reliability.md",
     "docs/contributing.md",
 )
+CARRIED = "workflow/carried.txt"
 PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
 METAVARS = {int: "N", Path: "FILE"}
@@ -48,7 +50,16 @@ def write_pages() -> list[str]:
         if new != old:
             changed.append(name)
             path.write_text(new, encoding="utf-8")
+    carried = ROOT / CARRIED
+    if carried.read_text(encoding="utf-8") != carried_files():
+        changed.append(CARRIED)
+        carried.write_text(carried_files(), encoding="utf-8")
     return changed
+
+
+def carried_files() -> str:
+    """Return the names of all files that a workflow takes along when it is fetched from elsewhere."""
+    return "".join(f"{path.relative_to(ROOT).as_posix()}\n" for path in list_code(ROOT))
 
 
 def up_to_date(page: str) -> str:

@@ -18,7 +18,7 @@ from psfalign.errors import ConfigError
 
 WORKFLOW = ROOT / "workflow"
 SOURCES = sorted([*WORKFLOW.glob("lib/psfalign/**/*.py"), *WORKFLOW.glob("scripts/*.py")])
-RULES = [ROOT / "Snakefile", *sorted(WORKFLOW.glob("rules/*.smk"))]
+RULES = [ROOT / "Snakefile", WORKFLOW / "Snakefile", *sorted(WORKFLOW.glob("rules/*.smk"))]
 # What opens connections, runs programs, or makes objects of bytes.
 FORBIDDEN_MODULES = {
     "asdf", "code", "dill", "ftplib", "http", "joblib", "marshal", "multiprocessing.managers",
@@ -74,7 +74,7 @@ def test_yaml_is_read_by_the_strict_loader_only() -> None:
     assert loads == {("yaml.py", "load"), ("settings.py", "safe_load")}
 
 
-@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_rule_runs_a_shell(path: Path) -> None:
     assert not re.findall(
         r"^\s*(?:shell|run|wrapper|notebook|cwl)\s*:", path.read_text(), re.MULTILINE

@@ -33,6 +33,12 @@ def test_page_is_up_to_date(name: str) -> None:
     assert generate.up_to_date(page) == page, f"{name}: run python docs/generate.py, and commit"
 
 
+def test_list_of_carried_files_is_up_to_date() -> None:
+    listed = (ROOT / generate.CARRIED).read_text(encoding="utf-8")
+    assert "workflow/lib/psfalign/__init__.py\n" in listed
+    assert listed == generate.carried_files(), "run python docs/generate.py, and commit"
+
+
 def test_a_page_that_drifted_is_mended() -> None:
     page = (ROOT / "config/README.md").read_text(encoding="utf-8")
     drifted = page.replace("| `max_shift` |", "| `largest_shift` |")

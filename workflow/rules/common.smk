@@ -28,7 +28,7 @@ from psfalign.steps.registry import STEPS, Scope, steps_of
 report: "../report/workflow.rst"
 
 
-SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
+SCRIPTS = HOME / "scripts"
 
 
 def refuse(errors):
@@ -110,12 +110,13 @@ def digests(*paths):
 
 
 # The engine puts the prefix of a module before the outputs itself.
-PLACED = {"output_dir": workflow.modifier.path_modifier.replace_prefix(OUTPUT)}
+RESULTS = Path(workflow.modifier.path_modifier.replace_prefix(OUTPUT))
+PLACED = SETTINGS | {"output_dir": str(RESULTS)}
 
 
 def inspect(exposures):
     """Check files and choose masks; end where something is wrong."""
-    findings = inspect_campaign(SETTINGS | PLACED, exposures, FACTS, simulated=SIMULATED)
+    findings = inspect_campaign(PLACED, exposures, FACTS, simulated=SIMULATED)
     if findings.errors:
         refuse(findings.errors)
     return findings
@@ -356,17 +357,21 @@ def exposures_to_report():
     if len(EXPOSURES) <= MOST_REPORTED:
         return list(EXPOSURES)
     try:
-        states = json.loads(Path(CAMPAIGN_PAGE).with_suffix(".json").read_text("utf-8"))
+        states = json.loads(placed(CAMPAIGN_PAGE).with_suffix(".json").read_text("utf-8"))
         names = [state["name"] for state in states if state["name"] in EXPOSURES]
     except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
         names = list(EXPOSURES)
     return names[:MOST_REPORTED]
 
 
+def placed(path):
+    return Path(workflow.modifier.path_modifier.replace_prefix(path))
+
+
 def reported(path, caption, category, subcategory, labels):
     return report(
         path,
-        caption=f"workflow/report/{caption}.rst",  # from the Snakefile, where it is used
+        caption=f"report/{caption}.rst",  # from workflow/Snakefile, where it is used
         category=category,
         subcategory=subcategory,
         labels=labels,
@@ -380,25 +385,25 @@ def pages_to_report():
     These are inputs of the default target and not outputs of plot_exposure, because the engine
     refuses to write a report where one figure of one failed exposure is missing.
     """
-    if IS_MODULE:
-        return []
+    if workflow.default_target:
+        return []  # that of an outer workflow, whose inputs must not change with what is there
     pages = [(CAMPAIGN_PAGE, "campaign", "Campaign", None, {"page": "Did it work, and how well?"})]
     for exposure in exposures_to_report():
         for step, part, output in layout.outputs(steps_of(Scope.EXPOSURE)):
             if output.label:
                 path = layout.result(Path(OUTPUT), step.name, exposure, part)
                 pages.append((str(path), part, "Exposures", exposure, {"figure": output.label}))
-    return [reported(*page) for page in pages if Path(page[0]).exists()]
+    return [reported(*page) for page in pages if placed(page[0]).exists()]
 
 
 def conclude():
     """Write the page of the campaign, whatever has failed, and say how it went."""
-    states = survey_states(Path(OUTPUT), EXPOSURES.values())
+    states = survey_states(RESULTS, EXPOSURES.values())
     try:
-        write_campaign_page(Path(OUTPUT), states)
+        write_campaign_page(RESULTS, states)
     except OSError as error:
         logger.warning(f"psfalign: warning: the campaign page was not written: {error}")
-    print("\n".join(closing_lines(Path(OUTPUT), states)))
+    print("\n".join(closing_lines(RESULTS, states)))
 
 
 def describe():
@@ -410,6 +415,6 @@ def describe():
         logger.info("psfalign: not written here: the RO-Crate; let a job run `psfalign crate`")
         return
     try:
-        write_crate(SETTINGS, EXPOSURES.values(), FACTS, threads=workflow.cores or 1)
+        write_crate(PLACED, EXPOSURES.values(), FACTS, threads=workflow.cores or 1)
     except (PsfalignError, OSError) as error:
         logger.warning(f"psfalign: warning: the RO-Crate was not written: {error}")

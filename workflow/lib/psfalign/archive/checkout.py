@@ -69,7 +69,7 @@ def pack_code(checkout: Path = CHECKOUT) -> bytes:
     """Put the code into a tar file, whose bytes depend on names and contents alone."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in _list_code(checkout):
+        for path in list_code(checkout):
             content = path.read_bytes()
             entry = tarfile.TarInfo(f"psfalign/{path.relative_to(checkout).as_posix()}")
             entry.size, entry.mode = len(content), READABLE
@@ -77,7 +77,8 @@ def pack_code(checkout: Path = CHECKOUT) -> bytes:
     return stream.getvalue()
 
 
-def _list_code(checkout: Path) -> list[Path]:
+def list_code(checkout: Path = CHECKOUT) -> list[Path]:
+    """List the files of the code, sorted by path; what programs leave behind is none of it."""
     files = [path for part in PARTS for path in [checkout / part, *(checkout / part).rglob("*")]]
     return sorted(path for path in files if path.is_file() and not _is_made(path, checkout))
 
