@@ -58,7 +58,7 @@ def write_pages() -> list[str]:
 
 
 def carried_files() -> str:
-    """Return the names of all files that a workflow takes along when it is fetched from elsewhere."""
+    """Return the names of the files that come along when the workflow is fetched."""
     return "".join(f"{path.relative_to(ROOT).as_posix()}\n" for path in list_code(ROOT))
 
 

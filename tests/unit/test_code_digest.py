@@ -100,6 +100,16 @@ def test_digest_does_not_depend_on_where_the_checkout_lies(
     assert digests() == here
 
 
+def test_digest_does_not_depend_on_how_the_code_came(
+    workflow: Path, digests: Callable[[], dict[str, str]]
+) -> None:
+    """The engine drops the end of the last line of what it fetches."""
+    before = digests()
+    for path in workflow.rglob("*.py"):
+        path.write_text(path.read_text().removesuffix("\n"))
+    assert digests() == before
+
+
 @pytest.mark.parametrize("script", ["fit_shifts", "resolve_psfmask", "plot_exposure"])
 def test_whatever_python_loads_is_in_the_closure(script: str) -> None:
     code = (

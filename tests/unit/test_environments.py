@@ -42,7 +42,9 @@ def test_conda_users_get_all_that_the_project_needs() -> None:
 
 
 def test_the_workflow_refuses_an_engine_that_is_older_than_the_project_asks_for() -> None:
-    found = re.search(r'^min_version\("(.*)"\)', (ROOT / "workflow/Snakefile").read_text(), re.MULTILINE)
+    found = re.search(
+        r'^min_version\("(.*)"\)', (ROOT / "workflow/Snakefile").read_text(), re.MULTILINE
+    )
     assert found is not None
     assert found[1] == read_project()["snakemake"]
 

@@ -1,4 +1,4 @@
-"""What all scripts share: the checkout's library first on the path, a log, errors in one line."""
+"""What all scripts share: their own library and no other, a log, errors in one line."""
 
 import os
 import sys
@@ -9,9 +9,21 @@ from typing import TYPE_CHECKING
 
 # Matplotlib, which poppy loads too, would write a cache of fonts into the home folder.
 os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+HERE = Path(__file__).resolve().parent
+LIBRARY = HERE.parent / "lib" / "psfalign"
+sys.path.insert(0, str(LIBRARY.parent))
+
+import psfalign
+
+FOUND = Path(psfalign.__file__).resolve().parent
+if FOUND != LIBRARY:  # something at the start of this Python has imported another one
+    sys.exit(
+        f"psfalign: error: {FOUND}: version {psfalign.__version__} was imported before the library "
+        f"of these scripts, {LIBRARY}; remove it from this Python"
+    )
 
 from psfalign.errors import DONE, PsfalignError, error_line
+from psfalign.files.provenance.code import code_digest
 from psfalign.system.process import prepare_process
 
 prepare_process()
@@ -24,12 +36,14 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
     """
     Run a step with standard error in the job's log; say a mistake in one line and exit 1.
 
-    The last line of the log tells how it ended; the campaign's page is made of it.
+    The code must be what the job was planned with. The last line of the log tells how it ended;
+    the campaign's page is made of it.
     """
     terminal, start = os.dup(2), time.monotonic()
     with open(job.log[0], "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 2)
         try:
+            check_planned(step, job)
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
             line = f"{error_line(error)}\n"
@@ -37,6 +51,15 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
             os.write(terminal, line.encode())
             sys.exit(1)
         print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
+
+
+def check_planned(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
+    """Refuse to run other code than the engine will remember of this job."""
+    # What it hands over as the file of a script may be an address.
+    script = HERE / Path(step.__globals__["__file__"]).name
+    if code_digest(script) != job.params.job["code"]:
+        problem = f"it or its library {LIBRARY} has changed since the job was planned"
+        raise PsfalignError(problem, file=script, remedy="start the run again")
 
 
 def _largest_memory() -> str:

@@ -22,11 +22,12 @@ def code_digest(script: Path) -> str:
     """
     Return the SHA-256 of a script and, in a fixed order, of every module that it imports.
 
-    Comments and blank lines count: bytes are simpler to trust than meanings.
+    Comments and blank lines count: bytes are simpler to trust than meanings. The end of the last
+    line does not: the engine loses it where it fetches a workflow from elsewhere.
     """
     digest = hashlib.sha256()
     for path in (script, *sorted(_closure(script))):
-        digest.update(path.read_bytes())
+        digest.update(path.read_bytes().rstrip())
     return digest.hexdigest()
 
 

@@ -1,0 +1,65 @@
+"""A script runs the code that its job was planned with, or says in one line why not."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from files import ROOT
+
+SCRIPT = """
+import sys
+from types import SimpleNamespace
+{before}
+sys.path.append({scripts!r})
+from psfalign_adapter import HERE, code_digest, run
+
+def main(job):
+    print("done")
+
+__file__ = "https://somewhere/workflow/scripts/fit_shifts.py"  # as of a workflow from elsewhere
+planned = {planned}
+job = SimpleNamespace(log=["job.log"], params=SimpleNamespace(job={{"code": planned}}))
+run(main, job)
+"""
+Result = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Result]:
+    def run(before: str = "", planned: str = "code_digest(HERE / 'fit_shifts.py')") -> Result:
+        scripts = str(ROOT / "workflow" / "scripts")
+        code = SCRIPT.format(before=before, scripts=scripts, planned=planned)
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_planned_code_runs(run: Callable[..., Result]) -> None:
+    result = run()
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+def test_other_code_than_was_planned_is_refused(run: Callable[..., Result]) -> None:
+    result = run(planned="'0123'")
+    assert (result.returncode, result.stdout) == (1, "")
+    workflow = ROOT / "workflow"
+    assert result.stderr == (
+        f"psfalign: error: {workflow}/scripts/fit_shifts.py: it or its library "
+        f"{workflow}/lib/psfalign has changed since the job was planned; start the run again\n"
+    )
+
+
+def test_another_library_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    other = tmp_path / "other" / "psfalign"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text('__version__ = "9.9"\n')
+    result = run(before=f"sys.path.insert(0, {str(other.parent)!r}); import psfalign")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"psfalign: error: {other}: version 9.9 was imported before the library of these scripts, "
+        f"{ROOT}/workflow/lib/psfalign; remove it from this Python\n"
+    )
