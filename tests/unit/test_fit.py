@@ -21,7 +21,7 @@ from psfalign.fit.polynomials import Jet
 from psfalign.fit.result import PairFit, Status, cost_and_curvature
 from psfalign.fit.spectral import Psf, Science, Weighted, is_summit, search_grid
 from psfalign.images.fourier import Shift
-from psfalign.images.frames import Frame, choose_frames, mean_frame
+from psfalign.images.frames import Frame
 
 METHODS = ["spectral", "leastsq"]
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -516,48 +516,6 @@ def test_start_replaces_the_search() -> None:
     searched = fit_pair(pair, max_shift=10)
     started = fit_pair(pair, max_shift=10, start=Shift(3.0, -2.0))
     assert_found(started, (searched.dx, searched.dy), searched.beta, EXACT)
-
-
-# What psfs are aligned to
-
-
-def cube() -> list[Frame]:
-    shape = (3, 4)
-    replaced = np.zeros((3, *shape), dtype=bool)
-    replaced[0, 0, 0] = replaced[2, 1, 1] = True
-    return [Frame(noise(shape, seed=i), replaced[i], np.full(shape, 1.0 + i)) for i in range(3)]
-
-
-def test_mean_averages_images_and_their_variances() -> None:
-    mean = mean_frame(cube())
-    # The sum of three numbers rounds; so does a third of it.
-    np.testing.assert_allclose(mean.image, np.mean([f.image for f in cube()], axis=0), atol=1e-15)
-    np.testing.assert_allclose(mean.variance, (1.0 + 2.0 + 3.0) / 9, rtol=1e-15)
-    assert np.argwhere(mean.replaced).tolist() == [[0, 0], [1, 1]]
-
-
-@pytest.mark.parametrize("position", range(3))
-def test_mean_leaves_out_integrations_without_a_good_pixel(position: int) -> None:
-    good, empty = cube(), Frame(np.full((3, 4), np.nan), np.ones((3, 4), bool), np.ones((3, 4)))
-    mean = mean_frame([*good[:position], empty, *good[position:]])
-    np.testing.assert_array_equal(mean.image, mean_frame(cube()).image)
-    np.testing.assert_array_equal(mean.variance, mean_frame(cube()).variance)
-    np.testing.assert_array_equal(mean.replaced, mean_frame(cube()).replaced)
-    assert np.isnan(mean_frame([empty, empty]).image).all()
-
-
-def test_mean_of_frames_without_variance_has_none() -> None:
-    mean = mean_frame([Frame(np.ones((2, 2))), Frame(np.zeros((2, 2)))])
-    assert np.all(mean.image == 0.5)
-    assert mean.variance is mean.replaced is None
-
-
-def test_frames_to_align_to() -> None:
-    frames = cube()
-    assert list(choose_frames(frames, "each")) == frames
-    assert list(choose_frames(frames, "first")) == frames[:1]
-    (mean,) = choose_frames(frames, "mean")
-    np.testing.assert_array_equal(mean.image, mean_frame(frames).image)
 
 
 def test_energy_on_the_grid_steers_the_search() -> None:

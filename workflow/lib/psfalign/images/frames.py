@@ -47,27 +47,48 @@ def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
 
 def mean_frame(frames: Iterable[Frame]) -> Frame:
     """
-    Average integrations; those without any good pixel are left out.
+    Average the good values of integrations, pixel by pixel.
 
-    A pixel of the mean counts as replaced where it was in any of them. The variance is known where
-    that of each is.
+    A pixel of the mean counts as replaced where it was in all of them, and is the mean of all its
+    values then. The variance is known where that of each is. Integrations without any good pixel
+    are left out; where all are, the last stands for them.
     """
-    total, n = None, 0
+    average: _Average | None = None
     for frame in frames:
         last = frame
         if np.isfinite(frame.image).all():
-            total = frame if total is None else _add(total, frame)
-            n += 1
-    if total is None:
-        return last
-    variance = None if total.variance is None else total.variance / n**2
-    return Frame(total.image / n, total.replaced, variance)
+            average = average or _Average(frame.image.shape)
+            average.add(frame)
+    return last if average is None else average.frame()
 
 
-def _add(one: Frame, other: Frame) -> Frame:
-    replaced, variance = one.replaced, None
-    if replaced is not None and other.replaced is not None:
-        replaced = replaced | other.replaced
-    if one.variance is not None and other.variance is not None:
-        variance = one.variance + other.variance
-    return Frame(one.image + other.image, replaced, variance)
+class _Average:
+    """Sums over frames: of good pixels, and of all for pixels that are never good."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._n_good, self._n_frames = np.zeros(shape), 0
+        self._good, self._all = np.zeros(shape), np.zeros(shape)
+        self._good_variance, self._variance = np.zeros(shape), np.zeros(shape)
+
+    def add(self, frame: Frame) -> None:
+        """Add a frame whose image is finite."""
+        good = np.ones_like(self._all, bool) if frame.replaced is None else ~frame.replaced
+        variance = np.nan if frame.variance is None else frame.variance
+        self._n_good += good
+        self._n_frames += 1
+        self._all += frame.image
+        self._good += np.where(good, frame.image, 0.0)
+        self._variance += variance
+        self._good_variance += np.where(good, variance, 0.0)
+
+    def frame(self) -> Frame:
+        """
+        Return the mean.
+
+        The errors of replaced pixels are alike in all frames, so that their variance stays that
+        of one.
+        """
+        replaced, n = self._n_good == 0, np.maximum(self._n_good, 1)
+        image = np.where(replaced, self._all / self._n_frames, self._good / n)
+        variance = np.where(replaced, self._variance / self._n_frames, self._good_variance / n**2)
+        return Frame(image, replaced, None if np.isnan(self._variance).any() else variance)
