@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from files import (
+    NOISE,
     PSF_STEPS,
     SCIENCE_STEPS,
     SHAPE,
@@ -22,6 +23,12 @@ from psfalign.cli import main
 from psfalign.images.dq_flags import DO_NOT_USE, NON_SCIENCE
 
 MAX_SHIFT = 4
+MIRI = {
+    "INSTRUME": "MIRI",
+    "FILTER": "F1065C",
+    "CORONMSK": "4QPM_1065",
+    "SUBARRAY": "MASK1065",
+}
 
 
 def science_hdus(**cards: Any) -> fits.HDUList:
@@ -53,21 +60,29 @@ def align(
     with fits.open(folder / "o.fits", memmap=False, checksum=True) as hdus:
         product = {hdu.name: None if hdu.data is None else hdu.data.copy() for hdu in hdus}
         product["failed"] = hdus[0].header["NFAILED"]
+        product["errors"] = hdus[0].header["ERRMODE"]
+        product["without errors"] = hdus["SCI"].header["NNOERR"]
     product["code"] = 0
     check_flags(product)
     return product
 
 
 def check_flags(product: dict[str, Any]) -> None:
-    """Item 44: what is not finite lies in planes that are wholly NaN, flagged and counted."""
+    """Item 44: what is not finite lies in planes that are wholly NaN, and counted."""
     science, error, dq = (product[name] for name in ("SCI", "ERR", "DQ"))
     status = product["SHIFTS"]["status"].reshape(science.shape[:2])
     failed = status != "ok"
     assert product["failed"] == failed.sum()
-    for planes in (science, error):
-        assert np.isfinite(planes[~failed]).all()
-        assert np.isnan(planes[failed]).all()
-    assert np.all(error[~failed] >= 0)
+    assert np.isfinite(science[~failed]).all()
+    assert np.isnan(science[failed]).all()
+    unknown = failed | np.isnan(error).all(axis=(-2, -1))
+    assert np.isnan(error[unknown]).all()
+    assert np.isfinite(error[~unknown]).all()
+    assert product["errors"] == "fourier" or np.all(error[~unknown] > 0)
+    # All planes of a psf have errors, or none.
+    of_psf = np.all(unknown | failed, axis=0) & ~failed.all(axis=0)
+    assert product["without errors"] >= of_psf.sum()
+    assert not (unknown & ~failed & ~of_psf).any()
     assert np.all(dq[failed] == DO_NOT_USE)
     assert np.isfinite(product["WEIGHT"]).all()
 
@@ -97,6 +112,17 @@ def test_item_37_psf_without_content(kind: str, tmp_path: Path) -> None:
     SPOILED[kind](psfs, 1)
     product = align(tmp_path, science_hdus(), psfs)
     assert product["SHIFTS"]["status"].tolist() == ["ok", "bad_psf", "ok"] * 2
+
+
+@pytest.mark.parametrize("kind", ["science", "psf"])
+def test_item_37_plane_of_nan_with_inverse_variance(kind: str, tmp_path: Path) -> None:
+    """ERR is NaN, too, as pipelines write it."""
+    exposures = {"science": science_hdus(), "psf": psf_hdus()}
+    for name in ("SCI", "ERR"):
+        exposures[kind][name].data[1] = np.nan
+    product = align(tmp_path, *exposures.values(), "--weighting", "inverse_variance")
+    expected = {"science": ["ok"] * 3 + ["bad_science"] * 3, "psf": ["ok", "bad_psf", "ok"] * 2}
+    assert product["SHIFTS"]["status"].tolist() == expected[kind]
 
 
 @pytest.mark.parametrize("align_to", ["first", "mean"])
@@ -138,13 +164,34 @@ def test_item_38_errors_all_unknown(tmp_path: Path) -> None:
     psfs["ERR"].data[:] = np.nan
     product = align(tmp_path, science_hdus(), psfs)
     assert product["failed"] == 0
-    assert not product["ERR"].any()
+    assert np.isnan(product["ERR"]).all()
+    assert product["without errors"] == 3
 
 
-def test_item_38_negative_errors(tmp_path: Path) -> None:
+def test_item_38_errors_of_one_psf_unknown(tmp_path: Path) -> None:
     psfs = psf_hdus()
-    psfs["ERR"].data[:, 3:5, 3:5] = -7
-    assert align(tmp_path, science_hdus(), psfs)["failed"] == 0
+    psfs["ERR"].data[1] = np.nan
+    product = align(tmp_path, science_hdus(), psfs)
+    assert product["failed"] == 0
+    assert product["without errors"] == 1
+    unknown = np.isnan(product["ERR"]).all(axis=(-2, -1))
+    assert unknown.tolist() == [[False, True, False]] * 2
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, -7.0, 300 * NOISE, 1000 * NOISE, 1e6])
+def test_item_38_unknown_and_absurd_errors_stay_where_they_are(
+    value: float, tmp_path: Path
+) -> None:
+    """Shifts, their uncertainties and all errors are those of images with errors everywhere."""
+    usual, spoiled = (science_hdus(), psf_hdus()), (science_hdus(), psf_hdus())
+    for hdus in spoiled:
+        hdus["ERR"].data[:, 3:5, 3:5] = hdus["ERR"].data[:, 13, 20] = value
+    one, other = (
+        align(tmp_path / name, *hdus) for name, hdus in (("usual", usual), ("spoiled", spoiled))
+    )
+    for name in one["SHIFTS"].dtype.names:
+        np.testing.assert_array_equal(one["SHIFTS"][name], other["SHIFTS"][name])
+    np.testing.assert_array_equal(one["ERR"], other["ERR"])
 
 
 def test_item_39_no_good_neighbour(tmp_path: Path) -> None:
@@ -171,17 +218,31 @@ def test_item_40_edges_and_corners(place: Any, tmp_path: Path) -> None:
 
 
 def test_item_40_miri_edges_are_zero(tmp_path: Path) -> None:
-    cards = {
-        "INSTRUME": "MIRI",
-        "FILTER": "F1065C",
-        "CORONMSK": "4QPM_1065",
-        "SUBARRAY": "MASK1065",
-    }
-    science, psfs = science_hdus(**cards), psf_hdus(**cards)
+    science, psfs = science_hdus(**MIRI), psf_hdus(**MIRI)
     for hdus in (science, psfs):
         hdus["SCI"].data[:, :, :3] = np.nan
         hdus["DQ"].data[:, :, :3] = DO_NOT_USE | NON_SCIENCE
-    assert align(tmp_path, science, psfs)["failed"] == 0
+    product = align(tmp_path, science, psfs)
+    assert product["failed"] == 0
+    # Planes move by less than a pixel either way: the middle one of three columns stays among them,
+    # but for rows that wrapped.
+    assert not product["SCI"][..., 1:-1, 1].any()
+    assert np.all(product["DQ"][..., 1:-1, 1] & NON_SCIENCE)
+    assert product["SCI"][..., 5].all()
+
+
+def test_item_40_miri_edges_do_not_ring(tmp_path: Path) -> None:
+    """Over a sky of 3, the step to 0 is 60 times the noise."""
+    science, psfs = science_hdus(**MIRI), psf_hdus(**MIRI)
+    for hdus in (science, psfs):
+        hdus["SCI"].data += 3
+        hdus["SCI"].data[:, :, :4] = np.nan
+        hdus["DQ"].data[:, :, :4] = DO_NOT_USE | NON_SCIENCE
+    product = align(tmp_path, science, psfs, "--background", "fit")
+    assert product["failed"] == 0
+    # Rows far from speckles, where nothing but sky and noise of 0.05 is: five sigma.
+    seen = product["DQ"][..., -4:, :] == 0
+    assert np.abs(product["SCI"][..., -4:, :][seen] - 3).max() < 5 * NOISE
 
 
 MASKS = {

@@ -75,6 +75,17 @@ def test_even_count_gives_the_mean_of_the_middle_two(
     assert clean(image, [(1, 1)]).image[1, 1] == expected
 
 
+def test_scatter_is_that_of_the_good_pixels_around_the_median() -> None:
+    """In the order of the replaced pixels; none where the value is 0 by definition."""
+    dq = np.zeros((ROWS, COLUMNS), np.uint32)
+    dq[3, 4] = dq[5, 1] = DO_NOT_USE
+    dq[4, 8] = DO_NOT_USE | NON_SCIENCE
+    result = clean_image(numbered(), dq, bad_bits=1, zero_non_science=True)
+    # Around each, numbers differ from the median by ±1, ±9, ±10 and ±11.
+    scatter = np.sqrt((1 + 81 + 100 + 121) / 4)
+    np.testing.assert_allclose(result.scatter, [scatter, 0.0, scatter], rtol=1e-14)
+
+
 def test_good_pixels_keep_every_bit() -> None:
     image = np.random.default_rng(1).normal(size=(ROWS, COLUMNS))
     result = clean(image, [(0, 0), (3, 3), (3, 4), (6, 8)])

@@ -6,7 +6,8 @@ from simulate import SHAPES, noise, read_only, scene, shifted
 
 from psfalign.images.arrays import Errors
 from psfalign.images.fourier import Shift, shift_variance
-from psfalign.images.plane import Plane, failed_plane, fill_error
+from psfalign.images.pixel_errors import fill_error
+from psfalign.images.plane import Plane, failed_plane
 from psfalign.images.shifted_psf import Movable
 
 SHAPE = (32, 40)
@@ -49,10 +50,8 @@ def test_one_movable_plane_moves_many_times() -> None:
         np.testing.assert_allclose(moved, shifted(scene(SHAPE), shift), atol=ROUNDING)
 
 
-def moved_error(
-    error: np.ndarray | None = None, replaced: np.ndarray = NONE, errors: Errors = "variance"
-) -> np.ndarray:
-    _, moved = Movable.of(plane(error=error), replaced, errors=errors).moved(SHIFT)
+def moved_error(error: np.ndarray | None = None, errors: Errors = "variance") -> np.ndarray:
+    _, moved = Movable.of(plane(error=error), NONE, errors=errors).moved(SHIFT)
     assert moved.dtype == np.float32
     return moved
 
@@ -71,39 +70,62 @@ def test_error_is_never_negative(peak: float) -> None:
     assert moved_error(spike, errors="fourier").min() < 0  # what upstream does
 
 
-@pytest.mark.parametrize("unknown", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -1.0, 0.0])
 def test_one_unknown_error_stays_where_it_is(unknown: float) -> None:
     # The neighbours' 0.1 fills the gap exactly.
     np.testing.assert_array_equal(moved_error(point(unknown, background=0.1)), moved_error())
 
 
-def test_error_of_a_replaced_pixel_comes_from_its_neighbours() -> None:
-    replaced = read_only(point(1.0) != 0)
-    error = read_only(point(7.0, background=0.1))
-    filled = fill_error(error, replaced)
-    np.testing.assert_array_equal(filled, np.full(SHAPE, 0.1))
-    np.testing.assert_array_equal(fill_error(error, NONE), error)
-    np.testing.assert_array_equal(moved_error(error, replaced), moved_error())
+def test_large_errors_of_replaced_pixels_are_kept() -> None:
+    error = read_only(point(1e4, background=0.1))
+    np.testing.assert_array_equal(fill_error(error), error)
 
 
 @pytest.mark.parametrize("shape", [(1, 2), (2, 2), (1, 5)])
 def test_errors_of_small_images_are_filled_too(shape: tuple[int, int]) -> None:
     error = np.full(shape, 0.2)
     error[0, 0] = np.inf
-    np.testing.assert_allclose(fill_error(error, np.zeros(shape, bool)), 0.2, rtol=1e-15)
+    np.testing.assert_allclose(fill_error(error), 0.2, rtol=1e-15)
 
 
-@pytest.mark.parametrize("unknown", [np.nan, -1.0, np.inf])
-def test_plane_without_any_error_has_the_error_zero(unknown: float) -> None:
-    image, error = Movable.of(plane(error=np.full(SHAPE, unknown)), NONE).moved(SHIFT)
-    assert np.all(error == 0)
+@pytest.mark.parametrize("errors", ["variance", "fourier"])
+@pytest.mark.parametrize("unknown", [np.nan, -1.0, np.inf, 0.0])
+def test_plane_without_any_error_has_none(unknown: float, errors: Errors) -> None:
+    psf = plane(error=np.full(SHAPE, unknown))
+    image, error = Movable.of(psf, NONE, errors=errors).moved(SHIFT)
+    assert np.isnan(error).all()
     assert np.isfinite(image).all()
+
+
+# Pixels off the science area
+
+
+def test_sky_does_not_ring_where_the_science_area_ends() -> None:
+    """Over a constant sky of 3, nothing but rounding is left of the step to 0."""
+    off_science = np.zeros(SHAPE, dtype=bool)
+    off_science[:, :7] = off_science[-3:] = True
+    sky = np.where(off_science, 0.0, 3.0)
+    moved, _ = Movable.of(plane(sky), read_only(off_science)).moved(Shift(2.5, -1.2))
+    expected = np.full(SHAPE, 3.0)
+    expected[:, 2:9], expected[-4:-1] = 0.0, 0.0  # moved by 2 and -1: halves round to even
+    np.testing.assert_allclose(moved[:-1, 2:], expected[:-1, 2:], rtol=0, atol=ROUNDING)
+    plain, _ = Movable.of(plane(sky), NONE).moved(Shift(2.5, -1.2))
+    assert np.abs(plain[10, 12] - 3) > 0.05  # what it was without
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_pixels_off_science_that_leave_the_image_are_gone(padding: int) -> None:
+    off_science = np.zeros(SHAPE, dtype=bool)
+    off_science[:, 0] = True
+    movable = Movable.of(plane(np.full(SHAPE, 3.0)), off_science, padding=padding)
+    for dx in (-1.0, SHAPE[1] + 5.0):
+        moved, _ = movable.moved(Shift(dx, 0.0))
+        np.testing.assert_allclose(moved, 3.0, rtol=0, atol=ROUNDING)
 
 
 def test_fourier_errors_are_shifted_as_an_image() -> None:
     error = np.abs(noise(SHAPE, seed=1))
-    # Replaced pixels keep the error they have, as upstream.
-    moved = moved_error(error, read_only(point(1.0) != 0), errors="fourier")
+    moved = moved_error(error, errors="fourier")
     np.testing.assert_allclose(moved, shifted(error, SHIFT), rtol=FLOAT32, atol=ROUNDING)
 
 

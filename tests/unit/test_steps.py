@@ -49,6 +49,7 @@ from psfalign.steps.fit import fit_exposure
 from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.stack import stack_psfs
 
+BY_VARIANCE = FitOptions(max_shift=4, weighting="inverse_variance")
 TRUTH = np.array(PSF_STEPS)[None] - np.array(SCIENCE_STEPS)[:, None]  # (integration, psf, xy)
 
 
@@ -83,8 +84,9 @@ def test_clean_copies_all_other_hdus_byte_for_byte(inputs: Path, tmp_path: Path)
     originals, copies = scan(source), scan(output)
     assert [hdu.name for hdu in copies] == ["PRIMARY", "SCI", "ERR", "DQ", "ASDF", "PROVENANCE"]
     for original, copy in zip(originals, copies[:-1], strict=True):
-        if original.name in ("ERR", "ASDF"):
+        if original.name == "ASDF":
             assert after[copy.start : copy.end] == before[original.start : original.end]
+    np.testing.assert_array_equal(pixels(output, "ERR"), pixels(source, "ERR"))
     header, _ = opened(output)["PRIMARY"]
     assert header["RAWFILE"] == "sci_calints.fits"
     assert header["RAWSHA"] == digest(source)
@@ -450,23 +452,38 @@ def test_failed_fit_stops_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unknown", [0.0, np.inf])
-def test_integration_without_errors_is_said_by_the_process_that_reads_it(
+def test_item_37_integration_without_errors_has_no_inverse_variance(
     unknown: float, inputs: Path, tmp_path: Path
 ) -> None:
     error = np.full((2, *SHAPE), NOISE, np.float32)
     error[1] = unknown
-    write_exposure(tmp_path / "second/sci_calints.fits", error=error)
+    paths = run(with_errors(error, inputs, tmp_path), tmp_path, options=BY_VARIANCE)
+    table = ShiftTable.read(paths["shifts"])
+    assert table.columns["status"].tolist() == ["ok"] * 3 + ["no_weight"] * 3
+    header = opened(paths["science"])["SCI"][0]
+    assert (header["NERRFILL"], header["NNOERR"]) == (0, 1)
+
+
+def with_errors(error: np.ndarray, inputs: Path, folder: Path) -> Path:
+    """Return inputs whose science exposure has these errors."""
+    write_exposure(folder / "second/sci_calints.fits", error=error)
     for name in ("star_psfstack.fits", "mask.fits"):
-        (tmp_path / "second" / name).symlink_to(inputs / name)
-    paths = run(tmp_path / "second", tmp_path)
+        (folder / "second" / name).symlink_to(inputs / name)
+    return folder / "second"
+
+
+def test_exposure_without_errors_is_said_by_the_process_that_reads_it(
+    inputs: Path, tmp_path: Path
+) -> None:
+    error = np.zeros((2, *SHAPE), np.float32)
+    paths = run(with_errors(error, inputs, tmp_path), tmp_path)
     message = (
         f"{paths['science']}[ERR]: has no positive errors; "
         "set align_refs.weighting to mask or mask+dq"
     )
-    options = FitOptions(weighting="inverse_variance")
     arguments = (paths["science"], paths["psfs"], paths["mask"], tmp_path / "x.ecsv")
     with refused(message, InputError):
-        fit_exposure(*arguments, options=options, threads=2)
+        fit_exposure(*arguments, options=BY_VARIANCE, threads=2)
 
 
 def test_frames_are_those_that_there_are(inputs: Path) -> None:

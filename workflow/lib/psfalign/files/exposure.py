@@ -35,7 +35,7 @@ class Exposure:
     ----------
     path
         The file. Its extension SCI, 3D, is read; ERR and DQ of the same shape where it has them:
-        without ERR errors are 0 (unknown), without DQ no pixel is flagged. Other extensions are
+        without ERR errors are NaN (unknown), without DQ no pixel is flagged. Other extensions are
         not looked at.
 
     Attributes
@@ -106,9 +106,9 @@ class Exposure:
         return self._read_floats(self.science, integration)
 
     def read_error(self, integration: int) -> Image:
-        """Return one plane of ERR, (rows, columns); 0 where the file has none."""
+        """Return one plane of ERR, (rows, columns); NaN where the file has none."""
         if self.error is None:
-            return np.zeros(self.shape[1:])
+            return np.full(self.shape[1:], np.nan)
         return self._read_floats(self.error, integration)
 
     def read_dq(self, integration: int) -> Flags:
@@ -124,7 +124,9 @@ class Exposure:
 
     def _read_floats(self, hdu: Hdu, integration: int) -> Image:
         values = scale(self._read_raw(hdu, integration), hdu.header)
-        values[np.abs(values) > LARGEST] = np.inf
+        too_large = (values > LARGEST) | (values < -LARGEST)
+        if too_large.any():
+            values[too_large] = np.inf
         return values
 
     def _read_raw(self, hdu: Hdu, integration: int) -> Image:

@@ -1,6 +1,7 @@
 """Read cleaned exposures as frames: images with what weights their pixels."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -8,9 +9,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.arrays import Bools, Image, Weighting
-from ..images.dq_flags import FLUX_ESTIMATED
+from ..images.dq_flags import FLUX_ESTIMATED, NON_SCIENCE
 from ..images.frames import Frame
-from ..images.plane import Plane, fill_error
+from ..images.pixel_errors import fill_error
+from ..images.plane import Plane
 from .exposure import Exposure
 
 
@@ -23,7 +25,7 @@ class CleanFrames:
     Raises
     ------
     InputError
-        If a weighting asks for errors that the exposure does not have.
+        If a weighting asks for errors, and no integration has any.
     """
 
     def __init__(self, exposure: Exposure, *, weighting: Weighting = "mask") -> None:
@@ -49,14 +51,19 @@ class CleanFrames:
         if not 0 <= index < len(self):
             raise IndexError(f"{self._exposure.path} has no integration {index}")
         plane, replaced = read_plane(self._exposure, index)
-        variance = _positive_variance(plane, replaced)
-        if self._weighting == "inverse_variance" and variance is None:
+        variance = known_variance(plane.error)
+        if variance is None and self._weighting == "inverse_variance" and not self._has_errors:
             raise InputError(
                 "has no positive errors",
                 file=f"{self._exposure.path}[ERR]",
                 remedy="set align_refs.weighting to mask or mask+dq",
             )
         return Frame(plane.image, replaced, variance)
+
+    @cached_property
+    def _has_errors(self) -> bool:
+        """Whether any integration has errors; looked at where one has none."""
+        return any((self._exposure.read_error(i) > 0).any() for i in range(len(self)))
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[i] for i in range(len(self)))
@@ -69,7 +76,13 @@ def read_plane(exposure: Exposure, integration: int) -> tuple[Plane, Bools]:
     return plane, (dq & np.uint32(FLUX_ESTIMATED)) != 0
 
 
-def _positive_variance(plane: Plane, replaced: Bools) -> Image | None:
-    """Return squared errors, of bad pixels those of neighbours; None where no error is known."""
-    unknown = replaced | ~((plane.error > 0) & (plane.error < np.inf))
-    return None if unknown.all() else fill_error(plane.error, unknown) ** 2
+def find_off_science(plane: Plane) -> Bools:
+    """Return which pixels of a cleaned plane were set to 0, off the science area of MIRI."""
+    flags = np.uint32(FLUX_ESTIMATED | NON_SCIENCE)
+    return ((plane.dq & flags) == flags) & (plane.image == 0)
+
+
+def known_variance(error: Image) -> Image | None:
+    """Return squared errors, unknown ones from their neighbours; None where all are unknown."""
+    filled = fill_error(error)
+    return None if np.isnan(filled).all() else filled**2

@@ -31,6 +31,7 @@ def pair_weight(
     Returns
     -------
     (rows, columns) float64
+        0 everywhere where ``inverse_variance`` lacks the variance of an image.
     """
     if weighting == "mask":
         return weight
@@ -51,6 +52,6 @@ def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
 
 def _residual_variance(science: Frame, psf: Frame, shift: Shift, beta: float) -> Image:
     if science.variance is None or psf.variance is None:
-        raise ValueError("inverse_variance needs the variance of both images")
+        return np.full(psf.image.shape, np.inf)
     moved = shift_variance(rfft2(science.variance), psf.image.shape, shift)
     return psf.variance + beta**2 * moved

@@ -1,6 +1,7 @@
 """Replace bad pixels by the median of the good ones around them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from .arrays import Bools, Flags, Image
 from .dq_flags import NON_SCIENCE
 
 SMALLEST_BOX = 2  # pixels: half a width of one, the least that has neighbours
+FEWEST = 4  # good pixels in a box whose scatter says something
 CHUNK = 1 << 21  # values gathered at a time: 16 MB, so that a large box stays affordable
 
 
@@ -24,6 +26,9 @@ class CleanImage:
         The cleaned image; all NaN where the image held no good pixel.
     replaced : (rows, columns) bool
         The pixels whose value is not the observed one.
+    scatter : (replaced pixels,) float64
+        How far the good pixels around each are from the median that replaced it, RMS; 0 for those
+        that were set to 0.
     n_grown : int
         How many of them needed a larger box than was asked for.
     n_zeroed : int
@@ -32,6 +37,7 @@ class CleanImage:
 
     image: Image
     replaced: Bools
+    scatter: NDArray[np.float64]
     n_grown: int
     n_zeroed: int
 
@@ -78,14 +84,20 @@ def clean_image(
     check_box(median_box_length, image.shape)
     bad = find_bad_pixels(image, dq, bad_bits)
     off_science = bad & ((dq & np.uint32(NON_SCIENCE)) != 0) if zero_non_science else bad & False
-    cleaned, n_grown = _fill(image, bad, bad & ~off_science, median_box_length // 2)
-    cleaned[off_science] = 0.0
-    return CleanImage(cleaned, bad, n_grown, int(off_science.sum()))
+    filling = _fill(image, bad, bad & ~off_science, median_box_length // 2)
+    replaced = np.flatnonzero(bad)
+    is_filled = ~off_science.ravel()[replaced]
+    scatter = np.zeros(replaced.size)
+    scatter[is_filled] = _scatter(filling)
+    cleaned = filling.put()
+    cleaned.ravel()[replaced[~is_filled]] = 0.0
+    n_grown = int(np.count_nonzero(filling.is_grown))
+    return CleanImage(cleaned, bad, scatter, n_grown, int(off_science.sum()))
 
 
 def fill_pixels(image: Image, bad: Bools) -> Image:
     """Return a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
-    return _fill(image, bad, bad, half_width=1)[0]
+    return _fill(image, bad, bad, half_width=1).put()
 
 
 def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
@@ -103,29 +115,78 @@ def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
     )
 
 
-def _fill(image: Image, bad: Bools, fill: Bools, half_width: int) -> tuple[Image, int]:
-    """Medians for the pixels of ``fill``, and how many of them needed a larger box."""
-    values, pixels = image.copy(), np.argwhere(fill)
-    values[bad] = np.nan
-    medians = _medians_around(values, pixels, _box(half_width))
-    empty = np.isnan(medians)
-    n_grown = int(empty.sum())
-    if n_grown and not bad.all():
-        medians[empty] = _medians_of_rings(values, bad, pixels[empty])
-    values[fill] = medians
-    return values, n_grown
+class _Boxes(NamedTuple):
+    """What the good pixels around some pixels are: median, RMS distance from it, number."""
+
+    median: NDArray[np.float64]
+    scatter: NDArray[np.float64]
+    n_good: NDArray[np.intp]
 
 
-def _medians_of_rings(good: Image, bad: Bools, pixels: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Median for pixels whose box is empty, of the first ring that holds a good pixel."""
+class _Filling(NamedTuple):
+    """
+    What replaces some pixels.
+
+    Attributes
+    ----------
+    good : (rows, columns) float64
+        The image, in which bad pixels are NaN.
+    pixels : (pixels, 2)
+        Their rows and columns.
+    boxes
+        What is around each.
+    radius : (pixels,)
+        Half the width of the box; where it had to grow, the ring that holds the first good pixel.
+    is_grown : (pixels,) bool
+    """
+
+    good: Image
+    pixels: NDArray[np.intp]
+    boxes: _Boxes
+    radius: NDArray[np.intp]
+    is_grown: Bools
+
+    def put(self) -> Image:
+        """Return the image with the medians in their places, which overwrites it."""
+        self.good[*self.pixels.T] = self.boxes.median
+        return self.good
+
+
+def _fill(image: Image, bad: Bools, fill: Bools, half_width: int) -> _Filling:
+    """Find what replaces the pixels of ``fill``."""
+    pixels = np.stack(np.divmod(np.flatnonzero(fill), image.shape[1]), axis=-1)
+    good = image.copy()
+    good[bad] = np.nan
+    boxes = _look_around(good, pixels, _box(half_width))
+    filling = _Filling(good, pixels, boxes, np.full(len(pixels), half_width), boxes.n_good == 0)
+    if filling.is_grown.any() and not bad.all():
+        _grow(filling, bad)
+    return filling
+
+
+def _grow(filling: _Filling, bad: Bools) -> None:
+    """Give pixels whose box is empty what the first ring with a good pixel says."""
     from scipy.ndimage import distance_transform_cdt  # seldom needed, slow to import
 
-    distance = distance_transform_cdt(bad, metric="chessboard")[pixels[:, 0], pixels[:, 1]]
-    medians = np.empty(len(pixels))
+    grown = np.flatnonzero(filling.is_grown)
+    distance = distance_transform_cdt(bad, metric="chessboard")[*filling.pixels[grown].T]
+    filling.radius[grown] = distance
     for radius in np.unique(distance):
-        members = distance == radius
-        medians[members] = _medians_around(good, pixels[members], _ring(radius))
-    return medians
+        members = grown[distance == radius]
+        ring = _look_around(filling.good, filling.pixels[members], _ring(radius))
+        for known, found in zip(filling.boxes, ring, strict=True):
+            known[members] = found
+
+
+def _scatter(filling: _Filling) -> NDArray[np.float64]:
+    """Return the scatter in each box; a few pixels say little, so that theirs is also a wider's."""
+    scatter = filling.boxes.scatter.copy()
+    few = np.flatnonzero(filling.boxes.n_good < FEWEST)
+    for radius in np.unique(filling.radius[few]):
+        members = few[filling.radius[few] == radius]
+        wider = _look_around(filling.good, filling.pixels[members], _box(radius + 1))
+        scatter[members] = np.maximum(scatter[members], wider.scatter)
+    return scatter
 
 
 def _box(half_width: int) -> NDArray[np.intp]:
@@ -140,18 +201,15 @@ def _ring(radius: int) -> NDArray[np.intp]:
     return box[np.abs(box).max(axis=1) == radius]
 
 
-def _medians_around(
-    good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Median of what is not NaN at some offsets from each pixel; NaN where there is nothing."""
+def _look_around(good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]) -> _Boxes:
+    """Look at what is not NaN at some offsets from each pixel; NaN where there is nothing."""
     per_chunk = max(1, CHUNK // len(offsets))
     chunks = [pixels[i : i + per_chunk] for i in range(0, len(pixels), per_chunk)]
-    return np.concatenate([np.empty(0), *(_gathered_medians(good, c, offsets) for c in chunks)])
+    parts = [_gather(good, chunk, offsets) for chunk in chunks or [pixels]]
+    return _Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _gathered_medians(
-    good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def _gather(good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]) -> _Boxes:
     neighbours = pixels[:, None, :] + offsets
     last = np.array(good.shape) - 1
     inside = ((neighbours >= 0) & (neighbours <= last)).all(axis=-1)
@@ -162,4 +220,7 @@ def _gathered_medians(
     pixel = np.arange(len(pixels))
     # Where nothing is good, these are the last and the first, which are NaN like all others.
     lower, upper = values[pixel, (count - 1) // 2], values[pixel, count // 2]
-    return lower + 0.5 * (upper - lower)
+    median = lower + 0.5 * (upper - lower)
+    values -= median[:, None]
+    squares = np.nansum(np.square(values, out=values), axis=1)
+    return _Boxes(median, np.sqrt(squares / np.maximum(count, 1)), count)

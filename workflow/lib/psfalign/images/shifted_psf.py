@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.fft import rfft2
+from numpy.typing import NDArray
 
 from .arrays import Bools, Errors, Image, SingleImage, Spectrum
+from .bad_pixels import fill_pixels
 from .fourier import Shift, shift_spectrum, shift_variance, to_image
 from .padding import pad_image
-from .plane import Plane, fill_error
+from .pixel_errors import fill_error
+from .plane import Plane
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Movable:
         What the error is counted in, a power of two, so that no variance is small or large.
     errors
         How errors are shifted.
+    off_science : (pixels,), (pixels,)
+        Rows and columns of pixels that are 0 by definition.
     """
 
     shape: tuple[int, ...]
@@ -37,25 +42,38 @@ class Movable:
     error: Spectrum
     unit: np.float32
     errors: Errors
+    off_science: tuple[NDArray[np.intp], ...]
 
     @classmethod
     def of(
-        cls, plane: Plane, replaced: Bools, *, errors: Errors = "variance", padding: int = 0
+        cls, plane: Plane, off_science: Bools, *, errors: Errors = "variance", padding: int = 0
     ) -> "Movable":
         """
         Prepare a cleaned plane.
 
-        ``variance`` propagates the variance of independent pixels, with that of replaced pixels
-        taken from their neighbours. ``fourier`` shifts the error as if it were an image, as the
-        step of the jwst pipeline does; it can become negative.
+        ``variance`` propagates the variance of independent pixels; ``fourier`` shifts the error as
+        if it were an image, as the step of the jwst pipeline does; it can become negative. Errors
+        that are not positive and finite are taken from neighbours, and NaN where all are unknown.
+
+        The step between the sky and pixels ``off_science``, (rows, columns), which are 0 by
+        definition, would ring through the image: they are filled from their neighbours before the
+        shift, and are 0 again after it.
         """
-        variance = errors == "variance"
-        error = fill_error(plane.error, replaced if variance else np.zeros_like(replaced))
+        error = fill_error(plane.error)
         unit = np.float32(2.0 ** math.frexp(error.max())[1])
-        error /= unit
-        spread = np.square(error, out=error) if variance else error
-        image, spread = (rfft2(pad_image(part, padding)) for part in (plane.image, spread))
-        return cls(plane.image.shape, padding, image, spread, unit, errors)
+        spread = error / unit
+        if errors == "variance":
+            np.square(spread, out=spread)
+        filled = fill_pixels(plane.image, off_science) if off_science.any() else plane.image
+        return cls(
+            plane.image.shape,
+            padding,
+            rfft2(pad_image(filled, padding)),
+            rfft2(pad_image(spread, padding)),
+            unit,
+            errors,
+            np.nonzero(off_science),
+        )
 
     def moved(self, shift: Shift) -> tuple[Image, SingleImage]:
         """
@@ -73,4 +91,16 @@ class Movable:
             shifted = shift_spectrum(self.error, padded, shift)
             error = to_image(shifted, padded).astype(np.float32)
         np.multiply(error, self.unit, out=error)
-        return image[:rows, :columns], error[:rows, :columns]
+        image, error = image[:rows, :columns], error[:rows, :columns]
+        if self.off_science[0].size:
+            image[self._moved_off_science(shift)] = 0.0
+        return image, error
+
+    def _moved_off_science(self, shift: Shift) -> tuple[NDArray[np.intp], ...]:
+        """Return where the pixels off the science area come to lie, by whole pixels."""
+        rows, columns = (
+            pixels + round(by)
+            for pixels, by in zip(self.off_science, (shift.dy, shift.dx), strict=True)
+        )
+        inside = (rows >= 0) & (rows < self.shape[0]) & (columns >= 0) & (columns < self.shape[1])
+        return rows[inside], columns[inside]

@@ -18,29 +18,37 @@ from ..files.provenance.table import provenance_hdu, read_records
 from ..images.arrays import Flags
 from ..images.bad_pixels import CleanImage, check_box, clean_image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from ..images.pixel_errors import CleanError, clean_error
 from ..system.atomic_file import publishing
 
 COUNTS = {
     "NREPLACE": "bad pixels whose value was replaced",
     "NGROWN": "of them, those that needed a larger box",
     "NZEROED": "of them, those set to 0 off the science area",
+    "NERRFILL": "good pixels whose error was unknown or absurd",
+    "NNOERR": "integrations without any error that is known",
 }
 STEP = "clean"
 
 
 @dataclass
 class CleaningCounts:
-    """How many pixels were replaced, of them from a larger box, and of them set to 0."""
+    """The numbers of `COUNTS`, in their order."""
 
     n_replaced: int = 0
     n_grown: int = 0
     n_zeroed: int = 0
+    n_errors_filled: int = 0
+    n_without_errors: int = 0
 
-    def add(self, cleaned: CleanImage) -> None:
+    def add(self, cleaned: CleanImage, errors: CleanError) -> None:
         """Count one integration."""
-        self.n_replaced += int(cleaned.replaced.sum())
+        n_replaced = int(np.count_nonzero(cleaned.replaced))
+        self.n_replaced += n_replaced
         self.n_grown += cleaned.n_grown
         self.n_zeroed += cleaned.n_zeroed
+        self.n_errors_filled += errors.n_filled
+        self.n_without_errors += n_replaced < cleaned.image.size and errors.are_unknown
 
 
 def clean_exposure(
@@ -51,7 +59,8 @@ def clean_exposure(
 
     The output has the HDUs of the source. SCI holds the cleaned images, and DQ marks each
     replaced pixel as FLUX_ESTIMATED besides the flags that it had, or as DO_NOT_USE where the
-    integration held no good pixel and it stays NaN; everything else is copied. The table
+    integration held no good pixel and it stays NaN. ERR, where the source has it, is completed by
+    `psfalign.images.pixel_errors.clean_error`; everything else is copied. The table
     PROVENANCE follows, with the records of the source if it has some.
 
     Parameters
@@ -70,7 +79,10 @@ def clean_exposure(
         digest = sha256(source)
         counted = Header([(keyword, 0, comment) for keyword, comment in COUNTS.items()])
         primary = _primary(exposure.primary, exposure, digest)
-        images = copy_exposure(exposure, writer, primary, {"SCI": counted, "DQ": Header()})
+        written = {"SCI": counted, "DQ": Header()}
+        if exposure.error is not None:
+            written["ERR"] = Header()
+        images = copy_exposure(exposure, writer, primary, written)
         counts = CleaningCounts()
         settings: dict[str, Any] = {
             "median_box_length": median_box_length,
@@ -82,9 +94,12 @@ def clean_exposure(
         for i in range(len(exposure)):
             flags = exposure.read_dq(i)
             cleaned = clean_image(exposure.read_science(i), flags, **settings)
-            counts.add(cleaned)
+            errors = clean_error(exposure.read_error(i), cleaned)
+            counts.add(cleaned, errors)
             images["SCI"].write(i, cleaned.image)
             images["DQ"].write(i, _flag(cleaned, flags))
+            if "ERR" in images:
+                images["ERR"].write(i, errors.error)
         for keyword, count in zip(COUNTS, vars(counts).values(), strict=True):
             images["SCI"].set(keyword, count)
         writer.finish()
@@ -93,8 +108,10 @@ def clean_exposure(
 
 def _flag(cleaned: CleanImage, flags: Flags) -> Flags:
     """Flag what was replaced as estimated, and what could not be replaced as not to be used."""
-    flag = np.where(np.isnan(cleaned.image), np.uint32(DO_NOT_USE), np.uint32(FLUX_ESTIMATED))
-    return np.where(cleaned.replaced, flags | flag, flags)
+    flagged, replaced = flags.copy(), cleaned.replaced
+    is_filled = np.isfinite(cleaned.image[replaced])
+    flagged[replaced] |= np.where(is_filled, np.uint32(FLUX_ESTIMATED), np.uint32(DO_NOT_USE))
+    return flagged
 
 
 def _primary(header: Header, exposure: Exposure, digest: str) -> Header:

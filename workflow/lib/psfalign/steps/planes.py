@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..files.exposure import Exposure
 from ..files.fits.writer import ImageWriter, Stored
-from ..files.frames import read_plane
+from ..files.frames import find_off_science, read_plane
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Errors, Flags
@@ -89,8 +89,9 @@ class _Shifting:
         return sums
 
     def _planes(self, psf: int) -> Iterator[tuple[int, StoredPlane]]:
-        plane, replaced = read_plane(self._exposure, psf)
-        movable = Movable.of(plane, replaced, errors=self._errors, padding=self._padding)
+        plane, _ = read_plane(self._exposure, psf)
+        off_science = find_off_science(plane)
+        movable = Movable.of(plane, off_science, errors=self._errors, padding=self._padding)
         flags = _MovedFlags(plane.dq, self._product.dq)
         for index in range(psf, len(self._rows), len(self._exposure)):
             dx, dy, status = self._rows[index]

@@ -15,7 +15,7 @@ from ..files.sky import Sky, Star, read_fwhm
 from ..images.arrays import Bools, Cube, Flags, Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.klip import Fate, Fit, PsfLibrary, Source, Zone, choose_region, clip_modes, divide
-from ..images.plane import fill_error
+from ..images.pixel_errors import fill_error
 
 CHUNK = 16  # psf images whose errors or flags are in memory at a time
 HALF = 0.5  # share of flagged psf images in what is subtracted, above which a pixel is flagged
@@ -142,7 +142,7 @@ class Subtraction:
     def run(self) -> Iterator[Stages]:
         """Yield what is left of each integration, in their order."""
         for integration in range(len(self._exposure)):
-            plane, replaced = read_plane(self._exposure, integration)
+            plane, _ = read_plane(self._exposure, integration)
             library = self._library(integration)
             for fate in library.fates:
                 self.fates[fate] += 1
@@ -153,7 +153,7 @@ class Subtraction:
             if self.throughput is None:
                 self.throughput = self._measure(library)
             fit = library.fit(plane.image)
-            variance = fill_error(plane.error, replaced) ** 2
+            variance = fill_error(plane.error) ** 2
             yield Stages(
                 library.subtract(plane.image, fit),
                 np.sqrt(variance + self._variance(integration, library, fit)),
