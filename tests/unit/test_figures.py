@@ -48,6 +48,7 @@ def make_pairs(*, status: str = "ok", closure: float | None = None) -> shifts.Pa
         "sigma_dx": np.full(n, 0.01),
         "sigma_dy": np.full(n, 0.02),
         "closure": np.abs(rng.normal(0, 0.01, n)) if closure is None else np.full(n, closure),
+        "doubtful": np.arange(n) == 5,
         "status": np.array(["ok"] * (n - 1) + [status]),
     }
     suspicious = np.zeros(n, dtype=bool)

@@ -197,5 +197,13 @@ def test_medians_leave_out_what_failed() -> None:
         "sigma_dx": np.array([0.3, 0.3, 9.0]),
         "sigma_dy": np.array([0.4, 0.4, 9.0]),
         "closure": np.array([np.nan, 0.2, np.nan]),
+        "misfit": np.array([0.1, 0.3, 0.9]),
+        "chi2": np.full(3, np.nan),
     }
-    assert take_medians(columns) == {"shift": 3.0, "uncertainty": 0.5, "closure": 0.2}
+    assert take_medians(columns) == {
+        "shift": 3.0,
+        "uncertainty": 0.5,
+        "closure": 0.2,
+        "misfit": pytest.approx(0.2),
+        "chi2": None,
+    }

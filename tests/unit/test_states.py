@@ -28,9 +28,17 @@ SUMMARY = {
     "pairs": 6,
     "failed": {},
     "suspicious": 0,
-    "medians": {"shift": 0.51234, "uncertainty": 0.00123, "closure": None},
+    "doubtful": 0,
+    "medians": {
+        "shift": 0.51234,
+        "uncertainty": 0.00123,
+        "closure": None,
+        "misfit": 0.0123,
+        "chi2": None,
+    },
     "gain": 3.456,
     "integration": 0,
+    "n_look_at": 0,
     "look_at": [],
     "versions": {"psfalign": "0.1.0"},
 }
@@ -155,7 +163,7 @@ def test_shared_stack_counts_once_in_the_durations(tmp_path: Path) -> None:
 
 def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
     finish(tmp_path, "good")
-    finish(tmp_path, "dubious", failed={"bad_psf": 2}, suspicious=1)
+    finish(tmp_path, "dubious", failed={"bad_psf": 2}, suspicious=1, doubtful=3, n_look_at=5)
     finish(tmp_path, "skipped", pairs=0, reason="psfmask N/A")
     log(tmp_path, "fit_shifts", "bad", "psfalign: error: broken; remedy\n")
     names = ("good", "dubious", "skipped", "bad", "new")
@@ -163,10 +171,10 @@ def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
     assert closing_lines(tmp_path, states) == [
         "",
         "5 exposures: 1 failed, 1 not started, 3 done. "
-        "12 pairs of integration and psf image: 2 fits failed, 1 suspicious.",
+        "12 pairs of integration and psf image: 2 fits failed, 1 suspicious, 3 doubtful.",
         "  bad      FAILED in fit_shifts: broken; remedy",
         "  new      not started",
-        "  dubious  6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 2 failed, 1 suspicious, "
+        "  dubious  6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 2 failed, 1 suspicious, 3 doubtful, "
         "7.5 s",
         "  good     6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 0 failed, 7.5 s",
         "  skipped  not aligned: psfmask N/A",

@@ -34,10 +34,14 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "dy_bias": ("float64", "pix", "error of dy from noise in the science image"),
     "beta_bias": ("float64", "", "error of beta from noise in the science image"),
     "cost": ("float64", "", "weighted sum of squared residuals"),
+    "misfit": ("float64", "", "cost over weighted sum of squares of the psf"),
+    "chi2": ("float64", "", "cost over what the errors let expect"),
     "n_pixels": ("int64", "", "pixels with weight"),
     "n_iterations": ("int64", "", "evaluations of the fit"),
     "closure": ("float64", "pix", "distance from the shift that all pairs imply"),
     "suspicious": ("bool", "", "closure beyond five sigma"),
+    "influence": ("float64", "pix", "largest move if a small window is left out"),
+    "doubtful": ("bool", "", "influence or misfit too large"),
     "status": ("string", "", "ok, or why the fit may not be used"),
 }
 TRUTH = {"True": True, "False": False}
@@ -95,6 +99,11 @@ class ShiftTable:
     def n_suspicious(self) -> int:
         """How many fits that may be used contradict the others."""
         return int(np.count_nonzero(self.columns["suspicious"]))
+
+    @property
+    def n_doubtful(self) -> int:
+        """How many fits that may be used depend on a part of the image, or explain too little."""
+        return int(np.count_nonzero(self.columns["doubtful"]))
 
     @property
     def records(self) -> Records:

@@ -1,7 +1,7 @@
 """Fit all psf images to one science integration, and start where an earlier one points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..images.arrays import Background, Bools, Image, Method, Weighting
 from ..images.fourier import Shift
 from ..images.frames import Frame, Frames
 from ..images.padding import pad_frame, pad_weight
+from .doubt import add_doubts
 from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
 from .pair import Pair, fit_pair
 from .result import PairFit, Status
@@ -189,16 +190,23 @@ class _Integration:
 
     def fit(self, psf: int, start: Shift | None) -> PairFit:
         """Fit a psf with the weight of the mask."""
-        prepared = self.psfs.prepared[psf]
-        if prepared is None:
+        pair = self._pair(psf)
+        if pair is None:
             return PairFit(status=Status.BAD_PSF)
-        image = self.psfs.frame(psf).image if self.options.method == "leastsq" else None
-        return self._fit(Pair(self.science, prepared, self.psfs.weighted, image), start)
+        if self.options.method == "leastsq":
+            pair = replace(pair, psf_image=self.psfs.frame(psf).image)
+        return self._fit(pair, start)
+
+    def _pair(self, psf: int) -> Pair | None:
+        prepared, weighted = self.psfs.prepared[psf], self.psfs.weighted
+        return None if prepared is None else Pair(self.science, prepared, weighted)
 
     def finish(self, fits: list[PairFit]) -> list[PairFit]:
         """Fit again where weights depend on a first fit, and add uncertainties."""
         if self.options.weighting == "mask":
-            return add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noises)
+            known = add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noises)
+            pairs = [self._pair(psf) for psf in range(len(self.psfs))]
+            return add_doubts(known, pairs, self._derivatives)
         return [self._refine(i, fit) for i, fit in enumerate(fits)]
 
     @cached_property
@@ -222,8 +230,11 @@ class _Integration:
         corrected = kind == "inverse_variance" and self.options.method == "spectral"
         noise = self._noise(own)
         science = Science(self.frame.image, own, noise=noise.term if corrected else None)
-        refined = self._fit(Pair(science, Psf.of(frame.image, own), own, frame.image), shift)
-        (found,) = add_uncertainties([refined], noise, [PsfNoise.of(frame.variance, own)])
+        pair = Pair(science, Psf.of(frame.image, own), own, frame.image)
+        known = add_uncertainties(
+            [self._fit(pair, shift)], noise, [PsfNoise.of(frame.variance, own)]
+        )
+        (found,) = add_doubts(known, [pair], self._derivatives)
         return unbiased(found) if corrected else found
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:

@@ -149,6 +149,9 @@ def add_uncertainties(
         sigmas = _sigmas(group, spread, expected, science.weighted)
         for i, sigma in zip(members, sigmas.tolist(), strict=True):
             finished[i] = _with_uncertainties(fits[i], sigma)
+        if noises is not None and is_known:
+            for i, chi2 in zip(members, _chi2(group, expected).tolist(), strict=True):
+                finished[i] = replace(finished[i], chi2=chi2)
         if noises is not None:
             for i, bias in zip(members, _biases(group, noises).tolist(), strict=True):
                 finished[i] = _with_biases(finished[i], bias)
@@ -203,6 +206,11 @@ def _sigmas(
     scale = np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free
     variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, meat, inverse)
     return np.asarray(np.sqrt(variances))
+
+
+def _chi2(fits: Sequence[PairFit], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cost of each fit over Σ w² V."""
+    return np.asarray(np.array([fit.cost for fit in fits]) / expected)
 
 
 def _biases(fits: Sequence[PairFit], noises: Sequence[Jet]) -> NDArray[np.float64]:

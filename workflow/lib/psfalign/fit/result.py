@@ -44,7 +44,15 @@ class PairFit:
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
     misfit
-        The cost over Σ w² psf², between 0 and 1.
+        The cost over Σ w² psf², between 0 and 1; of psf less its mean, where a constant is fitted.
+    chi2
+        The cost over what is expected of it from the errors of both images; NaN where those are
+        not known.
+    influence
+        Largest move of the shift where a small window of the image is left out, pixels; see
+        `psfalign.fit.doubt`.
+    doubtful
+        Whether the shift hangs on such a window, or most of the psf stays unexplained.
     n_pixels
         Number of pixels with weight.
     n_iterations
@@ -66,6 +74,9 @@ class PairFit:
     beta_bias: float = np.nan
     cost: float = np.nan
     misfit: float = np.nan
+    chi2: float = np.nan
+    influence: float = np.nan
+    doubtful: bool = False
     n_pixels: int = 0
     n_iterations: int = 0
     status: Status = Status.OK

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import Image, Spectrum
+from ..images.arrays import Image, SingleImage, Spectrum
 from ..images.fourier import Shift
 from .energy import EnergyTerm, NoiseTerm, energy_term, weight_harmonics
 from .polynomials import CrossTerm, Jet
@@ -55,6 +55,16 @@ class Weighted:
         return self.squared**2
 
     @cached_property
+    def peak(self) -> float:
+        """The largest weight."""
+        return float(np.abs(self.weight).max())
+
+    @cached_property
+    def shares(self) -> SingleImage:
+        """w² over its largest value, for what single precision suffices for."""
+        return ((self.weight / self.peak) ** 2).astype(np.float32)
+
+    @cached_property
     def total(self) -> float:
         """Σ w²."""
         return float(self.squared.sum())
@@ -77,10 +87,22 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Psf:
-    """The side of a psf image in the fit: A, and the spectrum of w² p."""
+    """
+    The side of a psf image in the fit.
+
+    Attributes
+    ----------
+    energy
+        A.
+    spectrum
+        ``rfft2`` of w² p.
+    image : (rows, columns) float32
+        p / √A, as far as it has weight, for the weight over its largest value.
+    """
 
     energy: float
     spectrum: Spectrum
+    image: SingleImage
 
     @classmethod
     def of(cls, image: Image, weighted: Weighted) -> "Psf":
@@ -89,7 +111,9 @@ class Psf:
         if weighted.centred:
             seen -= np.vdot(weighted.squared, seen) / weighted.total
         product = weighted.squared * seen
-        return cls(float(np.vdot(product, seen)), rfft2(product))
+        energy = float(np.vdot(product, seen))
+        unit = weighted.peak / np.sqrt(max(energy, np.finfo(float).tiny))
+        return cls(energy, rfft2(product), (unit * seen).astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from .html import Cell, Marked, facts, heading, page, paragraph, table
 from .states import ExposureState, State, StepRun, as_json
 
 NOTHING = "–"
+DOUBTS = ("suspicious", "doubtful")
 MOST_LINES = 50  # of exposures on a screen
 MOST_NAMES = 6  # of psf exposures in a cell
 TABLE_HEADS = (
-    *("exposure", "state", "pairs", "failed fits", "suspicious", "median shift (pix)"),
-    *("its uncertainty (pix)", "residual ÷", "time (s)"),
+    *("exposure", "state", "pairs", "failed fits", "suspicious", "doubtful", "median shift (pix)"),
+    *("its uncertainty (pix)", "misfit", "chi2", "residual ÷", "time (s)"),
 )
 
 
@@ -53,7 +54,9 @@ TABLE_CAPTION = (
     "One row for each exposure; a click on a heading sorts. Shift: median length over the pairs "
     "that may be used; uncertainty: median of hypot(sigma_dx, sigma_dy). Residual: by which factor "
     "alignment divides the weighted RMS of science minus mean psf in one integration. Suspicious: "
-    "closure beyond five sigma. Time: of the exposure's own steps."
+    "closure beyond five sigma. Doubtful: the shift hangs on a small part of the image, or most of "
+    "the psf stays unexplained. Misfit: median share of the energy of the psf that fits leave; "
+    "chi2: of what they leave over what the errors let expect. Time: of the exposure's own steps."
 )
 
 
@@ -66,7 +69,8 @@ def count(states: Sequence[ExposureState]) -> str:
         f"{_plural(len(states), 'exposure')}: {words}. "
         f"{_plural(pairs, 'pair')} of integration and psf image: "
         f"{sum(_n_failed(s.summary) for s in states)} fits failed, "
-        f"{sum(s.summary.get('suspicious', 0) for s in states)} suspicious."
+        f"{sum(s.summary.get('suspicious', 0) for s in states)} suspicious, "
+        f"{sum(s.summary.get('doubtful', 0) for s in states)} doubtful."
     )
 
 
@@ -92,7 +96,7 @@ def _line(state: ExposureState) -> str:
     s = state.summary
     if not s["pairs"]:
         return f"not aligned: {s['reason']}"
-    doubts = f", {s['suspicious']} suspicious" if s["suspicious"] else ""
+    doubts = "".join(f", {s[word]} {word}" for word in DOUBTS if s[word])
     middle = s["medians"]
     return (
         f"{_plural(s['pairs'], 'pair')}, shift {_number(middle['shift'], '.3f')} "
@@ -112,9 +116,11 @@ def _row(state: ExposureState) -> list[Cell]:
         word,
         s["pairs"],
         _doubt(_n_failed(s)),
-        _doubt(s["suspicious"]),
+        *(_doubt(s[word]) for word in DOUBTS),
         _number(s["medians"]["shift"], ".4f"),
         _number(s["medians"]["uncertainty"], ".5f"),
+        _number(s["medians"]["misfit"], ".4f"),
+        _number(s["medians"]["chi2"], ".3g"),
         _number(s["gain"], ".2f"),
         _time(state),
     ]
@@ -129,11 +135,11 @@ def _failures(states: Sequence[ExposureState]) -> Iterator[str]:
 
 def _pairs(states: Sequence[ExposureState]) -> Iterator[str]:
     rows = [[s.name, *_pair(pair)] for s in states for pair in s.summary.get("look_at", [])]
-    yield heading("Failed and suspicious pairs")
+    yield heading("Failed, suspicious and doubtful pairs")
     if not rows:
         yield paragraph("None.")
         return
-    total = sum(_n_failed(s.summary) + s.summary.get("suspicious", 0) for s in states)
+    total = sum(s.summary.get("n_look_at", 0) for s in states)
     heads = ("exposure", "integration", "psf", "dx (pix)", "dy (pix)", "closure (pix)", "why")
     yield table(
         "pairs", heads, rows, caption=f"{len(rows)} of {total}; all in the tables of shifts"

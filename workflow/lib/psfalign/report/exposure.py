@@ -25,7 +25,7 @@ from .figures.images import Panel
 from .figures.notice import draw_notice
 from .figures.style import Draw, draw_png
 from .pair_table import pair_page
-from .summary import Summary, pairs_to_look_at, take_medians
+from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
 
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
@@ -157,9 +157,11 @@ def _sum_up(
         pairs=len(table),
         failed=table.count_failures(),
         suspicious=table.n_suspicious,
+        doubtful=table.n_doubtful,
         medians=take_medians(table.columns),
         gain=None if subtraction is None else subtraction.gain,
         integration=integration,
+        n_look_at=int(deserve_a_look(table.columns).sum()),
         look_at=pairs_to_look_at(table.columns),
         versions=software_versions(),
     )

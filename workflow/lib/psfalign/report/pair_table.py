@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .html import Cell, Marked, facts, page, paragraph, table
-from .summary import Columns, Summary
+from .summary import Columns, Summary, status_words
 
 # Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.
 SHOWN = {
@@ -17,7 +17,10 @@ SHOWN = {
     "sigma_dx": ("sigma_dx (pix)", ".5f"),
     "sigma_dy": ("sigma_dy (pix)", ".5f"),
     "sigma_beta": ("sigma_beta", ".5f"),
+    "misfit": ("misfit", ".4f"),
+    "chi2": ("chi2", ".3g"),
     "closure": ("closure (pix)", ".5f"),
+    "influence": ("influence (pix)", ".4f"),
 }
 NOTHING = "–"
 
@@ -33,13 +36,7 @@ def text_rows(columns: Columns) -> list[list[str]]:
         [format(value, spec) if np.isfinite(value) else NOTHING for value in columns[name].tolist()]
         for name, (_, spec) in SHOWN.items()
     ]
-    status = [
-        f"{word}, suspicious" if doubt else str(word)
-        for word, doubt in zip(
-            columns["status"].tolist(), columns["suspicious"].tolist(), strict=True
-        )
-    ]
-    return [list(row) for row in zip(*shown, status, strict=True)]
+    return [list(row) for row in zip(*shown, status_words(columns), strict=True)]
 
 
 def as_text(columns: Columns) -> str:
@@ -67,7 +64,11 @@ def pair_page(summary: Summary, columns: Columns) -> bytes:
     meaning = paragraph(
         "dx, dy: psf position minus science position in pixels, positive towards higher column "
         "and row. beta: psf flux over science flux. closure: distance from the shift that all "
-        "pairs together imply."
+        "pairs together imply. misfit: share of the psf's weighted energy that the fit leaves. "
+        "chi2: what it leaves over what the errors let expect. influence: largest move of the "
+        "shift where a window of 8 by 8 pixels is left out, not shown where it cannot matter; "
+        "beyond 0.04 pixels a shift is doubtful, as it is where the misfit that the errors do not "
+        "explain is beyond 0.5."
     )
     rows: list[Sequence[Cell]] = [
         [*row[:-1], Marked(row[-1], "good" if row[-1] == "ok" else "bad")]

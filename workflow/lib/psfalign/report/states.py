@@ -89,8 +89,7 @@ class ExposureState:
     @property
     def deserves_a_look(self) -> tuple[int, int]:
         """Sort by this, and what went wrong comes first."""
-        pairs = sum(self.summary.get("failed", {}).values()) + self.summary.get("suspicious", 0)
-        return list(State).index(self.state), -pairs
+        return list(State).index(self.state), -self.summary.get("n_look_at", 0)
 
 
 def survey_states(output: Path, exposures: Iterable[ScienceExposure]) -> list[ExposureState]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fit.result import Status
+from ..images.arrays import Bools
 
 Columns = dict[str, NDArray[Any]]
 
@@ -39,14 +40,19 @@ class Summary:
         How many fits may not be used, by status.
     suspicious
         How many of the others have a larger closure than their uncertainty explains.
+    doubtful
+        How many of the others hang on a small part of the image, or explain too little of the psf.
     medians
         Over the usable pairs, in pixels: of the length of the ``shift``, of its ``uncertainty``
         hypot(sigma_dx, sigma_dy), of the ``closure``; None where there is nothing to take it of.
+        Without unit, of ``misfit`` and ``chi2``.
     gain, integration
         By which factor alignment divides the weighted RMS of science minus mean psf, and in
         which integration.
+    n_look_at
+        How many pairs failed, are suspicious or doubtful.
     look_at
-        The first of the pairs that failed or are suspicious.
+        The first of them.
     versions
         Of the software.
     """
@@ -65,9 +71,11 @@ class Summary:
     pairs: int
     failed: dict[str, int]
     suspicious: int
+    doubtful: int
     medians: dict[str, float | None]
     gain: float | None
     integration: int | None
+    n_look_at: int
     look_at: list[dict[str, Any]]
     versions: dict[str, str]
 
@@ -77,26 +85,44 @@ class Summary:
 
 
 def take_medians(columns: Columns) -> dict[str, float | None]:
-    """Return the medians of shift, uncertainty and closure over the usable pairs."""
+    """Return the medians of what tells how good the usable pairs are."""
     usable = columns["status"] == Status.OK
-    lengths = {
+    measures = {
         "shift": np.hypot(columns["dx"], columns["dy"]),
         "uncertainty": np.hypot(columns["sigma_dx"], columns["sigma_dy"]),
-        "closure": columns["closure"],
+        **{name: columns[name] for name in ("closure", "misfit", "chi2")},
     }
-    return {name: _median(length[usable]) for name, length in lengths.items()}
+    return {name: _median(measure[usable]) for name, measure in measures.items()}
 
 
 def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
-    """Name the first pairs that failed or are suspicious."""
-    suspicious = columns["suspicious"]
-    rows = np.flatnonzero((columns["status"] != Status.OK) | suspicious)[:MOST_PAIRS]
+    """Name the first pairs that failed, are suspicious or doubtful."""
+    rows = np.flatnonzero(deserve_a_look(columns))[:MOST_PAIRS]
+    words = status_words(columns)
     names = ("integration", "psf", "dx", "dy", "closure")
     return [
         {name: _plain(columns[name][row]) for name in names}
-        | {"why": "suspicious" if suspicious[row] else str(columns["status"][row])}
+        | {"why": words[row].removeprefix("ok, ")}
         for row in rows
     ]
+
+
+def deserve_a_look(columns: Columns) -> Bools:
+    """Tell which pairs failed, are suspicious or doubtful."""
+    failed = columns["status"] != Status.OK
+    return np.asarray(failed | columns["suspicious"] | columns["doubtful"])
+
+
+def status_words(columns: Columns) -> list[str]:
+    """Return the status of each pair, and whether it is suspicious or doubtful."""
+    words = columns["status"].tolist()
+    for doubt in ("suspicious", "doubtful"):
+        marked = columns[doubt].tolist()
+        words = [
+            f"{word}, {doubt}" if mark else str(word)
+            for word, mark in zip(words, marked, strict=True)
+        ]
+    return words
 
 
 def _median(values: NDArray[np.float64]) -> float | None:

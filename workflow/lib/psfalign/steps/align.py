@@ -189,6 +189,7 @@ def _primary(
     for status, keyword in FAILURES.items():
         header[keyword] = (table.count(status), f"of them, {status}")
     header["NSUSPECT"] = (table.n_suspicious, "pairs that contradict the others")
+    header["NDOUBT"] = (table.n_doubtful, "pairs whose shift is doubtful")
     return header
 
 

@@ -93,6 +93,11 @@ def _mark_what_deserves_a_look(left: "Axes", right: "Axes", pairs: Pairs) -> Non
         label = f"suspicious ({marked.sum()})"
         right.plot(place[marked], closure[marked], "o", label=label, **RING)
         left.plot(columns["dx"][marked], columns["dy"][marked], "o", **RING)
+    doubtful = columns["doubtful"]
+    if doubtful.any():
+        label = f"doubtful ({doubtful.sum()})"
+        left.plot(columns["dx"][doubtful], columns["dy"][doubtful], "s", label=label, **RING)
+        left.legend(loc="upper right")
     failed = ~pairs.usable
     if failed.any():
         right.plot(
