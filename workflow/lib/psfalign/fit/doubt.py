@@ -110,7 +110,11 @@ def find_influence(fit: PairFit, pair: Pair) -> float:
 
 
 def _linearise(fit: PairFit, pair: Pair) -> tuple[SingleImage, Singles]:
-    """Return r and g, (3, rows, columns), with p scaled to Σ w² p² = 1 for w of at most 1, and beta by itself."""
+    """
+    Return r and g, (3, rows, columns), by shift and logarithm of beta.
+
+    The psf is scaled to Σ w² p² = 1, and the weight to a largest value of 1.
+    """
     science, shape = pair.science, pair.science.shape
     unit = fit.beta * pair.weighted.peak / np.sqrt(pair.psf.energy)
     moved = shift_spectrum(unit * science.spectrum, shape, Shift(fit.dx, fit.dy))
