@@ -32,6 +32,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
     assert completed == {
         "output_dir": "results",
         "keep_intermediates": True,
+        "warm_start": True,
         "associations": [],
         "exposures": [EXPOSURE],
         "psfmask": {"references": [], "convention": "auto"},
@@ -84,7 +85,7 @@ REFUSED = {
     ),
     "item_03_key_is_a_number": (
         valid(x=0) | {1: 2},
-        "x: unknown key; the keys are output_dir, keep_intermediates, associations, exposures, psfmask, align_refs",
+        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, associations, exposures, psfmask, align_refs",
     ),
     "item_05_text_for_integer": (
         valid(align_refs={"max_shift": "1e1"}),

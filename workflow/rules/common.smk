@@ -6,6 +6,7 @@ from functools import cache
 
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
+from snakemake.script import PythonScript
 
 from psfalign.campaign import layout, resources
 from psfalign import simulate
@@ -23,6 +24,7 @@ from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest
 from psfalign.report.states import survey_states
 from psfalign.steps.registry import STEPS, Scope, steps_of
+from psfalign.system import warm
 
 
 report: "../report/workflow.rst"
@@ -49,6 +51,9 @@ with said_in_one_line():
     SETTINGS = complete_config(config, ORIGIN)
     EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
     WARNINGS = list_warnings(SETTINGS)
+
+if SETTINGS["warm_start"] and warm.is_available():
+    PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
 
 STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
 ALIGN = SETTINGS["align_refs"]

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Matplotlib, which poppy loads too, would write a cache of fonts into the home folder.
-os.environ.setdefault("MPLCONFIGDIR", str(Path(".snakemake/psfalign/matplotlib").absolute()))
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parent / "lib" / "psfalign"
 sys.path.insert(0, str(LIBRARY.parent))
@@ -24,8 +22,9 @@ if FOUND != LIBRARY:  # something at the start of this Python has imported anoth
 
 from psfalign.errors import DONE, PsfalignError, error_line
 from psfalign.files.provenance.code import code_digest
-from psfalign.system.process import prepare_process
+from psfalign.system.process import keep_caches_here, prepare_process
 
+keep_caches_here()
 prepare_process()
 
 if TYPE_CHECKING:

@@ -27,6 +27,8 @@ from .figures.style import Draw, draw_png
 from .pair_table import pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
 
+# What drawing imports when it draws, for processes that import ahead.
+LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
 

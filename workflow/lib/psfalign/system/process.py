@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -20,6 +21,12 @@ def prepare_process() -> None:
     """Settle what NumPy will do; call it before NumPy is imported."""
     use_one_blas_thread()
     keep_freed_memory()
+
+
+def keep_caches_here() -> None:
+    """Let Matplotlib, which poppy loads too, write its cache of fonts here and not at home."""
+    folder = str(Path(".snakemake/psfalign/matplotlib").absolute())
+    os.environ.setdefault("MPLCONFIGDIR", folder)
 
 
 def use_one_blas_thread() -> None:

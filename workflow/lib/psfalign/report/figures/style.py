@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -40,23 +40,24 @@ def draw_png(draw: Draw, *, height: float) -> bytes:
     A palette of the colour map, greys and tints of the line colours tells as much as all colours,
     and takes a third of the bytes; it is made smaller where that is more than `LARGEST`.
     """
+    from matplotlib import rcParams
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
 
     with styled():
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height), dpi=rcParams["savefig.dpi"])
+        canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
         draw(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
+        canvas.draw()  # savefig would lay out and draw twice
         palettes = [_palette(*numbers) for numbers in PALETTES]
-    with Image.open(buffer) as full:
-        picture = full.convert("RGB")
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     for palette in palettes:
         content = io.BytesIO()
         colours = Image.new("P", (1, 1))
         colours.putpalette(palette)
         reduced = picture.quantize(palette=colours, dither=Image.Dither.NONE)
-        reduced.save(content, format="png", optimize=True)
+        reduced.save(content, format="png")
         if content.tell() <= LARGEST:
             break
     return content.getvalue()
