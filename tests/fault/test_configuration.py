@@ -111,7 +111,7 @@ def test_item_09_two_exposures_with_one_name(config: dict[str, Any], tmp_path: P
 def test_item_10_wildcards_in_the_output(config: dict[str, Any], tmp_path: Path) -> None:
     config["output_dir"] = "{exposure}"
     assert refusal(tmp_path, config) == (
-        f"{tmp_path}/bad.yaml output_dir='{{exposure}}': braces stand for wildcards there; "
+        f"{tmp_path}/bad.yaml output_dir='{{exposure}}': the engine reads {{ }} < > itself; "
         "name a folder without them"
     )
 

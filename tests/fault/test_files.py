@@ -270,22 +270,34 @@ def test_item_17_members_of_an_association_are_missing(tmp_path: Path) -> None:
     assert refusals(config, tmp_path) == [f"{tmp_path}/gone.fits: no such file; check the path"]
 
 
-@pytest.mark.parametrize("role", ["science", "psf", "psfmask"])
-def test_item_10_braces_in_the_path_of_an_input(role: str, tmp_path: Path) -> None:
-    """The engine would look for the value of a wildcard x."""
+@pytest.mark.bad_input(10, 58)
+@pytest.mark.parametrize("name", ["{x}", "m<b>x"])
+@pytest.mark.parametrize("role", ["science", "psf", "psfmask", "association"])
+def test_characters_of_the_engine_in_the_path_of_an_input(
+    role: str, name: str, tmp_path: Path
+) -> None:
+    """The engine would look for the value of a wildcard x, or of a path variable b."""
     config = write_campaign(tmp_path)
     exposure = config["exposures"][0]
     if role == "science":
-        path = write_exposure(tmp_path / "{x}" / "jw1_calints.fits")
+        path = write_exposure(tmp_path / name / "jw1_calints.fits")
         exposure["science"] = str(path)
     elif role == "psf":
-        path = write_psfs(tmp_path / "{x}" / "star_psfstack.fits")
+        path = write_psfs(tmp_path / name / "star_psfstack.fits")
         exposure["psfs"] = str(path)
+    elif role == "association":
+        members = [
+            (exposure["science"], "science"),
+            (str(write_exposure(tmp_path / "psf_calints.fits")), "psf"),
+        ]
+        (tmp_path / name).mkdir()
+        path = write_association(tmp_path / name / "asn.json", members)
+        config |= {"exposures": [], "associations": [str(path)]}
     else:
-        path = write_mask(tmp_path / "{x}.fits")
+        path = write_mask(tmp_path / f"{name}.fits")
         config["psfmask"]["references"] = [str(path)]
     assert refusals(config, tmp_path) == [
-        f"{path}: braces stand for wildcards; rename it",
+        f"{path}: the engine reads {{ }} < > in a path itself; rename the file or folder",
     ]
 
 

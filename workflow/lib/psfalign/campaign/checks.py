@@ -161,7 +161,8 @@ def check_exposure(
     config: dict[str, Any], exposure: ScienceExposure, masks: list[Path], facts: FactsStore
 ) -> None:
     """Refuse an exposure whose files cannot be used, or not together."""
-    check_braces([exposure.science, *exposure.stack.members, *masks])
+    association = [exposure.association] if exposure.association else []
+    check_characters([exposure.science, *exposure.stack.members, *masks, *association])
     science = facts.exposure(exposure.science)
     parties = [Party("science", exposure.science, science["shape"], science["marks"])]
     for member in exposure.stack.members:
@@ -178,11 +179,12 @@ def check_exposure(
     check_box(config["align_refs"]["median_box_length"], science["shape"])
 
 
-def check_braces(paths: Iterable[Path]) -> None:
+def check_characters(paths: Iterable[Path]) -> None:
     """Refuse a path that the engine would take for a pattern."""
     for path in paths:
         if not set(WILDCARD).isdisjoint(str(path)):
-            raise InputError("braces stand for wildcards", file=path, remedy="rename it")
+            problem = f"the engine reads {' '.join(WILDCARD)} in a path itself"
+            raise InputError(problem, file=path, remedy="rename the file or folder")
 
 
 def _references(config: dict[str, Any], simulated: Collection[str]) -> list[Path]:

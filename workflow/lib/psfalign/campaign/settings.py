@@ -15,7 +15,8 @@ from ..images.dq_flags import parse_bad_bits
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
 FORBIDDEN = ("://", "\0", "\n", "\r")
-WILDCARD = "{}"  # characters that the engine reads as the bounds of a wildcard
+# Characters that the engine reads as the bounds of a wildcard or of a variable in a path.
+WILDCARD = "{}<>"
 # What YAML calls the types of JSON Schema, and those of Python.
 KINDS = {
     "array": "a list",
@@ -194,7 +195,8 @@ def _check_path(path: str, keyword: str, file: object) -> None:
     if path.startswith("~") or any(part in path for part in FORBIDDEN):
         problem, remedy = "is not a path: no URL, no ~, no line break", "write a file's path"
     elif keyword == "output_dir" and any(character in path for character in WILDCARD):
-        problem, remedy = "braces stand for wildcards there", "name a folder without them"
+        problem = f"the engine reads {' '.join(WILDCARD)} itself"
+        remedy = "name a folder without them"
     else:
         return
     raise ConfigError(problem, file=file, keyword=keyword, value=repr(path), remedy=remedy)
