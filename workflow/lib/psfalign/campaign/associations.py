@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files.fits.structure import check_regular_file
+from ..files.text import read_text
 
 ASN_TYPE = "coron3"
 KNOWN_TYPES = ("science", "psf", "target_acquisition")
@@ -77,11 +77,8 @@ def read_association(path: Path) -> Association:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    check_regular_file(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError.unreadable(error, path) from error
+        content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"is not JSON: {error}", file=path, remedy="fetch it again") from error
     if not isinstance(content, dict):

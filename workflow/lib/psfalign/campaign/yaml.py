@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
+from ..files.text import check_size
 
 MERGE_KEY = "<<"
 
@@ -59,6 +60,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         With line and column, if it is not plain YAML with keys at the top.
     """
     try:
+        check_size(path)
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")

@@ -16,9 +16,9 @@ from ..fit.closure import close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Shifts
 from ..system.atomic_file import publish_bytes
-from .fits.structure import check_regular_file
 from .fits.tables import table_hdu
 from .provenance.records import Record, Records
+from .text import LARGEST_TABLE, read_text
 
 # Name: (dtype, unit, description); the order is that of the columns.
 COLUMNS: dict[str, tuple[str, str, str]] = {
@@ -128,9 +128,8 @@ class ShiftTable:
     @classmethod
     def read(cls, path: Path) -> "ShiftTable":
         """Read what `write` wrote."""
-        check_regular_file(path)
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = read_text(path, largest=LARGEST_TABLE).splitlines()
             meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
             rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
             columns = {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.digest import sha256
-from ..files.fits.structure import check_regular_file, plain_text
+from ..files.fits.structure import plain_text
 from ..files.provenance.records import Record, Records
+from ..files.text import read_text
 from ..images.arrays import Image
 from ..images.mask_weight import weigh
 from ..system.atomic_file import publish_bytes
@@ -116,9 +117,8 @@ class ResolvedMask:
     @classmethod
     def read(cls, path: Path) -> "ResolvedMask":
         """Read what `write` wrote."""
-        check_regular_file(path)
         try:
-            resolved = cls(**json.loads(path.read_text(encoding="utf-8")))
+            resolved = cls(**json.loads(read_text(path)))
             records = [Record(*entry) for entry in resolved.provenance]
             return replace(resolved, provenance=records, area=read_area(resolved.area))
         except (ValueError, TypeError, KeyError) as error:

@@ -12,6 +12,7 @@ from ...campaign.settings import complete_config
 from ...campaign.yaml import read_yaml
 from ...errors import ConfigError, InputError, PsfalignError, error_line
 from ...files.fits.structure import check_regular_file
+from ...files.text import LARGEST_CRATE, read_text
 from ...psfmask.resolved import ResolvedMask
 from ..rocrate import CONFIGURATION, METADATA, listed_digests
 from .origins import Files
@@ -91,7 +92,7 @@ def _read_crate(target: Path) -> dict[Path, str]:
     if not path.is_file():
         return {}
     try:
-        digests = listed_digests(path.read_text(encoding="utf-8"))
+        digests = listed_digests(read_text(path, largest=LARGEST_CRATE))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         remedy = "write it with psfalign crate"
         raise InputError("is not an RO-Crate", file=path, remedy=remedy) from error
