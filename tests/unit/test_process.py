@@ -1,7 +1,12 @@
 """How the engine's process keeps what it planned."""
 
+import shlex
 import subprocess
 import sys
+
+import pytest
+
+from psfalign.system.process import QuotedPath, quote_interpreter
 
 PLAN = """
 import atexit, gc
@@ -29,3 +34,16 @@ def test_planned_jobs_are_not_looked_through_and_are_left_in_the_end() -> None:
         [sys.executable, "-c", PLAN], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == ["True"] * 4
+
+
+@pytest.mark.bad_input(62)
+def test_interpreter_is_one_word_of_a_command_and_a_path_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/it's a folder/python"
+    monkeypatch.setattr(sys, "executable", path)
+    quote_interpreter()
+    quote_interpreter()
+    assert sys.executable == path
+    assert shlex.split(f"{sys.executable} script.py") == [path, "script.py"]
+    assert isinstance(sys.executable, QuotedPath)

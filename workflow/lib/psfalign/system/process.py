@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import gc
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,25 @@ def collect_seldom() -> None:
 def collect_as_usual() -> None:
     """Collect garbage as Python does by itself: what comes now makes some."""
     gc.set_threshold(*THRESHOLDS)
+
+
+class QuotedPath(str):
+    """A path that a shell reads as one word where it is written into a command."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return format(shlex.quote(self), spec)
+
+
+def quote_interpreter() -> None:
+    """
+    Let Python lie in a folder with a blank or an apostrophe.
+
+    The engine writes the path of its interpreter into the command of each job as it is.
+    """
+    if not isinstance(sys.executable, QuotedPath):
+        sys.executable = QuotedPath(sys.executable)
 
 
 @contextmanager
