@@ -19,7 +19,7 @@ from psfalign.images.subtraction import Subtraction
 from psfalign.report.figures import checks, images, shifts
 from psfalign.report.figures.images import Panel
 from psfalign.report.figures.notice import draw_notice
-from psfalign.report.figures.style import LARGEST, draw_png, draw_stacked
+from psfalign.report.figures.style import LARGEST, draw_png, draw_stacked, drawn
 
 BASELINE = Path(__file__).parents[1] / "baseline"
 TOLERANCE = 5.0  # grey levels
@@ -150,3 +150,32 @@ def test_stacked_figures_are_as_high_as_their_parts() -> None:
     part = (partial(draw_notice, title="some exposure", text="psfmask N/A"), 1.5)
     with Image.open(io.BytesIO(draw_stacked([part, part]))) as picture:
         assert picture.size == (1200, 450)
+
+
+HOSTILE = "$\\frac{<b>}$"
+
+
+@pytest.mark.bad_input(60)
+@pytest.mark.parametrize(
+    "text", [HOSTILE, "$a", "_hidden", "a\x1b[2J\x00b", "m" * 4000, "é\u202e$x$"]
+)
+def test_text_of_a_header_is_drawn_as_it_is(text: str) -> None:
+    """Each text is drawn wherever one from outside is; Matplotlib would refuse some as formulas."""
+    s, pairs = make_subtraction(), make_pairs()
+    named = shifts.Pairs(pairs.columns, [text] * N_PSFS, pairs.suspicious)
+    panels = images.subtraction_panels(s, integration=0)
+    looked_at = checks.Checks([Panel("replaced", s.weight)], s.weight, panels[:1])
+    draws = [
+        partial(images.draw_images, panels=panels, weight=s.weight, title=text, unit=text),
+        partial(shifts.draw_shifts, pairs=named, title=text),
+        partial(checks.draw_checks, checks=looked_at, title=text, unit=text),
+        partial(draw_notice, title=text, text=text),
+    ]
+    for draw in draws:
+        assert draw_png(draw, height=4.0)
+
+
+def test_formula_and_command_are_drawn_as_text() -> None:
+    assert drawn(HOSTILE) == r"\$\frac{<b>}\$"
+    assert drawn("_a\x1b[2J") == r" _a\x1b[2J"
+    assert drawn("m" * 4000) == "m" * 89 + "…"

@@ -1,15 +1,21 @@
 """What psfalign refuses, and in which words."""
 
 import errno
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Self
 
+# C0 and C1 control characters, and those that turn the direction of what follows.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
 # What the last line of a log begins with, where the step failed and where it did its work.
 ERROR, DONE = "psfalign: error: ", "psfalign: done in "
+
+# What to do about a file that this program wrote.
+MAKE_AGAIN = "remove it and run the workflow again"
 
 # What to do about what the system says.
 REMEDIES: Mapping[int | None, str] = MappingProxyType(
@@ -62,6 +68,12 @@ class PsfalignError(Exception):
         remedy = REMEDIES.get(error.errno, "check the path")
         return cls(f"cannot be read: {error.strerror or error}", file=file, remedy=remedy)
 
+    def of_own_file(self) -> Self:
+        """Name another remedy where nobody can fetch the file again: this program wrote it."""
+        if (self.remedy or "").startswith("fetch"):
+            self.remedy = MAKE_AGAIN
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception is unpickled, on its way from another process, with positional arguments.
         return _rebuild, (type(self), self.args)
@@ -74,7 +86,12 @@ class PsfalignError(Exception):
         line = f"{subject}: {self.problem}" if subject else self.problem
         if self.remedy is not None:
             line = f"{line}; {self.remedy}"
-        return " ".join(line.split())
+        return visible(" ".join(line.split()))
+
+
+def visible(text: str) -> str:
+    """Write what a terminal, a page or a figure would obey, and not show, as an escape."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def system_error(error: OSError, file: object = None) -> PsfalignError:

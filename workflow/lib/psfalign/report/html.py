@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape_html
 from typing import NamedTuple
+
+from ..errors import visible
 
 STYLE = """
 :root { color-scheme: light; }
@@ -42,6 +44,11 @@ document.querySelectorAll('thead th').forEach(function (head) {
 MARKS = {"bad", "good"}
 LONG = 45  # characters, from which a cell may break anywhere
 NUMBER = re.compile(r"[-−+]?[0-9][0-9.,e−+-]*( ?[±%÷].*)?|÷.*|–")
+
+
+def escape(text: str) -> str:
+    """Return HTML that shows a text as it is, whatever a header or a file's name holds."""
+    return escape_html(visible(text))
 
 
 class Marked(NamedTuple):

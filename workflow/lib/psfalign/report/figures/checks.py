@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...images.arrays import Image
 from ...images.subtraction import radial_scatter
 from .images import Panel, draw_weight, label_pixels
-from .style import BAD, GOOD, QUIET, Canvas
+from .style import BAD, GOOD, QUIET, Canvas, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def draw_checks(canvas: Canvas, checks: Checks, *, title: str, unit: str) -> Non
     label_pixels(axes)
     maps.colorbar(shown, ax=axes, shrink=0.8, label="share of planes; weight")
     _draw_profiles(profile.subplots(), checks.profiles, unit)
-    canvas.suptitle(title)
+    canvas.suptitle(drawn(title))
 
 
 def _draw_profiles(axis: "Axes", profiles: Sequence[Panel], unit: str) -> None:
@@ -56,7 +56,9 @@ def _draw_profiles(axis: "Axes", profiles: Sequence[Panel], unit: str) -> None:
         radius, scatter = radial_scatter(panel.image)
         axis.semilogy(radius, scatter, label=panel.title, color=colour, linestyle=style)
     axis.set(
-        title="Scatter by radius", xlabel="radius from the middle (pixels)", ylabel=f"RMS ({unit})"
+        title="Scatter by radius",
+        xlabel="radius from the middle (pixels)",
+        ylabel=f"RMS ({drawn(unit)})",
     )
     axis.yaxis.set_major_formatter("{x:g}")
     axis.legend()

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...images.arrays import Image
 from ...images.subtraction import Subtraction
-from .style import Canvas
+from .style import Canvas, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,10 +59,10 @@ def draw_images(
         axis.set_title(panel.title)
         draw_weight(axis, weight)
     label_pixels(axes)
-    bar = canvas.colorbar(shown, ax=axes, shrink=0.7, label=f"{unit}, asinh scale")
+    bar = canvas.colorbar(shown, ax=axes, shrink=0.7, label=f"{drawn(unit)}, asinh scale")
     bar.ax.yaxis.set_major_formatter("{x:g}")
     bar.ax.minorticks_off()
-    canvas.suptitle(title)
+    canvas.suptitle(drawn(title))
 
 
 def draw_weight(axis: "Axes", weight: Image) -> None:

@@ -1,9 +1,9 @@
 """What stands in the place of a figure that cannot be drawn."""
 
-from .style import BAD, Canvas
+from .style import BAD, Canvas, drawn
 
 
 def draw_notice(canvas: Canvas, *, title: str, text: str) -> None:
     """Write why there is nothing to see."""
-    canvas.text(0.5, 0.65, title, ha="center", fontsize=10)
-    canvas.text(0.5, 0.3, text, ha="center", color=BAD)
+    canvas.text(0.5, 0.65, drawn(title), ha="center", fontsize=10)
+    canvas.text(0.5, 0.3, drawn(text), ha="center", color=BAD)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...fit.result import Status
 from ...images.arrays import Bools
-from .style import BAD, QUIET, Canvas
+from .style import BAD, QUIET, Canvas, drawn, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def draw_shifts(canvas: Canvas, pairs: Pairs, *, title: str) -> None:
     _mark_what_deserves_a_look(left, right, pairs)
     _frame(left, right, pairs)
     _name_groups(canvas, left, groups)
-    canvas.suptitle(title)
+    canvas.suptitle(drawn(title))
 
 
 def _draw_positions(axis: "Axes", pairs: Pairs, chosen: Bools, style: dict[str, Any]) -> None:
@@ -152,11 +152,7 @@ def _frame(left: "Axes", right: "Axes", pairs: Pairs) -> None:
 def _name_groups(canvas: Canvas, axis: "Axes", groups: Sequence[str]) -> None:
     handles = [container[0] for container in axis.containers][:MOST_NAMES]
     n_columns = min(2, len(groups))
-    names = [_shorten(name, LINE // n_columns) for name in groups[:MOST_NAMES]]
+    names = [drawn(shorten(name, LINE // n_columns)) for name in groups[:MOST_NAMES]]
     if len(groups) > MOST_NAMES:
         names[-1] += f" and {len(groups) - MOST_NAMES} more"
     canvas.legend(handles, names, loc="outside lower center", ncols=n_columns)
-
-
-def _shorten(name: str, longest: int) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"

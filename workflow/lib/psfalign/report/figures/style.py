@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ...errors import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
@@ -16,6 +18,7 @@ Draw: TypeAlias = Callable[[Canvas], None]
 
 STYLE = Path(__file__).with_name("psfalign.mplstyle")
 WIDTH = 8.0  # inches; 1200 pixels
+LONGEST = 90  # characters of a text that fit into the width
 LARGEST = 300_000  # bytes of a figure
 # Colours of the colour map and greys, for text; tried until the figure is small enough.
 PALETTES = ((192, 24), (96, 24), (48, 12), (24, 8), (12, 6), (6, 4))
@@ -31,6 +34,22 @@ def styled() -> Iterator[None]:
 
     with style.context(["default", STYLE]):
         yield
+
+
+def drawn(text: str) -> str:
+    """
+    Return what draws a text of a header or a file's name as it is.
+
+    Matplotlib takes what stands between dollars for a formula, and leaves names that begin with an
+    underscore out of legends.
+    """
+    text = shorten(visible(text), LONGEST)
+    return f"{' ' if text.startswith('_') else ''}{text}".replace("$", r"\$")
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return as much of a text as some characters hold."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def draw_png(draw: Draw, *, height: float) -> bytes:
