@@ -63,6 +63,8 @@ def finish(output: Path, name: str, **changes: Any) -> None:
         path = layout.result(output, step.name, name, part)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
+    product = layout.of_exposure(output, name, layout.PRODUCT)
+    product.write_bytes(b"SIMPLE  =".ljust(2880))
 
 
 def write_page(output: Path, *names: str) -> list[ExposureState]:
@@ -190,3 +192,24 @@ def test_long_campaigns_do_not_flood_the_screen(tmp_path: Path) -> None:
     assert len(lines) < MOST_LINES + 10
     assert "  and 7 more, on the campaign page" in lines
     assert count(states).startswith("57 exposures: 57 not started.")
+
+
+@pytest.mark.bad_input(56)
+@pytest.mark.parametrize("content", [b"", b"SIMPLE  =".ljust(2000), bytes(2880)])
+def test_damaged_product_is_not_done(content: bytes, tmp_path: Path) -> None:
+    finish(tmp_path, "a")
+    product = layout.of_exposure(tmp_path, "a", layout.PRODUCT)
+    product.write_bytes(content)
+    (state,) = write_page(tmp_path, "a")
+    assert state.state is State.FAILED
+    assert state.failure is not None
+    assert state.failure.error == f"{product}: is damaged; run the workflow again"
+
+
+@pytest.mark.bad_input(60)
+def test_control_characters_and_html_are_shown(tmp_path: Path) -> None:
+    finish(tmp_path, "a", reason="<b>x</b>\x1b[2J")
+    write_page(tmp_path, "a")
+    page = (tmp_path / "report/campaign.html").read_text()
+    assert r"&lt;b&gt;x&lt;/b&gt;\x1b[2J" in page
+    assert "\x1b" not in page

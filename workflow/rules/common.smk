@@ -1,6 +1,7 @@
 """Helpers of the rules: the campaign, its files, and what makes a job run again."""
 
 import json
+import os
 from dataclasses import asdict
 from functools import cache
 
@@ -9,6 +10,7 @@ from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.script import PythonScript
 
 from psfalign.campaign import layout, resources
+from psfalign.campaign.attempts import ATTEMPT, counted_attempt
 from psfalign import simulate
 from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
 from psfalign.report.campaign import closing_lines, write_campaign_page
@@ -29,6 +31,10 @@ from psfalign.system import warm
 
 report: "../report/workflow.rst"
 
+
+# A job of a cluster that failed for its data ends at once when the engine tries it again.
+if not workflow.is_main_process:
+    os.environ[ATTEMPT] = str(workflow.attempt)
 
 SCRIPTS = HOME / "scripts"
 
@@ -320,6 +326,7 @@ def memory_of(step):
 
     def memory(wildcards, attempt, threads):
         size = size_of(wildcards, step)
+        attempt = counted_attempt(attempt, Path(log_of(step).format(**wildcards)))
         mb = resources.memory_mb(
             step, size, weighting=ALIGN["weighting"], threads=threads, attempt=attempt
         )
@@ -348,6 +355,7 @@ def minutes_of(step):
 
     def minutes(wildcards, attempt):
         how = {"weighting": ALIGN["weighting"], "method": ALIGN["method"]}
+        attempt = counted_attempt(attempt, Path(log_of(step).format(**wildcards)))
         return resources.minutes(step, size_of(wildcards, step), **how, attempt=attempt)
 
     return minutes

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parent / "lib" / "psfalign"
@@ -20,6 +20,7 @@ if FOUND != LIBRARY:  # something at the start of this Python has imported anoth
         f"of these scripts, {LIBRARY}; remove it from this Python"
     )
 
+from psfalign.campaign.attempts import LASTING, explain, is_lasting, is_repeated, lasting_failure
 from psfalign.errors import DONE, PsfalignError, error_line
 from psfalign.files.provenance.code import code_digest
 from psfalign.system.process import keep_caches_here, prepare_process
@@ -39,16 +40,17 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
     the campaign's page is made of it.
     """
     terminal, start = os.dup(2), time.monotonic()
+    failed_before = lasting_failure(Path(job.log[0])) if is_repeated() else ""
     with open(job.log[0], "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 2)
+        if failed_before:
+            fail(failed_before, terminal, log, lasting=True)
         try:
             check_planned(step, job)
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
-            line = f"{error_line(error)}\n"
-            log.write(line)
-            os.write(terminal, line.encode())
-            sys.exit(1)
+            explained = explain(error, Path(job.log[0]).parents[2])
+            fail(error_line(explained), terminal, log, lasting=is_lasting(error))
         print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
 
 
@@ -59,6 +61,13 @@ def check_planned(step: Callable[["Snakemake"], object], job: "Snakemake") -> No
     if code_digest(script) != job.params.job["code"]:
         problem = f"it or its library {LIBRARY} has changed since the job was planned"
         raise PsfalignError(problem, file=script, remedy="start the run again")
+
+
+def fail(line: str, terminal: int, log: TextIO, *, lasting: bool) -> NoReturn:
+    """Write the line of a mistake into the log and on the terminal, and end the job."""
+    log.write(f"{LASTING}\n{line}\n" if lasting else f"{line}\n")
+    os.write(terminal, f"{line}\n".encode())
+    sys.exit(1)
 
 
 def _largest_memory() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ..campaign import layout
 from ..campaign.exposures import ScienceExposure
 from ..errors import DONE, ERROR, system_error
+from ..files.fits.structure import looks_complete
 from ..steps.registry import STEPS, Scope, steps_of
 
 # Steps of an exposure; those of its psf stack and its association serve others, too.
@@ -115,6 +116,10 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
         summary, unread = {}, str(system_error(error, path))
         steps.append(StepRun("plot_exposure", str(path), error=unread))
     complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure)))
+    product = layout.result(output, "align_psfs", exposure.name)
+    if product.is_file() and not looks_complete(product):
+        damaged = f"{product}: is damaged; run the workflow again"
+        steps.append(StepRun("align_psfs", str(product), error=damaged))
     return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
 
 

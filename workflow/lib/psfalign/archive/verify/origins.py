@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import MAKE_AGAIN, InputError
 from ...files.digest import sha256
 from ...files.fits.structure import plain_text, text_of
 from ...files.provenance.code import PACKAGE, code_digest
 from ...files.provenance.records import Records, inputs_of
 from ...images.dq_flags import parse_bad_bits
 from ...steps.registry import STEPS
-from .product import MAKE_AGAIN, Product
+from .product import Product
 
 # The cards of the header that repeat a record.
 CARDS = {

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import MAKE_AGAIN, InputError
 from ...files.exposure import read_plane
 from ...files.fits.checksums import check_checksums
 from ...files.fits.structure import Hdu, scan, text_of
@@ -22,7 +22,6 @@ from ...files.provenance.table import read_records
 from ...fit.result import Status
 from ...images.dq_flags import DO_NOT_USE
 
-MAKE_AGAIN = "remove it and run the workflow again"
 IMAGES = {"SCI": -32, "ERR": -32, "DQ": 32}  # BITPIX
 DIMENSIONS = {"QuadModel": 4, "CubeModel": 3}  # by DATAMODL
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...campaign.exposures import RESERVED, ScienceExposure
 from ...campaign.layout import SHARED, exposure_endings, outputs, result, shared_results
-from ...errors import InputError, PsfalignError
+from ...errors import MAKE_AGAIN, InputError, PsfalignError
 from ...files.digest import sha256
 from ...files.fits.checksums import check_checksums
 from ...files.fits.structure import scan, text_of
@@ -24,7 +24,7 @@ from ...steps.registry import STEPS, Scope, steps_of
 from ...system.atomic_file import PARTIAL
 from ..rocrate import CODE, CONFIGURATION, METADATA
 from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
-from .product import MAKE_AGAIN, Product, check_product
+from .product import Product, check_product
 
 PRODUCT = STEPS["align_psfs"].outputs["product"].ending
 FITS = ".fits"
@@ -136,7 +136,7 @@ def _check_listed(verdict: Verdict, expected: Expected) -> Verdict:
 def _compare_digest(path: Path, expected: Expected) -> int:
     if path in expected.digests and sha256(path) != expected.digests[path]:
         problem = f"is not the file that {METADATA} lists"
-        remedy = "run the workflow again, or psfalign crate if it made the file"
+        remedy = f"{MAKE_AGAIN}, or write the crate anew: psfalign crate"
         raise InputError(problem, file=path, remedy=remedy)
     return path.stat().st_size
 
@@ -178,8 +178,8 @@ def _check(path: Path, check: Callable[[Path], int]) -> Verdict:
 
 def _refused(path: Path, error: PsfalignError | OSError) -> Verdict:
     if isinstance(error, OSError):
-        error = InputError.unreadable(error, path)
-    return Verdict(path, [error])
+        return Verdict(path, [InputError.unreadable(error, path)])
+    return Verdict(path, [error.of_own_file()])
 
 
 def _check_beside(path: Path, product: Product) -> int:

@@ -21,6 +21,7 @@ from astropy.io.fits.verify import VerifyError
 from ...errors import InputError
 
 BLOCK = 2880  # bytes, the unit of a FITS file
+START = b"SIMPLE  ="  # of each file
 CARD = 80  # bytes, one header line
 MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
@@ -91,6 +92,13 @@ def scan(path: Path) -> list[Hdu]:
         raise InputError.unreadable(error, path) from error
 
 
+def looks_complete(path: Path) -> bool:
+    """Return whether a file begins as FITS files do, and has a size that they can have."""
+    size = path.stat().st_size
+    with open(path, "rb") as stream:
+        return stream.read(len(START)) == START and size % BLOCK == 0
+
+
 def check_regular_file(path: Path) -> os.stat_result:
     """Refuse a path that is not a readable, regular file; give its status."""
     try:
@@ -135,7 +143,7 @@ def _check_start(first: bytes, path: Path, size: int) -> None:
     for magic, name in COMPRESSED.items():
         if first.startswith(magic):
             raise InputError(f"is compressed with {name}", file=path, remedy="decompress it first")
-    if not first.startswith(b"SIMPLE  ="):
+    if not first.startswith(START):
         raise InputError("is not a FITS file", file=path, remedy="name a FITS file")
 
 

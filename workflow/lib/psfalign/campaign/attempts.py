@@ -1,0 +1,59 @@
+"""Tell failures that a repetition may mend, with more memory or time, from those that stay."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import PsfalignError, WorkerError
+from . import layout
+
+# The environment's word for how often a job of a cluster has been tried, this time included.
+ATTEMPT = "PSFALIGN_ATTEMPT"
+# What the last but one line of a log is where the same data would fail the same way again.
+LASTING = "psfalign: trying it again would end the same way"
+Mistake = TypeVar("Mistake", bound=BaseException)
+TAIL = 1 << 14  # bytes of a log that are looked at
+
+
+def is_lasting(error: BaseException) -> bool:
+    """Return whether a mistake is one of the data, and not of the machine."""
+    of_system = isinstance(error, WorkerError) or isinstance(error.__cause__, OSError)
+    return isinstance(error, PsfalignError) and not of_system
+
+
+def lasting_failure(log: Path) -> str:
+    """Return the line that says how a step failed for good; nothing where it did not."""
+    try:
+        with open(log, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines[-2:-1] == [LASTING] else ""
+
+
+def is_repeated(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether a job runs because it failed before, in the same run of the workflow."""
+    return environment.get(ATTEMPT, "1") != "1"
+
+
+def counted_attempt(attempt: int, log: Path) -> int:
+    """Return by which attempt to ask for memory and time: more of them mends no mistake."""
+    return 1 if attempt > 1 and lasting_failure(log) else attempt
+
+
+def explain(error: Mistake, folder: Path) -> Mistake:
+    """Let a mistake about a result, below an output directory, name the remedy for a result."""
+    if isinstance(error, PsfalignError) and _is_result(str(error.file), folder):
+        error.of_own_file()
+    return error
+
+
+def _is_result(file: str, folder: Path) -> bool:
+    """Return whether a step of the workflow wrote a file, with or without ``[EXT]`` behind it."""
+    path = Path(file.partition("[")[0])
+    if folder not in path.parents:
+        return False
+    endings = tuple(layout.exposure_endings())
+    return path.parent.name in layout.FOLDERS or path.name.endswith(endings)
