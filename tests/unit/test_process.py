@@ -37,10 +37,10 @@ def test_planned_jobs_are_not_looked_through_and_are_left_in_the_end() -> None:
 
 
 @pytest.mark.bad_input(62)
+@pytest.mark.parametrize("path", ["/it's a folder/python", "/usr/bin/python"])
 def test_interpreter_is_one_word_of_a_command_and_a_path_elsewhere(
-    monkeypatch: pytest.MonkeyPatch,
+    path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = "/it's a folder/python"
     monkeypatch.setattr(sys, "executable", path)
     quote_interpreter()
     quote_interpreter()

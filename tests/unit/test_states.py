@@ -59,12 +59,11 @@ def finish(output: Path, name: str, **changes: Any) -> None:
     """Leave what a complete exposure leaves."""
     for step in OWN_STEPS:
         log(output, step, name, f"said something\n{DONE_LINE}")
-    for step, part, _ in layout.outputs(steps_of(Scope.EXPOSURE)):
+    summary = json.dumps(SUMMARY | {"exposure": name} | changes).encode()
+    for step, part, entry in layout.outputs(steps_of(Scope.EXPOSURE)):
         path = layout.result(output, step.name, name, part)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(SUMMARY | {"exposure": name} | changes))
-    product = layout.of_exposure(output, name, layout.PRODUCT)
-    product.write_bytes(b"SIMPLE  =".ljust(2880))
+        path.write_bytes(b"SIMPLE  =".ljust(2880) if entry.ending.endswith(".fits") else summary)
 
 
 def write_page(output: Path, *names: str) -> list[ExposureState]:
@@ -198,7 +197,7 @@ def test_long_campaigns_do_not_flood_the_screen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"SIMPLE  =".ljust(2000), bytes(2880)])
 def test_damaged_product_is_not_done(content: bytes, tmp_path: Path) -> None:
     finish(tmp_path, "a")
-    product = layout.of_exposure(tmp_path, "a", layout.PRODUCT)
+    product = layout.result(tmp_path, "align_psfs", "a")
     product.write_bytes(content)
     (state,) = write_page(tmp_path, "a")
     assert state.state is State.FAILED

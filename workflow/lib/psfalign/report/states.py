@@ -116,10 +116,7 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
         summary, unread = {}, str(system_error(error, path))
         steps.append(StepRun("plot_exposure", str(path), error=unread))
     complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure)))
-    product = layout.result(output, "align_psfs", exposure.name)
-    if product.is_file() and not looks_complete(product):
-        damaged = f"{product}: is damaged; run the workflow again"
-        steps.append(StepRun("align_psfs", str(product), error=damaged))
+    steps += _damaged(output, exposure)
     return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
 
 
@@ -139,6 +136,15 @@ def _expected(output: Path, exposure: ScienceExposure) -> Iterator[Path]:
     kept = (s for s in steps_of(Scope.EXPOSURE) if not (s.is_intermediate or s.is_optional))
     for step, part, _ in layout.outputs(kept):
         yield layout.result(output, step.name, exposure.name, part)
+
+
+def _damaged(output: Path, exposure: ScienceExposure) -> Iterator[StepRun]:
+    """Find FITS files of an exposure that are empty, cut or something else."""
+    for step, part, entry in layout.outputs(steps_of(Scope.EXPOSURE)):
+        path = layout.result(output, step.name, exposure.name, part)
+        if entry.ending.endswith(".fits") and path.is_file() and not looks_complete(path):
+            error = f"{path}: is damaged; run the workflow again"
+            yield StepRun(step.name, str(path), error=error)
 
 
 def _judge(steps: list[StepRun], *, complete: bool) -> State:

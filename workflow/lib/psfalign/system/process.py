@@ -73,7 +73,7 @@ class QuotedPath(str):
     __slots__ = ()
 
     def __format__(self, spec: str) -> str:
-        return format(shlex.quote(self), spec)
+        return format(shlex.quote(str(self)), spec)
 
 
 def quote_interpreter() -> None:
