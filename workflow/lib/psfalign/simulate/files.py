@@ -13,6 +13,8 @@ from .observations import Exposure, Mode
 from .scene import Frames
 
 DATE = "2023-06-01"
+ARCSEC = 3600.0  # in a degree
+STAR = (311.29, -31.34)  # degrees, right ascension and declination
 
 
 def render_exposure(frames: Frames, exposure: Exposure, mode: Mode) -> bytes:
@@ -62,12 +64,30 @@ def _exposure_cards(exposure: Exposure, mode: Mode) -> dict[str, Any]:
 
 
 def _science_cards(exposure: Exposure, mode: Mode) -> dict[str, Any]:
+    sine, cosine = np.sin(np.deg2rad(exposure.roll)), np.cos(np.deg2rad(exposure.roll))
+    side = mode.pixel / ARCSEC  # degrees
     return {
         "BUNIT": "MJy/sr",
-        "PIXAR_SR": np.deg2rad(mode.pixel / 3600) ** 2,
-        "CRPIX1": mode.shape[1] // 2 + 1.0,
-        "CRPIX2": mode.shape[0] // 2 + 1.0,
+        "PIXAR_SR": np.deg2rad(side) ** 2,
+        "PIXAR_A2": mode.pixel**2,
+        "CRPIX1": mode.shape[1] // 2 + 1.0 + exposure.centre[0],
+        "CRPIX2": mode.shape[0] // 2 + 1.0 + exposure.centre[1],
+        "CRVAL1": STAR[0],
+        "CRVAL2": STAR[1],
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CUNIT1": "deg",
+        "CUNIT2": "deg",
+        "CD1_1": -cosine * side,
+        "CD1_2": sine * side,
+        "CD2_1": sine * side,
+        "CD2_2": cosine * side,
+        "VPARITY": -1,
+        "V3I_YANG": mode.yang,
+        "ROLL_REF": exposure.roll - mode.yang,
         "PA_APER": exposure.roll,
+        "XOFFSET": 0.0,
+        "YOFFSET": 0.0,
     }
 
 

@@ -26,6 +26,7 @@ class Mode:
     shape: tuple[int, int]  # rows, columns
     background: float  # MJy/sr, subtracted; its photon noise remains
     sigma: float | None = None  # 1/arcsec, of a band-limited occulter; None: four-quadrant mask
+    yang: float = 0.0  # degrees, V3I_YANG: from V3 to the detector's columns
     rotation: float = 0.0  # degrees, of telescope and coronagraph on the detector
     blind_columns: int = 0  # at the right edge, where no sky is seen
 
@@ -49,6 +50,16 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """A thin ring of dust around a star, seen from the side."""
+
+    radius: float  # arcsec
+    inclination: float  # degrees, 90 for a line
+    angle: float  # degrees, position angle of its long axis
+    flux: float  # MJy/sr, of its brightest pixel
+
+
+@dataclass(frozen=True)
 class Observation:
     """An association candidate: a star with a planet, and the psfs for it."""
 
@@ -59,6 +70,7 @@ class Observation:
     separation: float  # arcsec, of the planet
     angle: float  # degrees, its position angle
     flux: float  # MJy/sr, of its brightest pixel
+    disk: Disk | None = None
 
 
 NIRCAM = Mode(
@@ -67,6 +79,7 @@ NIRCAM = Mode(
     psfmask="psfmask_nircam_f335m_maska335r.fits",
     wavelengths=(3.24e-6, 3.36e-6, 3.48e-6),
     pixel=0.063,
+    yang=-0.1,
     shape=(96, 96),
     background=0.2,
     sigma=MASKA335R_SIGMA,
@@ -79,6 +92,7 @@ MIRI = Mode(
     pixel=0.11,
     shape=(90, 96),
     background=3.0,
+    yang=4.8,
     rotation=-4.5,
     blind_columns=4,
 )
@@ -111,6 +125,7 @@ CAMPAIGN = (
         separation=2.6,
         angle=120.0,
         flux=1.0,
+        disk=Disk(radius=3.2, inclination=78.0, angle=35.0, flux=0.6),
     ),
 )
 TRUTH = "truth.json"

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from ..images.arrays import Cube, Flags, Image
 from ..images.dq_flags import DO_NOT_USE, FLAGS, NON_SCIENCE
 from ..images.fourier import Shift, shift_image
-from .observations import Exposure, Mode, Observation
+from .observations import Disk, Exposure, Mode, Observation
 
 GAIN = 300.0  # electrons per MJy/sr in one integration
 READ_NOISE = 5.0  # electrons
 JITTER = 0.02  # pixels, standard deviation per axis and integration
 DITHER = 0.3  # pixels, one step of a small grid: 19 mas with NIRCam, 33 mas with MIRI
+RING_POINTS = 120  # of a disk, closer to each other than a pixel
 JUMP_DET = FLAGS["JUMP_DET"]
 BAD_FRACTION = 0.003  # of the pixels are flagged and hold garbage
 GARBAGE = 300.0  # MJy/sr, its standard deviation
@@ -49,11 +50,14 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
 def draw_scene(
     exposure: Exposure, observation: Observation, star: Image, point: Image, *, seed: int
 ) -> Cube:
-    """Return the noiseless sky in MJy/sr: the star, and its planet unless these are the psfs."""
-    stars = draw_stars(exposure, star, seed=seed)
+    """Return the noiseless sky in MJy/sr: a star, and unless these are psfs, planet and disk."""
+    scene = draw_stars(exposure, star, seed=seed)
     if exposure is observation.psfs:
-        return stars
-    return stars + draw_planets(exposure, observation, point, seed=seed)
+        return scene
+    scene += draw_planets(exposure, observation, point, seed=seed)
+    if observation.disk is not None:
+        scene += draw_disks(exposure, observation, observation.disk, point, seed=seed)
+    return scene
 
 
 def draw_stars(exposure: Exposure, star: Image, *, seed: int) -> Cube:
@@ -63,10 +67,32 @@ def draw_stars(exposure: Exposure, star: Image, *, seed: int) -> Cube:
 
 def draw_planets(science: Exposure, observation: Observation, point: Image, *, seed: int) -> Cube:
     """Shift the image of a point to where the planet is in each integration."""
-    angle = np.deg2rad(observation.angle - science.roll)  # from up to the left, where east is
-    radius = observation.separation / observation.mode.pixel
-    from_star = radius * np.array([-np.sin(angle), np.cos(angle)])
+    from_star = _from_star(science, observation, observation.separation, observation.angle)
     return observation.flux * _shifted(point, star_positions(science, seed=seed) + from_star)
+
+
+def draw_disks(
+    science: Exposure, observation: Observation, disk: Disk, point: Image, *, seed: int
+) -> Cube:
+    """Add up images of a point around the ring, and shift them to the star of each integration."""
+    phase = np.linspace(0, 2 * np.pi, RING_POINTS, endpoint=False)
+    along, across = np.cos(phase), np.sin(phase) * np.cos(np.deg2rad(disk.inclination))
+    separation = disk.radius * np.hypot(along, across)
+    angle = disk.angle + np.rad2deg(np.arctan2(across, along))
+    ring = _shifted(point, _from_star(science, observation, separation, angle)).sum(axis=0)
+    return disk.flux / ring.max() * _shifted(ring, star_positions(science, seed=seed))
+
+
+def _from_star(
+    science: Exposure,
+    observation: Observation,
+    separation: float | NDArray[np.float64],
+    position_angle: float | NDArray[np.float64],
+) -> Offsets:
+    """Return (dx, dy) in pixels from the star to places on the sky, in arcsec and degrees."""
+    angle = np.deg2rad(position_angle - science.roll)  # from up to the left, where east is
+    radius = separation / observation.mode.pixel
+    return np.stack([-np.sin(angle) * radius, np.cos(angle) * radius], axis=-1)
 
 
 def star_positions(exposure: Exposure, *, seed: int) -> Offsets:
