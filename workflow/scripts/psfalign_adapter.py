@@ -49,7 +49,7 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
             check_planned(step, job)
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
-            explained = explain(error, Path(job.log[0]).parents[2])
+            explained = explain(error, Path(job.log[0]).absolute().parents[2])
             fail(error_line(explained), terminal, log, lasting=is_lasting(error))
         print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
 
