@@ -13,7 +13,7 @@ prepare_process()
 
 from report import Report
 from runs import pin_to_one_core
-from studies import capture, edges, errors, flight, joint, robustness, uncertainty
+from studies import biases, capture, edges, errors, flight, joint, robustness, uncertainty
 from studies.observe import scenes
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -34,11 +34,12 @@ def main() -> None:
         [(s.name, f"{s.star.shape[1]}×{s.star.shape[0]}", s.mask) for s in seen],
     )
     uncertainty.study(report, seen, options.pairs)
+    biases.study(report, seen)
     capture.study(report, seen)
     robustness.study(report, seen)
     joint.study(report, seen)
     edges.study(report, options.data)
-    errors.study(report)
+    errors.study(report, seen)
     flight.study(report, options.data)
     report.write()
 

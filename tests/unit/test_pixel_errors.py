@@ -80,7 +80,7 @@ def test_replaced_pixel_gains_the_scatter_around_its_median() -> None:
     image = noise(SHAPE, seed=1, sigma=3.0)
     row, column = PIXEL
     around = np.delete(image[row - 1 : row + 2, column - 1 : column + 2].ravel(), 4)
-    scatter = np.sqrt(np.mean((around - np.median(around)) ** 2) / 2)
+    scatter = np.sqrt(np.mean((around - np.median(around)) ** 2))
     result = clean_error(flat(7.0), cleaned(image, PIXEL))
     expected = flat(np.hypot(0.5, scatter))
     np.testing.assert_allclose(result.error, expected, rtol=1e-14)
@@ -94,7 +94,7 @@ def test_scatter_of_a_few_pixels_is_that_of_a_wider_box_too() -> None:
     result = clean_error(np.full(SHAPE, 0.5), cleaned(image, (0, 0)))
     # Of the eight others in a box of five clipped to three by three, five are off by 3 from a
     # median of 5, or three from one of 2: their own median is 5.
-    scatter = np.sqrt(3 * 3.0**2 / 8 / 2)
+    scatter = np.sqrt(3 * 3.0**2 / 8)
     assert result.error[0, 0] == pytest.approx(np.hypot(0.5, scatter), rel=1e-14)
 
 

@@ -103,22 +103,14 @@ class EnergyTerm(Tabulated):
         Rows and columns of the images.
     mean
         Σ w² S(s, d) / √(Σ w²), whose square is taken away where means are subtracted.
-    noise
-        N(d), taken away where it is given.
     """
 
     spectrum: Spectrum
     shape: tuple[int, int]
     mean: CrossTerm | None = None
-    noise: NoiseTerm | None = None
-
-    def at(self, shift: Shift) -> Jet:
-        """Value and derivatives at one shift."""
-        jet = super().at(shift)
-        return jet if self.noise is None else jet.minus(self.noise.at(shift))
 
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum over all frequencies; the noise is not taken away here."""
+        """Sum over all frequencies."""
         rows, columns = self.shape
         ky, kx = np.arange(-rows, rows + 1), np.arange(columns + 1)
         in_y = np.exp(2j * np.pi / rows * np.outer(dy, ky))
@@ -127,13 +119,25 @@ class EnergyTerm(Tabulated):
         return values if self.mean is None else values - self.mean.on_nodes(dx, dy) ** 2
 
 
+@dataclass(frozen=True)
+class LessNoise:
+    """C(d) less what noise adds to it: some times N(d)."""
+
+    energy: EnergyTerm
+    noise: NoiseTerm
+    scale: float
+
+    def at(self, shift: Shift) -> Jet:
+        """Value and derivatives at one shift."""
+        return self.energy.at(shift).minus(self.noise.at(shift), self.scale)
+
+
 def energy_term(
     science: Spectrum,
     squared_weight: Spectrum,
     shape: tuple[int, int],
     *,
     mean: CrossTerm | None = None,
-    noise: NoiseTerm | None = None,
 ) -> EnergyTerm:
     """
     Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
@@ -152,7 +156,7 @@ def energy_term(
     spectrum *= squared_weight
     spectrum[:, 1:] *= 2
     spectrum /= (rows * columns) ** 2
-    return EnergyTerm(spectrum, shape, mean, noise)
+    return EnergyTerm(spectrum, shape, mean)
 
 
 def weight_harmonics(weight: Image) -> Spectrum:

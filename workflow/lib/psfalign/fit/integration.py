@@ -229,13 +229,16 @@ class _Integration:
         # leastsq minimises what it is documented to minimise, noise included.
         corrected = kind == "inverse_variance" and self.options.method == "spectral"
         noise = self._noise(own)
-        science = Science(self.frame.image, own, noise=noise.term if corrected else None)
-        pair = Pair(science, Psf.of(frame.image, own), own, frame.image)
-        known = add_uncertainties(
-            [self._fit(pair, shift)], noise, [PsfNoise.of(frame.variance, own)]
-        )
-        (found,) = add_doubts(known, [pair], self._derivatives)
-        return unbiased(found) if corrected else found
+        psf_noise = PsfNoise.of(frame.variance, own)
+        pair = Pair(Science(self.frame.image, own), Psf.of(frame.image, own), own, frame.image)
+        found = add_uncertainties([self._fit(pair, shift)], noise, [psf_noise])
+        (first,) = found
+        if corrected and np.isfinite(first.beta_bias):
+            pair = replace(pair, noise=noise.term, noise_scale=first.noise_scale)
+            start = Shift(first.dx - first.dx_bias, first.dy - first.dy_bias)
+            again = add_uncertainties([self._fit(pair, start)], noise, [psf_noise])
+            found = [unbiased(fit) for fit in again]
+        return add_doubts(found, [pair], self._derivatives)[0]
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

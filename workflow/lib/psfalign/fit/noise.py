@@ -11,7 +11,8 @@ of both images, or is a constant where they are not known; its scale comes from 
 itself, as Σ w² V is what E is expected to be. Where w² V is a constant, this is E / (n - 3) · H⁻¹.
 
 Noise in the science image also adds beta² N(d) to E, whose slope moves the minimum: a bias. Where
-the mask cuts through the star, N is not the same at all shifts.
+the mask cuts through the star, N is not the same at all shifts. N is scaled as V is, so that errors
+that are all wrong by a factor do not matter.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,12 @@ from .polynomials import Jet, gradient_rates
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
 
+# Times the expected E, above which not noise but what differs between the images makes most of it,
+# unless all errors are half as large as they should be.
+MOST_NOISE = 4.0
+# Share of the curvature of E that is left in all directions where N is taken away. In simulations
+# (benchmarks/studies/biases) unbiased numbers are better above it, and worse below it.
+LEAST_CURVATURE = 0.7
 SIGNIFICANT = 5.0  # sigma of beta; of all places in an image, noise alone reaches four to five
 # The products of two derivatives, as rows and columns of a symmetric matrix.
 FIRST, SECOND = np.triu_indices(N_PARAMETERS)
@@ -146,15 +153,15 @@ def add_uncertainties(
             of_science = products @ (fourth * science.variance(whole)).ravel()
             spread = spread + factors[:, None] * of_science
             expected = expected + factors * [noise.value for noise in noises]
-        sigmas = _sigmas(group, spread, expected, science.weighted)
-        for i, sigma in zip(members, sigmas.tolist(), strict=True):
+        scale = _scale(group, expected, science.weighted)
+        for i, sigma in zip(members, _sigmas(group, spread, scale).tolist(), strict=True):
             finished[i] = _with_uncertainties(fits[i], sigma)
         if noises is not None and is_known:
+            biases = _biases(group, noises, scale)
+            for i, bias, one in zip(members, biases.tolist(), scale.tolist(), strict=True):
+                finished[i] = replace(_with_biases(finished[i], bias), noise_scale=one)
             for i, chi2 in zip(members, _chi2(group, expected).tolist(), strict=True):
                 finished[i] = replace(finished[i], chi2=chi2)
-        if noises is not None:
-            for i, bias in zip(members, _biases(group, noises).tolist(), strict=True):
-                finished[i] = _with_biases(finished[i], bias)
     return finished
 
 
@@ -190,20 +197,23 @@ def _propagate(
     return peak * largest[:, None] * sums, np.array([psf.expected for psf in psfs])
 
 
+def _scale(
+    fits: Sequence[PairFit], expected: NDArray[np.float64], weighted: Weighted
+) -> NDArray[np.float64]:
+    """Return what V is to be multiplied by, so that each E is what is expected of it; (fits,)."""
+    n_pixels = np.array([fit.n_pixels for fit in fits])
+    n_free = n_pixels - N_PARAMETERS - weighted.centred
+    return np.asarray(np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free)
+
+
 def _sigmas(
-    fits: Sequence[PairFit],
-    spread: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    weighted: Weighted,
+    fits: Sequence[PairFit], spread: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Propagate noise through the curvature of the cost; (fits, (dx, dy, beta))."""
     meat = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
     meat[:, FIRST, SECOND] = meat[:, SECOND, FIRST] = spread
     by_beta = np.array([(fit.beta, fit.beta, 1.0) for fit in fits])
     inverse = np.linalg.inv(_curvatures(fits)) * by_beta[:, None, :]
-    n_pixels = np.array([fit.n_pixels for fit in fits])
-    n_free = n_pixels - N_PARAMETERS - weighted.centred
-    scale = np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free
     variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, meat, inverse)
     return np.asarray(np.sqrt(variances))
 
@@ -213,22 +223,27 @@ def _chi2(fits: Sequence[PairFit], expected: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(np.array([fit.cost for fit in fits]) / expected)
 
 
-def _biases(fits: Sequence[PairFit], noises: Sequence[Jet]) -> NDArray[np.float64]:
+def _biases(
+    fits: Sequence[PairFit], noises: Sequence[Jet], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """
-    Return how far beta² N(d) moved the minimum of E; (fits, (dx, dy, beta)).
+    Return how far beta² N(d), scaled, moved the minimum of E; (fits, (dx, dy, beta)).
 
-    It is Newton's step from the fit to the minimum of E - beta² N; NaN where that has none.
+    It is Newton's step from the fit to the minimum of E - beta² N; NaN where N is so large that the
+    step is not to be trusted.
     """
     slopes = np.empty((len(fits), N_PARAMETERS))
     bends = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
     for slope, bend, fit, noise in zip(slopes, bends, fits, noises, strict=True):
         slope[:] = *(0.5 * fit.beta**2 * noise.gradient), fit.beta * noise.value
         bend[:] = energy_curvature(fit.beta, noise)
-    curvatures = _curvatures(fits) - bends
-    has_minimum = np.linalg.eigvalsh(curvatures)[:, 0] > 0
-    curvatures[~has_minimum] = np.eye(N_PARAMETERS)
-    steps = np.linalg.solve(curvatures, slopes[:, :, None])[:, :, 0]
-    return np.where(has_minimum[:, None], -steps, np.nan)
+    whole = _curvatures(fits)
+    left = whole - scale[:, None, None] * bends
+    is_steep = np.linalg.eigvalsh(left - LEAST_CURVATURE * whole)[:, 0] > 0
+    is_sure = is_steep & (scale <= MOST_NOISE)
+    left[~is_sure] = np.eye(N_PARAMETERS)
+    steps = np.linalg.solve(left, scale[:, None, None] * slopes[:, :, None])[:, :, 0]
+    return np.where(is_sure[:, None], -steps, np.nan)
 
 
 def _curvatures(fits: Sequence[PairFit]) -> NDArray[np.float64]:

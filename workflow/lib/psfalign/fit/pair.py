@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..images.arrays import Image, Method
 from ..images.fourier import Shift
+from .energy import EnergyTerm, LessNoise, NoiseTerm
 from .polynomials import CrossTerm
 from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature
 from .spectral import Climb, Psf, Science, Weighted, is_summit, maximise, search_grid
@@ -13,12 +14,32 @@ HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either si
 
 @dataclass(frozen=True)
 class Pair:
-    """A science and a psf image, prepared with one weight; `leastsq` takes the image as it is."""
+    """
+    A science and a psf image, prepared with one weight.
+
+    Attributes
+    ----------
+    science, psf, weighted
+        What they are made of.
+    psf_image
+        The psf image as it is, which `leastsq` takes.
+    noise, noise_scale
+        N(d), and how often it is to be taken away from C.
+    """
 
     science: Science
     psf: Psf
     weighted: Weighted
     psf_image: Image | None = None
+    noise: NoiseTerm | None = None
+    noise_scale: float = 1.0
+
+    @property
+    def energy(self) -> EnergyTerm | LessNoise:
+        """C(d), less the noise."""
+        if self.noise is None:
+            return self.science.energy
+        return LessNoise(self.science.energy, self.noise, self.noise_scale)
 
     @property
     def cross(self) -> CrossTerm:
@@ -61,7 +82,7 @@ def fit_pair(
 
 
 def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, searched: bool) -> Climb:
-    energy = pair.science.energy
+    energy = pair.energy
     if method == "spectral":
         return maximise(cross, energy, start)
     from .least_squares import fit_least_squares  # scipy.optimize is slow to import
@@ -84,8 +105,9 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
         status = Status.NEGATIVE_FLUX if b.value <= 0 else Status.NO_CONVERGENCE
         return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=status)
     cost, curvature = cost_and_curvature(pair.psf.energy, b, c)
-    if pair.science.noise is not None:  # it is in the residual all the same
-        cost += (b.value / c.value) ** 2 * pair.science.noise.at(climb.shift).value
+    if pair.noise is not None:  # it is in the residual all the same
+        noise = pair.noise_scale * pair.noise.at(climb.shift).value
+        cost += (b.value / c.value) ** 2 * noise
     dx, dy = climb.shift
     beyond = max_shift > 0 and max(abs(dx), abs(dy)) > max_shift + HALF_PIXEL
     outshone = rival > b.value**2 / c.value

@@ -36,9 +36,9 @@ class Jet(NamedTuple):
         value = self.value + (self.x + in_x / 2) * dx + (self.y + in_y / 2) * dy
         return self._replace(value=value, x=self.x + in_x, y=self.y + in_y)
 
-    def minus(self, other: "Jet") -> "Jet":
-        """Take another function away."""
-        return Jet(*(mine - its for mine, its in zip(self, other, strict=True)))
+    def minus(self, other: "Jet", times: float) -> "Jet":
+        """Take another function away, so many times."""
+        return Jet(*(mine - times * its for mine, its in zip(self, other, strict=True)))
 
     @classmethod
     def of(cls, products: NDArray[np.float64]) -> "Jet":

@@ -38,13 +38,17 @@ class PairFit:
     sigma_dx, sigma_dy, sigma_beta
         Standard uncertainties, see `psfalign.fit.noise`.
     dx_bias, dy_bias, beta_bias
-        The expected errors of dx, dy and beta that come from noise in the science image; NaN where
-        its errors are not known, 0 where it was taken into account. A number minus its bias is
-        the unbiased one.
+        The expected errors of dx, dy and beta that come from noise in the science image; 0 where
+        it was taken into account. A number minus its bias is the unbiased one. NaN where they are
+        not known: without the errors of both images, where the residual is far from what these
+        make one expect, or where the star is so faint that the numbers would become worse.
     cost
         Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
     misfit
         The cost over Σ w² psf², between 0 and 1; of psf less its mean, where a constant is fitted.
+    noise_scale
+        What the variances of both images are to be multiplied by, so that the cost is what is
+        expected of it; NaN where they are not known.
     chi2
         The cost over what is expected of it from the errors of both images; NaN where those are
         not known.
@@ -74,6 +78,7 @@ class PairFit:
     beta_bias: float = np.nan
     cost: float = np.nan
     misfit: float = np.nan
+    noise_scale: float = np.nan
     chi2: float = np.nan
     influence: float = np.nan
     doubtful: bool = False

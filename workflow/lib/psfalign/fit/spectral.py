@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..images.arrays import Image, SingleImage, Spectrum
 from ..images.fourier import Shift
-from .energy import EnergyTerm, NoiseTerm, energy_term, weight_harmonics
+from .energy import EnergyTerm, LessNoise, energy_term, weight_harmonics
 from .polynomials import CrossTerm, Jet
 
 LAST_STEP = 1e-5  # pixels; after such a step, Newton's error is about its square
@@ -126,13 +126,10 @@ class Science:
     image : (rows, columns) float64
         Finite everywhere.
     weighted
-    noise
-        N(d), to be taken away from C.
     """
 
     image: Image
     weighted: Weighted
-    noise: NoiseTerm | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,7 +149,7 @@ class Science:
 
     @cached_property
     def grid_energy(self) -> Image:
-        """C at all whole-pixel shifts, with its noise: where to start does not depend on that."""
+        """C at all whole-pixel shifts."""
         squares = rfft2(self.image**2)
         energy = irfft2(self.weighted.spectrum * squares.conj(), s=self.shape)
         return energy if self._mean is None else energy - self._mean.on_grid() ** 2
@@ -166,13 +163,7 @@ class Science:
     @cached_property
     def energy(self) -> EnergyTerm:
         """C."""
-        return energy_term(
-            self.spectrum,
-            self.weighted.harmonics,
-            self.shape,
-            mean=self._mean,
-            noise=self.noise,
-        )
+        return energy_term(self.spectrum, self.weighted.harmonics, self.shape, mean=self._mean)
 
     @cached_property
     def _mean(self) -> CrossTerm | None:
@@ -227,7 +218,7 @@ class Climb:
     converged: bool
 
 
-def maximise(cross: CrossTerm, energy: EnergyTerm, start: Shift) -> Climb:
+def maximise(cross: CrossTerm, energy: EnergyTerm | LessNoise, start: Shift) -> Climb:
     """Climb to the maximum of log(B²/C) that is next to a start."""
     shift = start
     b, c = cross.at(shift), energy.at(shift)
@@ -274,7 +265,7 @@ def _log_derivatives(b: Jet, c: Jet) -> tuple[tuple[float, float], tuple[float, 
 
 
 def _backtrack(
-    cross: CrossTerm, energy: EnergyTerm, here: tuple[Shift, Jet, Jet], there: Shift
+    cross: CrossTerm, energy: EnergyTerm | LessNoise, here: tuple[Shift, Jet, Jet], there: Shift
 ) -> tuple[Shift, Jet, Jet]:
     """Halve a step until it does not lead downhill."""
     shift, b, c = here

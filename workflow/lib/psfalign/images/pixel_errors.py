@@ -11,9 +11,6 @@ from .bad_pixels import CleanImage, fill_pixels
 # Times the plane's median. A full well of 1e5 electrons has a photon noise of 300, and a pixel
 # without light a read noise of 3 or more; in flight exposures errors reach 34 times the median.
 ABSURD = 100.0
-# Of the mean square in the box: squares of errors of replaced pixels are 0.3 to 0.5 of it, and with
-# this share they exceed three standard errors as seldom as noise does (benchmarks/studies/errors).
-SCATTER = 0.5
 N_SAMPLED = 10_000  # pixels whose median stands for that of a plane; a limit of 100 needs no more
 
 
@@ -46,8 +43,8 @@ def clean_error(error: Image, cleaned: CleanImage) -> CleanError:
     An error is known where it is finite, positive, and neither more than 100 times the median of
     the plane nor less than a hundredth of it. Where it is not known, or the pixel was replaced, the
     errors of good pixels around take its place, as in `psfalign.images.bad_pixels.clean_image`.
-    The variance of a pixel that was replaced by a median gains half the mean square of what the
-    good pixels in the box differ from it.
+    The variance of a pixel that was replaced by a median gains the mean square of what the good
+    pixels in the box differ from it: it could have been any of them.
 
     Parameters
     ----------
@@ -65,9 +62,7 @@ def clean_error(error: Image, cleaned: CleanImage) -> CleanError:
     if n_known == 0:
         return CleanError(np.full_like(error, np.nan), 0)
     filled, replaced = fill_pixels(error, ~known), np.flatnonzero(cleaned.replaced)
-    filled.ravel()[replaced] = np.hypot(
-        filled.ravel()[replaced], np.sqrt(SCATTER) * cleaned.scatter
-    )
+    filled.ravel()[replaced] = np.hypot(filled.ravel()[replaced], cleaned.scatter)
     return CleanError(filled, n_good - n_known)
 
 
