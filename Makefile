@@ -1,5 +1,8 @@
 # Verbs of the project. Everything is made inside .venv, from requirements.lock.
-PYTHON ?= python3.11
+NEWER := -c "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
+# The first of these that is new enough.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python $(NEWER) 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 # The campaign to run; without it, the simulated demo.
@@ -17,6 +20,7 @@ help:
 	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml,"
 	@echo "             250 exposures at a time, or BATCH=number"
 	@echo "make env-slurm  add Snakemake's Slurm executor to it, from requirements-slurm.lock"
+	@echo "make env-deploy  add what the tests of deployment and object storage need"
 	@echo "make verify  check the results of a campaign against what is recorded in them"
 	@echo "make audit   look for known vulnerabilities in what the locks install"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
@@ -26,20 +30,22 @@ help:
 	@echo "make docs    build the documentation site; open site/index.html"
 	@echo "make reliability  damage files, kill runs, and write docs/reliability.md"
 	@echo "make demo-numbers  store the numbers of the demo's products anew, after a change of the fit"
-	@echo "make lock    resolve the newest versions into the four locks"
+	@echo "make lock    resolve the newest versions into the locks"
 	@echo "make clean   remove what was made: results, environment, caches"
 
 env: $(VENV)/done
 
 $(VENV)/done: requirements.lock pyproject.toml
+	@$(or $(PYTHON),false) $(NEWER) 2>/dev/null || { echo "psfalign: error: $(or $(PYTHON),python3): \
+	is no Python 3.11 or later with venv; install one, or name it: make env PYTHON=python3.x" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: env-slurm
-env-slurm: env
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-slurm.lock
+.PHONY: env-slurm env-deploy
+env-slurm env-deploy: env-%: env
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-$*.lock
 
 run: env
 	@$(BIN)/psfalign check $(CAMPAIGN)
@@ -82,17 +88,20 @@ format: env
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
 
+# One resolution, for all Pythons and systems, from which the locks are cut.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url
+CUT := $(COMPILE) --constraint $(VENV)/all.lock
+
 lock: env
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra crds --generate-hashes --python-version 3.11 \
-		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
-	$(BIN)/uv pip compile --group docs --constraint requirements.lock --generate-hashes --python-version 3.11 \
-		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-docs.lock
-	$(BIN)/uv pip compile --group archive --constraint requirements.lock --generate-hashes --python-version 3.11 \
-		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-archive.lock
-	$(BIN)/uv pip compile pyproject.toml --extra slurm --constraint requirements.lock --generate-hashes \
-		--python-version 3.11 --no-header --no-annotate --no-emit-index-url --upgrade \
-		--output-file requirements-slurm.lock
+	$(COMPILE) --upgrade pyproject.toml --all-extras --group dev --group docs --group archive \
+		--group deploy --output-file $(VENV)/all.lock
+	$(CUT) pyproject.toml --group dev --extra crds --output-file requirements.lock
+	$(CUT) --group docs --output-file requirements-docs.lock
+	$(CUT) --group archive --output-file requirements-archive.lock
+	$(CUT) pyproject.toml --extra slurm --output-file requirements-slurm.lock
+	$(CUT) pyproject.toml --extra s3 --group deploy --output-file requirements-deploy.lock
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
@@ -142,6 +151,6 @@ demo-numbers: env
 	PYTHONPATH=tests:workflow/lib $(BIN)/python -m studies.demo
 
 clean:
-	rm -rf results site .snakemake $(VENV) .venv-slurm .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results site .snakemake $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf workflow/lib/*.egg-info

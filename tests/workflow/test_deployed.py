@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from extras import find_program
 from studies.demo import STORED, compare, describe
 
 from .campaign import CHECKOUT
@@ -54,16 +55,17 @@ class Way:
     @property
     def snakefile(self) -> str:
         prefix = f'    prefix: "{self.prefix}"\n' if self.prefix else ""
-        handlers = "".join(
-            f"{name}:\n    psfalign.{name}()\n\n\n" for name in ("onstart", "onsuccess", "onerror")
-        )
         return (
             'configfile: "config/config.yaml"\n\n\n'
             f"module psfalign:\n    snakefile: {self.module}\n    config: config\n{prefix}\n\n"
-            f"use rule * from psfalign as {self.used}\n\n\n{handlers}"
+            f"use rule * from psfalign as {self.used}\n{HANDLERS}"
         )
 
 
+# The engine calls no handlers of a module; docs/deploy.md has these lines.
+HANDLERS = "".join(
+    f"\n\n{name}:\n    psfalign.{name}()\n" for name in ("onstart", "onsuccess", "onerror")
+)
 LOCAL = f'"{CHECKOUT / "workflow" / "Snakefile"}"'
 GITHUB = f'github("{REPOSITORY}", path="workflow/Snakefile", tag="{TAG}")'
 WAYS = {
@@ -175,6 +177,32 @@ def test_every_way_plans_the_same_jobs(deployed: Deployed) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("deployed", MADE, indirect=True)
 def test_every_way_makes_the_stored_numbers(deployed: Deployed) -> None:
+    make_the_demo(deployed)
+
+
+@pytest.mark.slow
+def test_snakedeploy_writes_what_makes_the_stored_numbers(
+    tmp_path: Path, simulated: Path, hosted: dict[str, str]
+) -> None:
+    command = (
+        find_program("snakedeploy", beside="snakedeploy"),
+        "deploy-workflow",
+        f"https://github.com/{REPOSITORY}",
+    )
+    subprocess.run(
+        [*map(str, command), str(tmp_path / "own"), "--tag", TAG],
+        env={**os.environ, **hosted},
+        check=True,
+        capture_output=True,
+    )
+    deployed = Deployed(tmp_path / "own", environment=hosted)
+    shutil.copytree(simulated, deployed.results / "simulated")
+    with open(deployed.folder / "workflow" / "Snakefile", "a", encoding="utf-8") as own:
+        own.write(HANDLERS)
+    make_the_demo(deployed)
+
+
+def make_the_demo(deployed: Deployed) -> None:
     assert "3 exposures: 3 done" in deployed.snakemake()  # said by a handler
     stored = json.loads(STORED.read_text(encoding="utf-8"))
     products = sorted(deployed.results.glob("*/*_psfalign.fits"))

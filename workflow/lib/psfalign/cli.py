@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_summary,
         _add_show,
         _add_crate,
+        _add_deploy,
     ):
         add(commands)
     return parser
@@ -247,6 +248,12 @@ def _add_crate(commands: Commands) -> None:
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--threads", type=int, default=2)
     command.set_defaults(run=_crate)
+
+
+def _add_deploy(commands: Commands) -> None:
+    command = commands.add_parser("deploy", help="write the workflow into a folder, ready to run")
+    command.add_argument("folder", type=Path, help="a new folder")
+    command.set_defaults(run=_deploy)
 
 
 def _paths(command: argparse.ArgumentParser, *names: str) -> None:
@@ -510,3 +517,10 @@ def _crate(options: argparse.Namespace) -> None:
     threads = _at_least(1, options.threads, "--threads")
     path = write_crate(config, plan_exposures(config), FactsStore(CACHE), threads=threads)
     print(f"{path}: written")
+
+
+def _deploy(options: argparse.Namespace) -> None:
+    from .archive.checkout import deploy_workflow
+
+    deploy_workflow(options.folder)
+    print(f"{options.folder}: written")

@@ -1,14 +1,20 @@
-"""The checkout that the code runs from: its commit, and all of its code in one file."""
+"""The checkout, or the wheel, that the code runs from: its commit, and copies of all its code."""
 
 import io
+import shutil
 import subprocess
 import tarfile
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ConfigError, PsfalignError
 from ..files.provenance.code import PACKAGE
 
-CHECKOUT = PACKAGE.parents[2]
+# A wheel has what a checkout has in a folder beside the library: setup.py.
+INSTALLED = PACKAGE.parent / "psfalign_workflow"
+CHECKOUT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parents[2]
 # What runs, and what says what it needs; not the profiles, which may tell of somebody's site.
 PARTS = (
     "LICENSE",
@@ -18,6 +24,8 @@ PARTS = (
     "requirements.lock",
     "workflow",
 )
+# What its users change: the demo's configuration and their site's profiles.
+CHANGED = ("config", "profiles")
 READABLE = 0o644
 SECONDS = 10.0  # that git may take on a slow disk
 
@@ -77,9 +85,39 @@ def pack_code(checkout: Path = CHECKOUT) -> bytes:
     return stream.getvalue()
 
 
+def deploy_workflow(folder: Path, checkout: Path = CHECKOUT) -> None:
+    """
+    Write the whole workflow, ready to run, into a new folder, which appears complete or not at all.
+
+    Raises
+    ------
+    ConfigError
+        If there is something in the folder.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        problem, remedy = "is not empty", "name a new folder"
+        raise ConfigError(problem, keyword="FOLDER", value=folder, remedy=remedy)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".psfalign-", dir=folder.parent) as name:
+        copy = Path(name, folder.name)
+        for path in [*list_code(checkout), *_list_files(checkout, CHANGED)]:
+            target = copy / path.relative_to(checkout)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        copy.rename(folder)
+
+
 def list_code(checkout: Path = CHECKOUT) -> list[Path]:
     """List the files of the code, sorted by path; what programs leave behind is none of it."""
-    files = [path for part in PARTS for path in [checkout / part, *(checkout / part).rglob("*")]]
+    files = _list_files(checkout, PARTS)
+    if checkout / "Snakefile" not in files:
+        problem, remedy = "the workflow is not beside the library", "install psfalign's own wheel"
+        raise PsfalignError(problem, file=checkout, remedy=remedy)
+    return files
+
+
+def _list_files(checkout: Path, parts: Sequence[str]) -> list[Path]:
+    files = [path for part in parts for path in [checkout / part, *(checkout / part).rglob("*")]]
     return sorted(path for path in files if path.is_file() and not _is_made(path, checkout))
 
 

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..images.bad_pixels import SMALLEST_BOX
 from ..images.dq_flags import parse_bad_bits
 
-SCHEMA = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
 FORBIDDEN = ("://", "\0", "\n", "\r")
 # Characters that the engine reads as the bounds of a wildcard or of a variable in a path.
 WILDCARD = "{}<>"

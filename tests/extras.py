@@ -1,0 +1,18 @@
+"""Programs of extras and groups that are not in the default environment."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from files import ROOT
+
+ENVIRONMENTS = (Path(sys.prefix), ROOT / ".venv-deploy", ROOT / ".venv-slurm", ROOT / ".venv")
+
+
+def find_program(name: str, *, beside: str = "python") -> Path:
+    """Find a program in an environment that has another one, too; skip where there is none."""
+    for environment in ENVIRONMENTS:
+        found, other = environment / "bin" / name, environment / "bin" / beside
+        if found.is_file() and other.is_file():
+            return found
+    pytest.skip(f"no {beside}: make env-deploy, or make env-deploy VENV=.venv-deploy")
