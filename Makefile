@@ -20,7 +20,8 @@ help:
 	@echo "make run     run a campaign: the simulated demo, or CONFIG=my_campaign.yaml,"
 	@echo "             250 exposures at a time, or BATCH=number"
 	@echo "make env-slurm  add Snakemake's Slurm executor to it, from requirements-slurm.lock"
-	@echo "make env-deploy  add what the tests of deployment and object storage need"
+	@echo "make env-s3  add Snakemake's storage in S3, from requirements-s3.lock"
+	@echo "make env-deploy  add what tests of deployment and object storage need besides"
 	@echo "make verify  check the results of a campaign against what is recorded in them"
 	@echo "make audit   look for known vulnerabilities in what the locks install"
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
@@ -43,8 +44,8 @@ $(VENV)/done: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: env-slurm env-deploy
-env-slurm env-deploy: env-%: env
+.PHONY: env-slurm env-s3 env-deploy
+env-slurm env-s3 env-deploy: env-%: env
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-$*.lock
 
 run: env
@@ -101,7 +102,8 @@ lock: env
 	$(CUT) --group docs --output-file requirements-docs.lock
 	$(CUT) --group archive --output-file requirements-archive.lock
 	$(CUT) pyproject.toml --extra slurm --output-file requirements-slurm.lock
-	$(CUT) pyproject.toml --extra s3 --group deploy --output-file requirements-deploy.lock
+	$(CUT) pyproject.toml --extra s3 --output-file requirements-s3.lock
+	$(CUT) --group deploy --output-file requirements-deploy.lock
 
 bench: env
 	$(BIN)/python benchmarks/parity.py

@@ -15,4 +15,4 @@ def find_program(name: str, *, beside: str = "python") -> Path:
         found, other = environment / "bin" / name, environment / "bin" / beside
         if found.is_file() and other.is_file():
             return found
-    pytest.skip(f"no {beside}: make env-deploy, or make env-deploy VENV=.venv-deploy")
+    pytest.skip(f"no {beside}: make env-s3 env-deploy, or the same with VENV=.venv-slurm")

@@ -89,7 +89,20 @@ def test_the_locks_hold_what_the_groups_ask_for() -> None:
         assert wanted <= set(lock), group
 
 
-def test_the_lock_for_slurm_adds_its_executor() -> None:
-    lock, slurm = read_lock(), read_lock("requirements-slurm.lock")
-    assert "snakemake-executor-plugin-slurm" in slurm.keys() - lock.keys()
-    assert set(read_project()) <= set(slurm)
+@pytest.mark.parametrize(
+    ("extra", "plugin"),
+    [("slurm", "snakemake-executor-plugin-slurm"), ("s3", "snakemake-storage-plugin-s3")],
+)
+def test_the_lock_of_an_extra_adds_its_plugin(extra: str, plugin: str) -> None:
+    lock, own = read_lock(), read_lock(f"requirements-{extra}.lock")
+    assert plugin in own.keys() - lock.keys()
+    assert set(read_project()) <= set(own)
+
+
+def test_locks_are_for_all_pythons_and_systems() -> None:
+    """A backport stands there with the Pythons that want it, a program of Windows with Windows."""
+    text = (ROOT / "requirements.lock").read_text()
+    assert re.search(
+        r"^importlib-metadata==\S+ ; python_full_version < '3\.12' ", text, re.MULTILINE
+    )
+    assert re.search(r"^colorama==\S+ ; sys_platform == 'win32' ", text, re.MULTILINE)
