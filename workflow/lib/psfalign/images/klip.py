@@ -23,6 +23,7 @@ HALF = 0.5  # weight above which a pixel is in the region
 ROUNDING = 1e-12  # relative: planes that vary less are constant, those that differ less are equal
 NULL = 1e-13  # share of the largest eigenvalue below which one is rounding of float32 pixels
 REACH = 2.0  # FWHM: where a Gaussian has fallen to 1e-5
+ONE_PIXEL = 0.5  # squared radius of an aperture that holds the middle of one pixel at least
 LEAST_PIXELS = 10  # per psf image in a zone; fewer of them would be fitted by chance
 
 
@@ -104,7 +105,8 @@ class Source(NamedTuple):
         square = np.add.outer((rows - self.row) ** 2, (columns - self.column) ** 2)
         pixels = np.add.outer(rows * shape[1], columns)
         light = np.exp(-4 * np.log(2) * square / self.fwhm**2)
-        return pixels.ravel(), light.ravel(), (square <= self.fwhm**2 / 4).ravel()
+        inside = square <= max(self.fwhm**2 / 4, ONE_PIXEL)
+        return pixels.ravel(), light.ravel(), inside.ravel()
 
 
 class _Centred(NamedTuple):

@@ -16,6 +16,7 @@ from ..files.fits.tables import table_hdu
 from ..files.fits.writer import FitsWriter, ImageWriter, set_text
 from ..files.provenance.records import Records, record_step
 from ..files.provenance.table import provenance_hdu, read_records
+from ..files.subtracted import STAGE_ERRORS, STAGES, THROUGHPUT, WEIGHT, stage_names
 from ..images.klip import Fate
 from ..system.atomic_file import publishing
 from ..system.progress import say_progress
@@ -30,7 +31,6 @@ FATES = {
     Fate.EQUAL: ("NREFEQUA", "left out: equal to another but for flux"),
 }
 FAILED = "NINTFAIL"
-STAGES, STAGE_ERRORS, THROUGHPUT = "STAGES", "STAGEERR", "THROUGHPUT"
 
 
 def subtract_psf(
@@ -42,7 +42,8 @@ def subtract_psf(
     The output is a copy of the cleaned exposure: SCI, ERR and DQ are what the largest number of
     principal components leaves. STAGES and STAGEERR, (integrations, stages, rows, columns), hold
     the science image, what the mean of the psf images leaves, and what each number of components
-    leaves. THROUGHPUT says which share of a point source each stage keeps.
+    leaves. WEIGHT is that of the product, and THROUGHPUT says which share of a point source each
+    stage keeps.
 
     Parameters
     ----------
@@ -71,6 +72,10 @@ def subtract_psf(
         cards = {"SCI": _counts(), "ERR": Header(), "DQ": Header()}
         images = copy_exposure(exposure, writer, _primary(psfs, exposure, output, work), cards)
         images |= _add_stages(exposure, writer, work)
+        weight = psfs.read_weight()
+        if weight is not None:
+            header = Header([("EXTNAME", WEIGHT, "weight of the fit")])
+            writer.add_image(header, weight.shape, np.float32).write(0, weight)
         writer.add(*provenance_hdu([*read_records(product, psfs.hdus), *_record(options)]))
         done = say_progress(work.run(), "integrations subtracted", total=len(exposure))
         for n, left in enumerate(done):
@@ -85,11 +90,6 @@ def subtract_psf(
         if work.throughput is not None:
             writer.add(*_throughput_hdu(work.throughput))
         writer.finish()
-
-
-def stage_names(modes: list[int]) -> list[str]:
-    """Return what the stages are called in headers and tables."""
-    return ["science", "mean", *(f"klip {mode}" for mode in modes)]
 
 
 def _check_together(exposure: Exposure, psfs: AlignedPsfs) -> None:

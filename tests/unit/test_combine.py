@@ -1,0 +1,176 @@
+"""combine_rolls: a companion in several rolls stands in one place, and what the files say."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from chain import OPTIONS
+from files import (
+    SCIENCE_STEPS,
+    SHAPE,
+    digests,
+    pixels,
+    refused,
+    scene,
+    write_exposure,
+    write_mask,
+    write_psfs,
+)
+
+from psfalign.errors import InputError
+from psfalign.files.subtracted import Subtracted
+from psfalign.images.dq_flags import DO_NOT_USE
+from psfalign.steps.align import align_exposure
+from psfalign.steps.clean import clean_exposure
+from psfalign.steps.combine import combine_rolls
+from psfalign.steps.fit import fit_exposure
+from psfalign.steps.resolve import resolve_psfmask
+from psfalign.steps.stages import SubtractionOptions
+from psfalign.steps.subtract import subtract_psf
+
+STAR = 19.0, 15.0  # column, row: the middle of the mask of tests/files.py is at (20, 16)
+SCALE = 0.1
+COMPANION = 0.95, 77.0  # arcsec, degrees
+FLUX = 20.0
+
+
+def roll(folder: Path, angle: float, *, n: int = 2, **cards: Any) -> Path:
+    """An exposure with a companion, less its star."""
+    name = f"roll{angle:.0f}"
+    rows, columns = np.indices(SHAPE)
+    turn = np.radians(COMPANION[1] - angle)  # of the companion from the rows; east is left
+    column = STAR[0] - COMPANION[0] / SCALE * np.sin(turn)
+    row = STAR[1] + COMPANION[0] / SCALE * np.cos(turn)
+    light = FLUX * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 1.3**2))
+    science = scene(SCIENCE_STEPS[:n], seed=int(angle)) + light.astype(np.float32)
+    raw = write_exposure(folder / f"{name}_calints.fits", science, TARGPROP="STAR", **cards)
+    with fits.open(raw, mode="update", memmap=False) as hdus:
+        hdus["SCI"].header.update(
+            {"CRPIX1": STAR[0] + 1, "CRPIX2": STAR[1] + 1, "PA_APER": angle, "PIXAR_A2": SCALE**2}
+        )
+        hdus["SCI"].header.update({"CRVAL1": 200.0, "CRVAL2": -30.0})
+        hdus["SCI"].add_checksum()
+    psfs = write_psfs(folder / "star_psfstack.fits")
+    mask = write_mask(folder / "mask.fits")
+    paths = [folder / f"{name}_{end}" for end in ("m.json", "c.fits", "p.fits", "s.ecsv", "a.fits")]
+    resolve_psfmask(raw, paths[0], psfmask=str(mask))
+    clean_exposure(raw, paths[1])
+    clean_exposure(psfs, paths[2])
+    fit_exposure(paths[1], paths[2], paths[0], paths[3], options=OPTIONS)
+    align_exposure(paths[2], paths[3], paths[0], paths[4])
+    output = folder / f"{name}_psfsub.fits"
+    subtract_psf(paths[1], paths[4], output, options=SubtractionOptions(modes=(1, 3, 9)))
+    return output
+
+
+def place(image: Any) -> tuple[float, float]:
+    """Separation and position angle of the brightest thing."""
+    middle = image.shape[0] // 2
+    rows, columns = np.indices(image.shape) - middle
+    light = np.nan_to_num(image)
+    row, column = np.unravel_index(light.argmax(), light.shape)
+    near = np.hypot(rows + middle - row, columns + middle - column) < 4
+    weight = np.where(near, np.clip(light, 0, None), 0)
+    north, west = (np.sum(weight * axis) / weight.sum() for axis in (rows, columns))
+    return float(np.hypot(north, west) * SCALE), float(np.degrees(np.arctan2(-west, north)) % 360)
+
+
+@pytest.fixture(scope="module")
+def rolls(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("rolls")
+    return [roll(folder, 20.0), roll(folder, 150.0)]
+
+
+def test_the_companion_of_each_roll_stands_in_one_place(rolls: list[Path], tmp_path: Path) -> None:
+    pictures = []
+    for number, chosen in enumerate([rolls[:1], rolls[1:], rolls]):
+        output = tmp_path / f"{number}_northup.fits"
+        combine_rolls(chosen, output, tmp_path / f"{number}_contrast.ecsv")
+        pictures.append(pixels(output)[-1])
+    for picture in pictures:
+        separation, angle = place(picture)
+        # A tenth of a pixel: the star takes some light of the companion with it.
+        assert separation == pytest.approx(COMPANION[0], abs=0.1 * SCALE)
+        assert angle == pytest.approx(COMPANION[1], abs=0.6)
+    assert place(pictures[0])[1] == pytest.approx(place(pictures[1])[1], abs=0.6)
+
+
+def test_what_the_file_holds(rolls: list[Path], tmp_path: Path) -> None:
+    output, curve = tmp_path / "a_northup.fits", tmp_path / "a_contrast.ecsv"
+    before = digests(rolls[0].parent)
+    combine_rolls(rolls, output, curve, star_flux=2.0)
+    assert digests(rolls[0].parent) == before
+    with fits.open(output) as hdus:
+        size = hdus["SCI"].shape[-1]
+        assert size % 2 == 1
+        assert hdus["SCI"].shape == hdus["ERR"].shape == hdus["DQ"].shape == (2, size, size)
+        assert hdus["STAGES"].shape == hdus["STAGEERR"].shape == (2, size, size)
+        header = hdus["SCI"].header
+        assert [header[f"KLMODE{n}"] for n in range(2)] == [1, 3]
+        assert (header["CTYPE1"], header["CTYPE2"], header["CTYPE3"]) == (
+            "RA---TAN", "DEC--TAN", "KLMODES",
+        )  # fmt: skip
+        assert header["CRPIX1"] == header["CRPIX2"] == size // 2 + 1
+        assert (header["CRVAL1"], header["CRVAL2"]) == (200.0, -30.0)
+        assert header["CD1_1"] == pytest.approx(-SCALE / 3600)
+        assert header["CD2_2"] == pytest.approx(SCALE / 3600)
+        assert header["BUNIT"] == "MJy/sr"
+        assert header["PIXAR_SR"] == pytest.approx(np.radians(SCALE / 3600) ** 2)
+        assert [hdus[0].header[f"EXPO{n}"] for n in (1, 2)] == [path.name for path in rolls]
+        count = hdus["NFRAMES"].data
+        assert count.max() == hdus[0].header["MAXFRAME"] == 4
+        missing = np.isnan(hdus["SCI"].data[0])
+        np.testing.assert_array_equal(missing, count == 0)
+        np.testing.assert_array_equal((hdus["DQ"].data[0] & DO_NOT_USE) != 0, missing)
+        # The mask hides the star, whose middle is a pixel away from that of the mask.
+        assert count[size // 2, size // 2] == 0
+    assert has_checksums(output)
+    table = Table.read(curve)
+    assert str(table["separation"].unit) == "arcsec"
+    assert list(dict.fromkeys(table["stage"])) == ["science", "mean", "klip 1", "klip 3"]
+    np.testing.assert_allclose(table["contrast"], table["limit"] / 2.0)
+    np.testing.assert_allclose(table["limit"], table["noise"] / table["throughput"])
+
+
+def has_checksums(path: Path) -> bool:
+    from psfalign.files.fits.checksums import check_checksums
+    from psfalign.files.fits.structure import scan
+
+    return check_checksums(path, scan(path)) == []
+
+
+def test_the_same_inputs_give_the_same_bytes(rolls: list[Path], tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        combine_rolls(rolls, tmp_path / folder / "n.fits", tmp_path / folder / "c.ecsv")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_one_frame_is_enough_and_its_noise_is_measured(tmp_path: Path) -> None:
+    path = roll(tmp_path, 200.0, n=1)
+    combine_rolls([path], tmp_path / "n.fits", tmp_path / "c.ecsv")
+    assert place(pixels(tmp_path / "n.fits")[-1])[1] == pytest.approx(COMPANION[1], abs=0.6)
+    assert np.isnan(Table.read(tmp_path / "c.ecsv")["contrast"]).all()
+
+
+def test_fewer_modes_stand_for_more(rolls: list[Path]) -> None:
+    exposure = Subtracted(rolls[0])
+    assert (exposure.modes, exposure.stages) == ([1, 3], ["science", "mean", "klip 1", "klip 3"])
+    assert exposure.stage_like("mean") == "mean"
+    assert exposure.stage_like("klip 2") == "klip 1"
+    assert exposure.stage_like("klip 50") == "klip 3"
+
+
+def test_different_stars_are_not_added_up(rolls: list[Path], tmp_path: Path) -> None:
+    other = roll(tmp_path, 40.0)
+    with fits.open(other, mode="update", memmap=False) as hdus:
+        hdus[0].header["TARGPROP"] = "ANOTHER"
+        hdus[0].add_checksum()
+    message = (
+        f"{rolls[0]} TARGPROP: ANOTHER, STAR are different targets; "
+        "give the exposures of each target an asn_id of their own"
+    )
+    with refused(message, InputError):
+        combine_rolls([rolls[0], other], tmp_path / "n.fits", tmp_path / "c.ecsv")

@@ -1,0 +1,112 @@
+"""The noise of an image in rings around a star, for the few independent samples that these hold."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Image
+
+SIGMA = 5.0
+LEAST_SAMPLES = 4  # of a ring, with fewer of which its scatter says nothing
+
+Curve = NDArray[np.float64]
+
+
+class Noise(NamedTuple):
+    """
+    The noise by separation.
+
+    Attributes
+    ----------
+    separation : (rings,) float64
+        From the star, in pixels.
+    n_samples : (rings,) int64
+        Apertures without a missing pixel.
+    factor : (rings,) float64
+        By which the limit is more than five standard deviations.
+    limit : (rings,) float64
+        Flux in an aperture, in units of a pixel, that noise exceeds as seldom as five sigma of a
+        normal distribution.
+    """
+
+    separation: Curve
+    n_samples: NDArray[np.int64]
+    factor: Curve
+    limit: Curve
+
+
+def measure_noise(image: Image, star: tuple[float, float], fwhm: float) -> Noise:
+    """
+    Measure the scatter of apertures of one FWHM in rings one FWHM apart.
+
+    Rings near the star hold few apertures, whose scatter is that of a Student distribution: D.
+    Mawet et al., 2014, ApJ 792, 97. The factor is t(n - 1) √(1 + 1/n) / 5, with t at the false
+    alarm rate of five sigma.
+
+    Parameters
+    ----------
+    image : (rows, columns) float64
+        NaN where nothing is known.
+    star
+        Column and row.
+    fwhm
+        Width of a point source in pixels; the diameter of the apertures.
+    """
+    sums = aperture_sums(image, fwhm)
+    found: list[tuple[float, int, float, float]] = []
+    farthest = np.hypot(*image.shape)
+    for separation in np.arange(fwhm, farthest, fwhm):
+        samples = _on_ring(sums, star, separation, fwhm)
+        n = samples.size
+        if n >= LEAST_SAMPLES:
+            factor = small_sample_factor(n)
+            limit = SIGMA * factor * float(samples.std(ddof=1))
+            found.append((float(separation), n, factor, limit))
+    separation, n_samples, factors, limits = zip(*found, strict=True) if found else ((), (), (), ())
+    return Noise(
+        np.array(separation, dtype=float),
+        np.array(n_samples, dtype=np.int64),
+        np.array(factors, dtype=float),
+        np.array(limits, dtype=float),
+    )
+
+
+def small_sample_factor(n: int) -> float:
+    """Return by how much the scatter of n samples must be raised to mean five sigma."""
+    from scipy.special import ndtr, stdtrit  # slow to import
+
+    return float(-stdtrit(n - 1, ndtr(-SIGMA)) * np.sqrt(1 + 1 / n) / SIGMA)
+
+
+def aperture_sums(image: Image, fwhm: float) -> Image:
+    """Return the sum of the pixels within half a FWHM of each; NaN where one of them is NaN."""
+    reach = int(np.ceil(fwhm / 2))
+    row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    # Pixels at the rim count by how much of them is inside, so that all apertures are as large.
+    disk = np.clip(fwhm / 2 + 0.5 - np.hypot(row, column), 0, 1)
+    padded = np.pad(image, reach, constant_values=np.nan)
+    total = np.zeros(image.shape)
+    for (dy, dx), weight in np.ndenumerate(disk):
+        if weight:
+            total += weight * padded[dy : dy + image.shape[0], dx : dx + image.shape[1]]
+    return total
+
+
+def aperture_share(fwhm: float) -> float:
+    """Return the share of a Gaussian's light that is in an aperture of one FWHM around it."""
+    reach = int(np.ceil(3 * fwhm))
+    row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    light = np.exp(-4 * np.log(2) * (row**2 + column**2) / fwhm**2)
+    return float(aperture_sums(light, fwhm)[reach, reach] / light.sum())
+
+
+def _on_ring(sums: Image, star: tuple[float, float], separation: float, fwhm: float) -> Curve:
+    """Return the sums of apertures side by side on a ring, at the pixels nearest to them."""
+    n = int(2 * np.pi * separation / fwhm)
+    angle = 2 * np.pi * np.arange(n) / n
+    column = np.rint(star[0] + separation * np.cos(angle)).astype(int)
+    row = np.rint(star[1] + separation * np.sin(angle)).astype(int)
+    inside = (row >= 0) & (row < sums.shape[0]) & (column >= 0) & (column < sums.shape[1])
+    found = sums[row[inside], column[inside]]
+    return np.asarray(found[np.isfinite(found)])

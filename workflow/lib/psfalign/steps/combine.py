@@ -1,0 +1,242 @@
+"""combine_rolls: all integrations and rolls of a target in one picture, north up and east left."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io.fits import Header
+
+from .. import __version__
+from ..errors import InputError
+from ..files.fits.structure import text_of
+from ..files.fits.writer import FitsWriter, set_text, without_data
+from ..files.provenance.records import Records, record_step
+from ..files.provenance.table import provenance_hdu, read_records
+from ..files.sky import ARCSEC, Sky, Star, read_fwhm
+from ..files.subtracted import MEAN, MODES, SCIENCE, Subtracted
+from ..images.arrays import Bools
+from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from ..images.north_up import Combined, Grid, Placement, Turning, combine, enclosing_grid
+from ..system.atomic_file import publishing
+from .contrast import write_contrast
+
+STEP = "combine_rolls"
+LEAST_WEIGHT = 0.1  # of the mask; neutral density squares and the occulter have less
+MODEL = "psfalign northup"  # DATAMODL: none of the jwst pipeline's
+
+
+class Frame(NamedTuple):
+    """An integration of an exposure that is turned."""
+
+    exposure: Subtracted
+    integration: int
+    turning: Turning
+    bad: Bools  # (rows, columns) of the grid
+
+
+def combine_rolls(
+    subtracted: Sequence[Path],
+    northup: Path,
+    contrast: Path,
+    *,
+    star: Star = "auto",
+    star_flux: float | None = None,
+) -> None:
+    """
+    Turn all integrations north up about the star, and combine them.
+
+    Parameters
+    ----------
+    subtracted
+        The exposures of one target, as subtract_psf wrote them.
+    northup
+        The picture to write. SCI, ERR and DQ have the axes (modes, rows, columns), the numbers
+        of principal components in KLMODE0 and on; STAGES and STAGEERR hold the combined science
+        images and what the mean of the psf images leaves; NFRAMES says how many integrations a
+        pixel is made of.
+    contrast
+        The table of noise by separation to write, ECSV.
+    star
+        ``auto``, or its column and row in all exposures, counted from 0.
+    star_flux
+        Flux of the star in Jy, to give the noise as contrast, too.
+
+    Raises
+    ------
+    InputError
+        If headers do not say where the star and north are, targets differ, or nothing is left.
+    """
+    exposures = [Subtracted(path) for path in subtracted]
+    _check_one_target(exposures)
+    skies = [Sky.of(exposure, star) for exposure in exposures]
+    places = [Placement(sky.column, sky.row, sky.matrix) for sky in skies]
+    grid = enclosing_grid([(p, e.shape[1:]) for p, e in zip(places, exposures, strict=True)])
+    modes = sorted({mode for exposure in exposures for mode in exposure.modes})
+    stages = [SCIENCE, MEAN, *(f"{MODES}{mode}" for mode in modes)]
+    with ExitStack() as stack:
+        for exposure in exposures:
+            stack.enter_context(exposure)
+        turnings = [Turning(place, grid) for place in places]
+        frames = [
+            frame
+            for exposure, turning in zip(exposures, turnings, strict=True)
+            for frame in _frames(exposure, turning)
+        ]
+        if not frames:
+            raise InputError(
+                "no integration has a result",
+                file=subtracted[0],
+                keyword="NINTFAIL",
+                remedy="look at the status of its fits, or leave the exposure out",
+            )
+        combined = [_combine(frames, stage) for stage in stages]
+    records = _records(exposures, star, star_flux)
+    _write(northup, exposures, skies[0], grid, modes, combined, records)
+    write_contrast(
+        contrast,
+        {stage: picture.image for stage, picture in zip(stages, combined, strict=True)},
+        exposures,
+        grid=grid,
+        fwhm=read_fwhm(exposures[0]),
+        star_flux=star_flux,
+        meta={"psfalign": __version__, "provenance": records},
+    )
+
+
+def _check_one_target(exposures: Sequence[Subtracted]) -> None:
+    """Refuse to add up different stars: explicit exposures of a library may share psf images."""
+    names = {
+        text_of(exposure.primary, "TARGPROP") or text_of(exposure.primary, "TARGNAME")
+        for exposure in exposures
+    }
+    if len(names) > 1:
+        raise InputError(
+            f"{', '.join(sorted(names))} are different targets",
+            file=exposures[0].path,
+            keyword="TARGPROP",
+            remedy="give the exposures of each target an asn_id of their own",
+        )
+
+
+def _frames(exposure: Subtracted, turning: Turning) -> Iterator[Frame]:
+    """Return the integrations that have a result."""
+    weight = exposure.read_weight()
+    hidden = np.zeros(exposure.shape[1:], bool) if weight is None else weight < LEAST_WEIGHT
+    for integration in range(len(exposure)):
+        image = exposure.read_science(integration)
+        if np.isfinite(image).any():
+            flagged = exposure.read_dq(integration) & np.uint32(DO_NOT_USE | FLUX_ESTIMATED)
+            bad = hidden | (flagged != 0) | ~np.isfinite(image)
+            yield Frame(exposure, integration, turning, turning.turn_bad(bad))
+
+
+def _combine(frames: Sequence[Frame], stage: str) -> Combined:
+    shape = len(frames), *frames[0].bad.shape
+    # Single precision, in which files hold them: there may be hundreds.
+    images, variances = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for frame, image, variance in zip(frames, images, variances, strict=True):
+        own = frame.exposure.stage_like(stage)
+        left, error = frame.exposure.read_stage(own, frame.integration)
+        image[:] = frame.turning.turn(np.nan_to_num(left))
+        variance[:] = frame.turning.turn_variance(np.nan_to_num(error) ** 2)
+        image[frame.bad] = variance[frame.bad] = np.nan
+    return combine(images, variances)
+
+
+def _records(exposures: Sequence[Subtracted], star: Star, star_flux: float | None) -> Records:
+    before = dict.fromkeys(record for e in exposures for record in read_records(e.path, e.hdus))
+    parameters = {"star": star, "star_flux": star_flux}
+    return [*before, *record_step(STEP, __file__, parameters=parameters)]
+
+
+def _write(
+    output: Path,
+    exposures: Sequence[Subtracted],
+    sky: Sky,
+    grid: Grid,
+    modes: Sequence[int],
+    combined: Sequence[Combined],
+    records: Records,
+) -> None:
+    before, after = combined[:2], combined[2:]
+    with publishing(output) as stream:
+        writer = FitsWriter(stream)
+        writer.add(_primary(exposures, output, combined[0]))
+        header = _header(exposures[0], sky, grid)
+        for name, planes, keywords in (
+            ("SCI", [one.image for one in after], {"KLMODE": modes}),
+            ("ERR", [one.error for one in after], {"KLMODE": modes}),
+            ("STAGES", [one.image for one in before], {"STAGE": [SCIENCE, MEAN]}),
+            ("STAGEERR", [one.error for one in before], {"STAGE": [SCIENCE, MEAN]}),
+        ):
+            cards = header(name, keywords)
+            writer.add_image(cards, (len(planes), *grid.shape), np.float32).write(
+                0, np.array(planes)
+            )
+        empty = np.array([one.n_frames == 0 for one in after])
+        flags = np.where(empty, np.uint32(DO_NOT_USE), np.uint32(0))
+        writer.add_image(header("DQ", {"KLMODE": modes}), flags.shape, np.uint32).write(0, flags)
+        count = combined[0].n_frames
+        writer.add_image(header("NFRAMES", {}), count.shape, np.uint32).write(0, count)
+        writer.add(*provenance_hdu(records))
+        writer.finish()
+
+
+def _primary(exposures: Sequence[Subtracted], output: Path, combined: Combined) -> Header:
+    header = without_data(exposures[0].primary)
+    texts = {
+        "DATAMODL": (MODEL, "Type of data model"),
+        "FILENAME": (output.name, "Name of the file"),
+        "COMBVER": (f"psfalign {__version__}", "software that combined it"),
+    }
+    for number, exposure in enumerate(exposures, start=1):
+        texts[f"EXPO{number}"] = (exposure.path.name, "exposure that was combined")
+    for keyword, (text, comment) in texts.items():
+        set_text(header, keyword, text, comment)
+    header["NEXPO"] = (len(exposures), "exposures that were combined")
+    header["MAXFRAME"] = (int(combined.n_frames.max()), "most integrations of a pixel")
+    return header
+
+
+def _header(exposure: Subtracted, sky: Sky, grid: Grid) -> Callable[..., Header]:
+    """Return what makes the header of an image: world coordinates about the star, and its axes."""
+    science = exposure.science.header
+    common = Header()
+    for keyword in ("BUNIT", "RADESYS"):
+        if keyword in science:
+            common[keyword] = science[keyword]
+    common["PIXAR_A2"] = (grid.scale**2, "[arcsec2] area of a pixel")
+    common["PIXAR_SR"] = (np.radians(grid.scale / ARCSEC) ** 2, "[sr] area of a pixel")
+    common["CTYPE1"], common["CTYPE2"] = "RA---TAN", "DEC--TAN"
+    common["CUNIT1"], common["CUNIT2"] = "deg", "deg"
+    common["CRPIX1"], common["CRPIX2"] = grid.reach + 1.0, grid.reach + 1.0
+    for keyword, value in zip(("CRVAL1", "CRVAL2"), _coordinates(science, sky), strict=True):
+        common[keyword] = (value, "[deg] of the star in the first exposure")
+    common["CD1_1"], common["CD1_2"] = -grid.scale / ARCSEC, 0.0
+    common["CD2_1"], common["CD2_2"] = 0.0, grid.scale / ARCSEC
+
+    def make(name: str, numbered: Mapping[str, Sequence[object]]) -> Header:
+        header = Header([("EXTNAME", name, "extension name")])
+        header.update(common)
+        for keyword, values in numbered.items():
+            header["CTYPE3"] = f"{keyword}S"
+            for number, value in enumerate(values):
+                header[f"{keyword}{number}"] = value
+        return header
+
+    return make
+
+
+def _coordinates(science: Header, sky: Sky) -> tuple[float, float]:
+    """Return right ascension and declination of the star; 0 where the header does not tell."""
+    names = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
+    values = [science.get(name) for name in names]
+    if not all(isinstance(value, int | float) for value in values):
+        return 0.0, 0.0
+    longitude, latitude, column, row = values
+    east, north = sky.to_offset(column - 1, row - 1)  # of the reference pixel from the star
+    declination = latitude - float(north) / ARCSEC
+    return longitude - float(east) / ARCSEC / math.cos(math.radians(declination)), declination
