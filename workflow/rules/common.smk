@@ -12,6 +12,7 @@ from snakemake.script import PythonScript
 from psfalign.campaign import layout, resources
 from psfalign.campaign.attempts import ATTEMPT, counted_attempt
 from psfalign import simulate
+from psfalign.campaign.combining import choose_combined, group_exposures
 from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
 from psfalign.report.campaign import closing_lines, write_campaign_page
 from psfalign.campaign.settings import complete_config
@@ -62,7 +63,9 @@ if SETTINGS["warm_start"] and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
 
 STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
-ALIGN = SETTINGS["align_refs"]
+ASSOCIATIONS = group_exposures(EXPOSURES.values())
+ALIGN, SUBTRACTION = SETTINGS["align_refs"], SETTINGS["psf_subtraction"]
+SUBTRACTING = SUBTRACTION["method"] != "none"
 CLEANING = {
     "median_box_length": ALIGN["median_box_length"],
     "bad_bits": parse_bad_bits(ALIGN["bad_bits"]),
@@ -138,6 +141,15 @@ FINDINGS = inspect(EXPOSURES.values()) if workflow.is_main_process else None
 CRDS = FINDINGS.crds if FINDINGS else {}
 for warning in WARNINGS:
     logger.warning(f"psfalign: warning: {warning}")
+
+
+COMBINED = []
+if SUBTRACTING and workflow.is_main_process:
+    COMBINED, NOT_COMBINED = choose_combined(
+        ASSOCIATIONS, EXPOSURES, SETTINGS, FACTS, simulated=SIMULATED
+    )
+    for warning in NOT_COMBINED:
+        logger.warning(f"psfalign: warning: {warning}")
 
 
 @cache
@@ -268,6 +280,41 @@ def fit_shifts_job(wildcards):
     return job("fit_shifts.py", FITTING, *masks_for(wildcards.exposure))
 
 
+def association_members(wildcards):
+    """The exposures that are combined in one picture."""
+    return [known(name, EXPOSURES) for name in known(wildcards.association, ASSOCIATIONS)]
+
+
+def subtracted_of(wildcards):
+    return [
+        file_of("subtract_psf").format(exposure=member.name)
+        for member in association_members(wildcards)
+    ]
+
+
+def subtracted_before(wildcards):
+    """What the figures wait for, so that one file of an exposure stands for all."""
+    return ancient(file_of("subtract_psf")) if SUBTRACTING else []
+
+
+def subtract_psf_job(wildcards):
+    names = ("references", "modes", "region", "annuli", "star")
+    return job("subtract_psf.py", {name: SUBTRACTION[name] for name in names})
+
+
+def combine_rolls_job(wildcards):
+    return job("combine_rolls.py", {name: SUBTRACTION[name] for name in ("star", "star_flux")})
+
+
+def combined(wildcards):
+    """All files of the pictures that can be made."""
+    return [
+        file_of("combine_rolls", part).format(association=name)
+        for name in COMBINED
+        for part in STEPS["combine_rolls"].outputs
+    ]
+
+
 def align_psfs_job(wildcards):
     exposure = exposure_of(wildcards)
     settings = {"errors": ALIGN["errors"], "candidate": exposure.asn_id}
@@ -301,8 +348,7 @@ def size_of_exposure(name, step):
 
 def size_of_association(name, step):
     """All integrations of its exposures, the most psf images and the largest plane of them."""
-    members = [e.name for e in EXPOSURES.values() if e.name_in(Scope.ASSOCIATION) == name]
-    sizes = [size_of_exposure(member, step) for member in members]
+    sizes = [size_of_exposure(member, step) for member in known(name, ASSOCIATIONS)]
     integrations = sum(size.integrations for size in sizes)
     return resources.Size(
         integrations, max(size.psfs for size in sizes), max(size.pixels for size in sizes)

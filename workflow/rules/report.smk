@@ -10,6 +10,7 @@ rule plot_exposure:
         masks=masks_of,
         # Not looked at: where the summary is, the product was made, and nothing needs CLEAN again.
         product=ancient(file_of("align_psfs")),
+        subtracted=subtracted_before,
     output:
         **files_of("plot_exposure"),
     log:

@@ -9,6 +9,7 @@ from typing import Any
 from .. import simulate
 from ..errors import InputError, PsfalignError
 from ..files.agreement import Party, check_agreement
+from ..files.subtracted import stage_names
 from ..images.bad_pixels import check_box
 from ..psfmask.catalogue import Catalogue, list_references, no_start, select
 from ..psfmask.crds_manifest import CrdsChoice
@@ -149,12 +150,23 @@ def check_campaign(
         if not errors:
             keep = config["keep_intermediates"]
             sizes = expected_sizes(
-                output, given, masks, facts, align_to=align_to, keep_intermediates=keep
+                output,
+                given,
+                masks,
+                facts,
+                align_to=align_to,
+                keep_intermediates=keep,
+                n_stages=_count_stages(config["psf_subtraction"]),
             )
             check_space(output, sizes)
     except PsfalignError as error:
         errors.append(error)
     return list({str(error): error for error in errors}.values())
+
+
+def _count_stages(subtraction: dict[str, Any]) -> int:
+    """Return how many stages of an integration are kept, at most."""
+    return 0 if subtraction["method"] == "none" else len(stage_names(subtraction["modes"]))
 
 
 def check_exposure(

@@ -73,7 +73,11 @@ class ScienceExposure:
 
     def name_in(self, scope: Scope) -> str:
         """Return the name of what a step of this scope works on."""
-        association = self.association.stem if self.association else self.stack.name
+        association = (
+            self.association.stem.removesuffix("_asn")
+            if self.association
+            else f"{self.stack.name}_{self.asn_id}"
+        )
         names = {Scope.EXPOSURE: self.name, Scope.STACK: self.stack.name}
         return names.get(scope, association if scope is Scope.ASSOCIATION else "")
 
@@ -189,7 +193,7 @@ def _check_names(exposures: list[ScienceExposure]) -> None:
     seen: dict[str, ScienceExposure] = {}
     stacks: dict[str, ScienceExposure] = {}
     for exposure in exposures:
-        for name in (exposure.name, exposure.stack.name):
+        for name in (exposure.name, exposure.stack.name, exposure.name_in(Scope.ASSOCIATION)):
             _check_name(name, exposure)
         other = seen.setdefault(exposure.name.casefold(), exposure)
         if other is not exposure:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..files.agreement import read_marks
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import check_regular_file, text_of
 from ..files.provenance.code import code_digest
 from ..files.selectors import read_selectors
+from ..files.sky import read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
@@ -51,7 +53,11 @@ class FactsStore:
         return str(self._get(path, "sha256", sha256))
 
     def exposure(self, path: Path) -> Facts:
-        """Return image size (rows, columns), integrations, marks, start and occulter."""
+        """
+        Return image size (rows, columns), integrations, marks, start, occulter and target.
+
+        Also, what is missing to know where the star and where north is; nothing where all is there.
+        """
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 
@@ -136,7 +142,18 @@ def describe_exposure(path: Path) -> Facts:
         "marks": read_marks(exposure),
         "occulter": exposure.occulter,
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
+        "target": read_target(exposure),
+        "star": _problem_of(read_star, exposure),
+        "north": _problem_of(read_matrix, exposure),
     }
+
+
+def _problem_of(read: Callable[[Exposure], Any], exposure: Exposure) -> str:
+    try:
+        read(exposure)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def describe_mask(path: Path) -> Facts:

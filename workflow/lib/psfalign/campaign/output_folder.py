@@ -13,6 +13,7 @@ from .facts import FactsStore
 from .layout import FOLDERS, exposure_endings, outputs, result
 
 STORED_PIXEL = 12  # bytes of SCI, ERR and DQ
+STORED_STAGE = 8  # bytes of an image and its error
 STORED_PAIR = 400  # bytes of a pair in both tables of shifts, about
 STORED_EXPOSURE = 400_000  # bytes of headers, weight, logs and picture, about
 
@@ -79,8 +80,9 @@ def expected_sizes(
     *,
     align_to: str = "each",
     keep_intermediates: bool = True,
+    n_stages: int = 0,
 ) -> dict[Path, int]:
-    """Estimate the bytes of all results that stay, from the inputs."""
+    """Estimate the bytes of all results that stay, from the inputs; no stages: no subtraction."""
     exposures = list(exposures)
     stacks = {exposure.stack.name: exposure.stack for exposure in exposures}
     n_psfs = {name: sum(planes) for name, planes in _planes(stacks, facts).items()}
@@ -99,7 +101,13 @@ def expected_sizes(
         n_integrations, psfs = science["integrations"], n_psfs[exposure.stack.name]
         aligned_each = align_to == "each" and masks[name]
         n_pairs = psfs * (n_integrations if aligned_each else 1)
-        n_planes = {Planes.INTEGRATIONS: n_integrations, Planes.PSFS: psfs, Planes.PAIRS: n_pairs}
+        staged = n_integrations + math.ceil(n_integrations * n_stages * STORED_STAGE / STORED_PIXEL)
+        n_planes = {
+            Planes.INTEGRATIONS: n_integrations,
+            Planes.PSFS: psfs,
+            Planes.PAIRS: n_pairs,
+            Planes.STAGES: staged if n_stages else 0,
+        }
         pixels = math.prod(science["shape"])
         size = _sizes(output, made, Scope.EXPOSURE, name, pixels, n_planes)
         _keep_extras(size, result(output, "clean_science", name), exposure.science)

@@ -3,7 +3,8 @@ How much memory and time a step needs, computed from the size of its exposure.
 
 The memory of a step is that of its process, interpreter and libraries included:
 
-    memory = MARGIN · (base + pixels · (fixed + weights + per_psf · psfs)),
+    memory = MARGIN · (base + pixels · (fixed + weights + per_psf · psfs
+                                        + per_integration · integrations)),
 
 with coefficients, `psfalign.steps.registry.Cost`, from what the arrays of the step hold (a float64
 is 8 bytes a pixel, a spectrum of the half plane as many) and checked against peaks that
@@ -85,6 +86,7 @@ def memory_mb(
     cost = STEPS[step].cost
     weights = WEIGHTS[weighting] if cost.depends_on_fit else 0
     bytes_per_pixel = cost.fixed + weights + cost.per_psf * size.psfs
+    bytes_per_pixel += cost.per_integration * size.integrations
     bytes_per_pixel += cost.per_thread * (threads - 1)
     return math.ceil(attempt * MARGIN * (cost.base + size.pixels * bytes_per_pixel / MB))
 

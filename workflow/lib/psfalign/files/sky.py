@@ -73,7 +73,7 @@ class Sky:
             If a keyword is missing or is no such number, or the star is not in the image.
         """
         column, row = read_star(exposure, star)
-        return cls(column, row, _read_matrix(exposure))
+        return cls(column, row, read_matrix(exposure))
 
     @property
     def scale(self) -> float:
@@ -136,6 +136,12 @@ def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:
     return float(column), float(row)
 
 
+def read_target(exposure: Exposure) -> str:
+    """Return the name of the target, in the proposal's words; empty where the header has none."""
+    names = (text_of(exposure.primary, keyword) for keyword in ("TARGPROP", "TARGNAME"))
+    return next(filter(None, names), "").upper()
+
+
 def read_fwhm(exposure: Exposure) -> float:
     """
     Return the width of a point source in arcsec: λ/D for the wavelength in the name of the filter.
@@ -159,7 +165,8 @@ def _star_keywords(exposure: Exposure) -> tuple[Header, tuple[str, str]]:
     return exposure.science.header, ("CRPIX1", "CRPIX2")
 
 
-def _read_matrix(exposure: Exposure) -> Matrix:
+def read_matrix(exposure: Exposure) -> Matrix:
+    """Return the map of pixels to the sky, see `Sky`."""
     header = exposure.science.header
     if not any(keyword in header for row in CD for keyword in row):
         return _matrix_of_aperture(exposure)

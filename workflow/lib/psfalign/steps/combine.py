@@ -11,11 +11,10 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import InputError
-from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, record_step
 from ..files.provenance.table import provenance_hdu, read_records
-from ..files.sky import ARCSEC, Sky, Star, read_fwhm
+from ..files.sky import ARCSEC, Sky, Star, read_fwhm, read_target
 from ..files.subtracted import MEAN, MODES, SCIENCE, Subtracted
 from ..images.arrays import Bools
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
@@ -108,10 +107,7 @@ def combine_rolls(
 
 def _check_one_target(exposures: Sequence[Subtracted]) -> None:
     """Refuse to add up different stars: explicit exposures of a library may share psf images."""
-    names = {
-        text_of(exposure.primary, "TARGPROP") or text_of(exposure.primary, "TARGNAME")
-        for exposure in exposures
-    }
+    names = {read_target(exposure) for exposure in exposures}
     if len(names) > 1:
         raise InputError(
             f"{', '.join(sorted(names))} are different targets",

@@ -26,6 +26,7 @@ class Planes(StrEnum):
 
     NONE = "none"
     INTEGRATIONS = "integrations"
+    STAGES = "stages"  # all stages of the subtraction, for each integration
     PSFS = "psfs"
     PAIRS = "pairs"
 
@@ -66,6 +67,8 @@ class Cost:
         MB of interpreter, libraries and code.
     fixed, per_psf
         Bytes a pixel: in any case, and for each psf image that is held.
+    per_integration
+        Bytes a pixel for each integration, where all are held.
     per_thread
         Bytes a pixel for each thread beyond the first.
     per_plane, per_pair
@@ -79,6 +82,7 @@ class Cost:
     base: float
     fixed: float = 0.0
     per_psf: float = 0.0
+    per_integration: float = 0.0
     per_thread: float = 0.0
     per_plane: float = 0.0
     per_pair: float = 0.0
@@ -201,6 +205,25 @@ _ALL = (
                 "_psfalign.fits", "the product: the psf images aligned", planes=Planes.PAIRS
             )
         },
+    ),
+    Step(
+        "subtract_psf",
+        Scope.EXPOSURE,
+        "steps.subtract",
+        Cost(base=90, fixed=900, per_psf=26, per_plane=400, per_pair=40),
+        {"subtracted": Output("_psfsub.fits", "the science exposure less its star", Planes.STAGES)},
+        is_optional=True,
+    ),
+    Step(
+        "combine_rolls",
+        Scope.ASSOCIATION,
+        "steps.combine",
+        Cost(base=110, fixed=900, per_integration=60, per_plane=8000),
+        {
+            "northup": Output("_northup.fits", "all integrations and rolls in one, north up"),
+            "contrast": Output("_contrast.ecsv", "noise and throughput by separation"),
+        },
+        is_optional=True,
     ),
     Step(
         "plot_exposure",

@@ -1,0 +1,70 @@
+"""Work out which exposures are combined in one picture, and which cannot be."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ..steps.registry import Scope
+from .exposures import ScienceExposure
+from .facts import FactsStore
+
+Groups = dict[str, list[str]]
+
+
+def group_exposures(exposures: Iterable[ScienceExposure]) -> Groups:
+    """
+    Return the names of the exposures that belong together, by the name of their picture.
+
+    They are the members of an association, or those with the same psf images and the same
+    association candidate.
+    """
+    groups: Groups = {}
+    for exposure in exposures:
+        groups.setdefault(exposure.name_in(Scope.ASSOCIATION), []).append(exposure.name)
+    return groups
+
+
+def choose_combined(
+    groups: Groups,
+    exposures: Mapping[str, ScienceExposure],
+    config: dict[str, Any],
+    facts: FactsStore,
+    *,
+    simulated: Collection[str] = (),
+) -> tuple[list[str], list[str]]:
+    """
+    Return the pictures that can be made, and why others cannot.
+
+    Parameters
+    ----------
+    groups, exposures
+        The exposures that belong together, and what they are, by name.
+    config
+        The complete configuration.
+    facts
+        What is known of the files.
+    simulated
+        Files that the demo makes; their headers tell all.
+    """
+    chosen: list[str] = []
+    warnings: list[str] = []
+    for name, members in groups.items():
+        files = [exposures[member].science for member in members]
+        known = {str(f): facts.exposure(f) for f in files if str(f) not in simulated}
+        problem = _find_problem(known, config["psf_subtraction"]["star"])
+        if problem:
+            warnings.append(f"{name}: its exposures are not combined: {problem}")
+        else:
+            chosen.append(name)
+    return chosen, warnings
+
+
+def _find_problem(known: Mapping[str, dict[str, Any]], star: object) -> str:
+    for facts in known.values():
+        problem = facts["north"] or (facts["star"] if star == "auto" else "")
+        if problem:
+            return str(problem)
+    targets = sorted({facts["target"] for facts in known.values()})
+    if len(targets) > 1:
+        remedy = "give the exposures of each target an asn_id of their own"
+        return f"{', '.join(targets)} are different targets; {remedy}"
+    return ""

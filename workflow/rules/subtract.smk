@@ -1,0 +1,22 @@
+"""The science exposure less its star, by the aligned psf images."""
+
+
+rule subtract_psf:
+    input:
+        science=file_of("clean_science"),
+        product=file_of("align_psfs"),
+    output:
+        **files_of("subtract_psf"),
+    log:
+        log_of("subtract_psf"),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory_of("subtract_psf"),
+        runtime=minutes_of("subtract_psf"),
+    params:
+        job=subtract_psf_job,
+    message:
+        "{wildcards.exposure}: subtracting the psf"
+    script:
+        "../scripts/subtract_psf.py"
