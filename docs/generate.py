@@ -24,6 +24,7 @@ from psfalign.campaign.layout import result_pattern  # noqa: E402
 from psfalign.campaign.settings import load_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
+from psfalign.steps.contrast import COLUMNS as CONTRAST  # noqa: E402
 from psfalign.steps.registry import STEPS, Step  # noqa: E402
 
 PAGES = (
@@ -37,7 +38,11 @@ CARRIED = "workflow/carried.txt"
 PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
 METAVARS = {int: "N", Path: "FILE"}
-SECTIONS = ("psfmask", "align_refs")  # the mappings of the configuration, each with its own table
+SECTIONS = (
+    "psfmask",
+    "align_refs",
+    "psf_subtraction",
+)  # the mappings of the configuration, each with its own table
 
 
 def write_pages() -> list[str]:
@@ -132,6 +137,12 @@ def shift_columns() -> str:
     return table(("column", "meaning", "unit", "type"), rows)
 
 
+def contrast_columns() -> str:
+    """Return the columns of the table of noise."""
+    rows = ((f"`{name}`", text, unit, kind) for name, (kind, unit, text) in CONTRAST.items())
+    return table(("column", "meaning", "unit", "type"), rows)
+
+
 def provenance_columns() -> str:
     """Return the columns of the table PROVENANCE."""
     return table(
@@ -219,6 +230,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "campaign_keys": campaign_keys,
     "psfmask_keys": _section("psfmask"),
     "align_refs_keys": _section("align_refs"),
+    "psf_subtraction_keys": _section("psf_subtraction"),
+    "contrast_columns": contrast_columns,
     "primary_keywords": _keywords("PRIMARY"),
     "science_keywords": _keywords("SCI"),
     "steps": steps,

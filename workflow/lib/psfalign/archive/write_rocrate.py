@@ -106,7 +106,17 @@ def _find(root: Path, exposure: str) -> _Result | None:
         if isinstance(cause, OSError) and not isinstance(cause, ABSENT):
             raise
         return None
-    return _Result([product, *others], records)
+    return _Result([product, *others], [*records, *_subtraction(root, exposure, records)])
+
+
+def _subtraction(root: Path, exposure: str, before: Records) -> Records:
+    """Return what the subtracted exposure records besides what the product does."""
+    path = result(root, "subtract_psf", exposure)
+    try:
+        records = read_records(path, scan(path))
+    except PsfalignError:  # not there, or damaged; `verify` says so
+        return []
+    return [record for record in records if record not in before]
 
 
 def _describe(path: Path, root: Path, digest: str) -> CrateFile:

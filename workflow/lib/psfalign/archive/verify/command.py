@@ -83,7 +83,10 @@ def _read_config(
             raise
         print(f"psfalign: warning: {path}: not compared with: {error}", file=sys.stderr)
         return None
-    return content["align_refs"] | {"convention": content["psfmask"]["convention"]}, exposures
+    # How to subtract and how to fit are both called method; what was not subtracted is not there.
+    subtraction = {k: v for k, v in content["psf_subtraction"].items() if k != "method"}
+    convention = {"convention": content["psfmask"]["convention"]}
+    return subtraction | content["align_refs"] | convention, exposures
 
 
 def _read_crate(target: Path) -> dict[Path, str]:

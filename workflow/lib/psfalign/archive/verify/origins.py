@@ -81,14 +81,16 @@ def compare_code(records: Records) -> list[str]:
     ]
 
 
-def compare_settings(product: Product, settings: Mapping[str, Any]) -> Iterator[InputError]:
+def compare_settings(
+    path: Path, records: Records, settings: Mapping[str, Any]
+) -> Iterator[InputError]:
     """Find settings that are not those of the configuration."""
     expected = {name: json.dumps(_resolved(name, value)) for name, value in settings.items()}
-    for entry in product.records:
+    for entry in records:
         if entry.kind == "parameter" and entry.value != expected.get(entry.name, entry.value):
             yield InputError(
                 f"was made with {entry.value} ({entry.step})",
-                file=product.path,
+                file=path,
                 keyword=entry.name,
                 value=expected[entry.name],
                 remedy="run the workflow again",

@@ -105,7 +105,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
         return
     products = sorted(target.glob(f"*/*{PRODUCT}"))
     shared = (path for scope in SHARED for path in shared_results(target, scope))
-    paths = [*products, *(path for path in shared if path.suffix == FITS)]
+    paths = [*products, *shared]
     check = partial(_check_path, expected=expected)
     # Threads, because sums and digests wait for no interpreter, and what is digested is shared.
     with ThreadPoolExecutor(threads) as pool:
@@ -121,7 +121,7 @@ def _check_path(path: Path, expected: Expected) -> list[Verdict]:
     if path.name.endswith(PRODUCT):
         verdicts = _check_exposure(path, expected)
     else:
-        verdicts = [_check(path, lambda path: _check_fits(path)[0])]
+        verdicts = [_check(path, partial(_check_shared, expected=expected))]
     return [_check_listed(verdict, expected) for verdict in verdicts]
 
 
@@ -148,14 +148,15 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     except (PsfalignError, OSError) as error:
         return [_refused(path, error)]
     problems: list[PsfalignError] = [*compare_header(product)]
-    problems += compare_settings(product, expected.settings)
+    problems += compare_settings(path, product.records, expected.settings)
     changed, gone = compare_inputs(product, expected.files)
     problems += changed
     verdict = Verdict(path, problems, _describe(product, gone), product.size)
     stem = path.name.removesuffix(PRODUCT)
     files = [path.with_name(f"{stem}{ending}") for ending in exposure_endings()]
     beside = (file for file in files if file.exists() and file != path)
-    return [verdict, *(_check(file, partial(_check_beside, product=product)) for file in beside)]
+    check = partial(_check_beside, product=product, expected=expected)
+    return [verdict, *(_check(file, check) for file in beside)]
 
 
 def _describe(product: Product, gone: Sequence[str]) -> list[str]:
@@ -182,15 +183,29 @@ def _refused(path: Path, error: PsfalignError | OSError) -> Verdict:
     return Verdict(path, [error.of_own_file()])
 
 
-def _check_beside(path: Path, product: Product) -> int:
+def _check_shared(path: Path, expected: Expected) -> int:
+    """Check a file that several exposures share."""
+    if path.suffix != FITS:
+        return path.stat().st_size
+    size, records = _check_fits(path)
+    _refuse_settings(path, records, expected)
+    return size
+
+
+def _refuse_settings(path: Path, records: Records, expected: Expected) -> None:
+    for problem in compare_settings(path, records, expected.settings):
+        raise problem
+
+
+def _check_beside(path: Path, product: Product, expected: Expected) -> int:
     """Check a file of an exposure; one that has no check of its own, by its sums and records."""
     for step, check in CHECKS.items():
         if path.name.endswith(tuple(output.ending for output in STEPS[step].outputs.values())):
-            return check(path, product)
+            return check(path, product, expected)
     return _check_fits(path)[0] if path.suffix == FITS else path.stat().st_size
 
 
-def _check_shifts(path: Path, product: Product) -> int:
+def _check_shifts(path: Path, product: Product, _: Expected) -> int:
     table = ShiftTable.read(path)
     for name, column in product.shifts.items():
         own = table.columns.get(name, np.array([]))
@@ -202,18 +217,26 @@ def _check_shifts(path: Path, product: Product) -> int:
     return path.stat().st_size
 
 
-def _check_psfmask(path: Path, product: Product) -> int:
+def _check_psfmask(path: Path, product: Product, _: Expected) -> int:
     mask = ResolvedMask.read(path)
     if mask.sha256 != text_of(product.header, "MASKSHA"):
         raise InputError("names another mask than the product", file=path, remedy=MAKE_AGAIN)
     return path.stat().st_size
 
 
-def _check_clean(path: Path, product: Product) -> int:
+def _check_clean(path: Path, product: Product, _: Expected) -> int:
     size, records = _check_fits(path)
     if not set(renamed(records, "clean", "clean_science")) <= set(product.records):
         problem = "is not the cleaned exposure that the product was fitted to"
         raise InputError(problem, file=path, remedy=MAKE_AGAIN)
+    return size
+
+
+def _check_subtracted(path: Path, product: Product, expected: Expected) -> int:
+    size, records = _check_fits(path)
+    if not set(product.records) <= set(records):
+        raise InputError("was made of another product", file=path, remedy=MAKE_AGAIN)
+    _refuse_settings(path, records, expected)
     return size
 
 
@@ -222,6 +245,7 @@ CHECKS = {
     "fit_shifts": _check_shifts,
     "resolve_psfmask": _check_psfmask,
     "clean_science": _check_clean,
+    "subtract_psf": _check_subtracted,
 }
 
 
