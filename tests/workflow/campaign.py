@@ -14,6 +14,9 @@ CHECKOUT = Path(__file__).parents[2]
 NIRCAM = "jw09999001001_02102_00001_nrcalong_a3001"
 MIRI = "jw09999003001_04101_00001_mirimage_a3002"
 MIRI_STACK = "jw09999-a3002_t002_miri_f1065c-4qpm_1065"
+# What the pictures of their rolls are called.
+NIRCAM_ROLLS = "jw09999-a3001_t001_nircam_f335m-maska335r_a3001"
+MIRI_ROLLS = "jw09999-a3002_t002_miri_f1065c-4qpm_1065_a3002"
 # What the message of each rule says.
 RULES = {
     "choosing the mask": "resolve_psfmask",
@@ -21,6 +24,8 @@ RULES = {
     "replacing bad pixels": "clean",
     "fitting shifts": "fit_shifts",
     "aligning": "align_psfs",
+    "subtracting": "subtract_psf",
+    "combining": "combine_rolls",
     "drawing": "plot_exposure",
     "writing down": "write_crds_manifest",
 }

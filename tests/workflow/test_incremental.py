@@ -14,10 +14,22 @@ import pytest
 import yaml
 from astropy.io import fits
 
-from .campaign import MIRI, MIRI_STACK, NIRCAM, OWN_CONFIG, Campaign, make_campaign
+from .campaign import (
+    MIRI,
+    MIRI_ROLLS,
+    MIRI_STACK,
+    NIRCAM,
+    NIRCAM_ROLLS,
+    OWN_CONFIG,
+    Campaign,
+    make_campaign,
+)
 
 NIRCAM_STACK = "jw09999-a3001_t001_nircam_f335m-maska335r"
 EXPOSURES = (NIRCAM, MIRI)
+SECOND = "jw09999002001_02102_00001_nrcalong_a3001"
+ROLLS = {NIRCAM: NIRCAM_ROLLS, SECOND: NIRCAM_ROLLS, MIRI: MIRI_ROLLS}
+COMBINE = "combine_rolls"
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +145,14 @@ def add_exposure(campaign: Campaign) -> None:
 
 
 def chain(*rules: str, of: tuple[str, ...] = EXPOSURES) -> set[tuple[str, str]]:
-    return {(rule, exposure) for rule in rules for exposure in of}
+    """Rules of exposures, and the pictures of all rolls where the rule for them is among these."""
+    rolls = {(COMBINE, ROLLS[exposure]) for exposure in of if COMBINE in rules}
+    return rolls | {(rule, exposure) for rule in rules for exposure in of if rule != COMBINE}
 
 
 CLEAN_ALL = chain("clean", of=(*EXPOSURES, NIRCAM_STACK, MIRI_STACK))
-AFTER_FIT = ("fit_shifts", "align_psfs", "plot_exposure")
-SECOND = "jw09999002001_02102_00001_nrcalong_a3001"
+SUBTRACT = ("subtract_psf", COMBINE)
+AFTER_FIT = ("fit_shifts", "align_psfs", *SUBTRACT, "plot_exposure")
 
 CASES = {
     "nothing": (lambda campaign: None, set()),
@@ -170,7 +184,11 @@ CASES = {
     ),
     "bad_bits, another spelling": (set_option("align_refs", bad_bits="1"), set()),
     "max_shift": (set_option("align_refs", max_shift=6), chain(*AFTER_FIT)),
-    "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs")),
+    "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs", *SUBTRACT)),
+    "modes": (set_option("psf_subtraction", modes=[1, 2]), chain(*SUBTRACT)),
+    "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(COMBINE)),
+    "the code of the subtraction": (edit("lib/psfalign/images/klip.py"), chain(*SUBTRACT)),
+    "the code of the picture": (edit("lib/psfalign/images/north_up.py"), chain(COMBINE)),
     "convention": (
         set_option("psfmask", convention="weight"),
         chain("resolve_psfmask", *AFTER_FIT),
@@ -182,7 +200,7 @@ CASES = {
     ),
     "the style of the figures": (restyle, chain("plot_exposure")),
     "a module that no step uses": (edit("lib/psfalign/campaign/yaml.py"), set()),
-    "a script": (edit("scripts/align_psfs.py"), chain("align_psfs")),
+    "a script": (edit("scripts/align_psfs.py"), chain("align_psfs", *SUBTRACT)),
     "one exposure more": (
         add_exposure,
         chain("resolve_psfmask", "clean", *AFTER_FIT, of=(SECOND,)),

@@ -294,7 +294,8 @@ def subtracted_of(wildcards):
 
 def subtracted_before(wildcards):
     """What the figures wait for, so that one file of an exposure stands for all."""
-    return ancient(file_of("subtract_psf")) if SUBTRACTING else []
+    path = file_of("subtract_psf").format(exposure=wildcards.exposure)
+    return ancient(path) if SUBTRACTING else []
 
 
 def subtract_psf_job(wildcards):
