@@ -28,6 +28,8 @@ STEPS = (
     "clean_psfs",
     "fit_shifts",
     "align_psfs",
+    "subtract_psf",
+    "combine_rolls",
     "plot_exposure",
 )
 # Integrations, psf images, rows and columns: small; NIRCam subarrays with few, many and very many

@@ -48,6 +48,14 @@ def run(step: str, folder: Path, options: dict[str, Any]) -> None:
         from psfalign.steps.align import align_exposure
 
         align_exposure(psfs, shifts, mask, folder / "product.fits", **options)
+    elif step == "subtract_psf":
+        from psfalign.steps.subtract import subtract_psf
+
+        subtract_psf(science, folder / "product.fits", folder / "psfsub.fits")
+    elif step == "combine_rolls":
+        from psfalign.steps.combine import combine_rolls
+
+        combine_rolls([folder / "psfsub.fits"], folder / "northup.fits", folder / "contrast.ecsv")
     elif step == "plot_exposure":
         from psfalign.report.exposure import Pages, plot_exposure
 

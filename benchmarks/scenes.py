@@ -24,6 +24,7 @@ OCCULTER = 8.0  # pixels, sigma of the hole in the mask
 NOISE = 1e-3  # of the brightest pixel
 JITTER = 0.3  # pixels, standard deviation of positions
 BAD = 0.003  # share of flagged pixels
+ROLL, AREA = 30.0, 0.0039  # degrees; arcsec², of a pixel
 SELECTORS = {"INSTRUME": "NIRCAM", "FILTER": "F335M", "CORONMSK": "MASKA335R"}
 KEYWORDS = {
     "TELESCOP": "JWST",
@@ -75,7 +76,11 @@ def _exposure(images: Cube, rng: np.random.Generator) -> list[fits.ImageHDU]:
     flags = np.broadcast_to(bad, images.shape).astype(np.uint32)
     errors = np.full(images.shape, NOISE, dtype=np.float32)
     arrays = {"SCI": np.where(bad, 100.0, images).astype(np.float32), "ERR": errors, "DQ": flags}
-    return [fits.ImageHDU(array, name=name) for name, array in arrays.items()]
+    hdus = [fits.ImageHDU(array, name=name) for name, array in arrays.items()]
+    rows, columns = images.shape[1:]
+    place = {"CRPIX1": columns // 2 + 1, "CRPIX2": rows // 2 + 1, "PA_APER": ROLL, "PIXAR_A2": AREA}
+    hdus[0].header.update(place)
+    return hdus
 
 
 def _write(path: Path, hdus: list[fits.ImageHDU], **cards: object) -> None:

@@ -50,7 +50,7 @@ def test_memory_lies_between_the_peaks_of_today_and_twice_of_them(
     """Other code or libraries than those of the page: measured again."""
     run_benchmark("scenes.py", tmp_path, *size)
     steps = ("resolve_psfmask", "clean_science", "clean_psfs", "fit_shifts", "align_psfs")
-    for step in (*steps, "plot_exposure"):
+    for step in (*steps, "subtract_psf", "combine_rolls", "plot_exposure"):
         peak = json.loads(run_benchmark("one_step.py", step, tmp_path, "{}"))["peak"] / 1e6
         known = peak_of(step, *map(str, size), "", "0")[1]
         assert peak <= memory_mb(step, known) <= 2 * peak, step
