@@ -131,7 +131,7 @@ def combine(images: Cube, variances: Cube) -> Combined:
 
     Two frames are averaged with the inverse of their variances. From three frames on their median
     is taken, of which one pixel that is far off does no harm; its error is √(π/2) times that of
-    their mean. Where variances are not known (0), frames count alike, and the error is 0.
+    their mean. Where variances are not known (0), frames count alike, and the error is NaN.
 
     Parameters
     ----------
@@ -152,8 +152,7 @@ def combine(images: Cube, variances: Cube) -> Combined:
             image = median(images)
             error = np.sqrt(np.pi / 2 * np.nansum(known, axis=0)) / count
             error = np.where(count == 1, np.sqrt(np.nansum(known, axis=0)), error)
-    error = np.where(unknown, 0.0, error)
-    error[count == 0] = np.nan
+    error = np.where(unknown | (count == 0), np.nan, error)
     return Combined(image, error, count.astype(np.uint32))
 
 

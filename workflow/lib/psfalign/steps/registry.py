@@ -210,7 +210,7 @@ _ALL = (
         "subtract_psf",
         Scope.EXPOSURE,
         "steps.subtract",
-        Cost(base=90, fixed=900, per_psf=26, per_plane=400, per_pair=40),
+        Cost(base=80, fixed=430, per_psf=18, per_plane=150, per_pair=40),
         {"subtracted": Output("_psfsub.fits", "the science exposure less its star", Planes.STAGES)},
         is_optional=True,
     ),
@@ -218,7 +218,7 @@ _ALL = (
         "combine_rolls",
         Scope.ASSOCIATION,
         "steps.combine",
-        Cost(base=110, fixed=900, per_integration=60, per_plane=8000),
+        Cost(base=82, fixed=340, per_integration=36, per_plane=2000),
         {
             "northup": Output("_northup.fits", "all integrations and rolls in one, north up"),
             "contrast": Output("_contrast.ecsv", "noise and throughput by separation"),

@@ -140,25 +140,26 @@ class Subtraction:
         self._sky = self._find_star()
 
     def run(self) -> Iterator[Stages]:
-        """Yield what is left of each integration, in their order."""
-        for integration in range(len(self._exposure)):
-            plane, _ = read_plane(self._exposure, integration)
-            library = self._library(integration)
-            for fate in library.fates:
-                self.fates[fate] += 1
-            if len(library) == 0 or not np.isfinite(plane.image).all():
-                self.n_failed += 1
-                yield self._failed(plane.dq)
-                continue
-            if self.throughput is None:
-                self.throughput = self._measure(library)
-            fit = library.fit(plane.image)
-            variance = fill_error(plane.error) ** 2
-            yield Stages(
-                library.subtract(plane.image, fit),
-                np.sqrt(variance + self._variance(integration, library, fit)),
-                plane.dq | self._flags(integration, library, fit),
-            )
+        """Return what is left of each integration, in their order."""
+        return map(self._subtract, range(len(self._exposure)))
+
+    def _subtract(self, integration: int) -> Stages:
+        plane, _ = read_plane(self._exposure, integration)
+        library = self._library(integration)
+        for fate in library.fates:
+            self.fates[fate] += 1
+        if len(library) == 0 or not np.isfinite(plane.image).all():
+            self.n_failed += 1
+            return self._failed(plane.dq)
+        if self.throughput is None:
+            self.throughput = self._measure(library)
+        fit = library.fit(plane.image)
+        variance = fill_error(plane.error) ** 2
+        return Stages(
+            library.subtract(plane.image, fit),
+            np.sqrt(variance + self._variance(integration, library, fit)),
+            plane.dq | self._flags(integration, library, fit),
+        )
 
     def _library(self, integration: int) -> PsfLibrary:
         if self._shared is not None:
