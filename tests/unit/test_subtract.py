@@ -232,3 +232,28 @@ def test_inputs_stay_bytes_repeat_and_provenance_is_told(tmp_path: Path) -> None
         "resolve_psfmask", "clean_science", "clean_psfs", "fit_shifts", "align_psfs", "subtract_psf",
     }  # fmt: skip
     assert ("subtract_psf", "parameter", "references", '"stars"') in records
+
+
+def test_the_product_is_where_the_science_exposure_is(tmp_path: Path) -> None:
+    folder = inputs(tmp_path / "in", **SKY)
+    psf_keywords = {"XOFFSET": 0.2185, "YOFFSET": 0.1273, "STARCENX": 5.0}
+    for name, cards in (("sci", {"XOFFSET": 0.0}), ("star", psf_keywords)):
+        path = next(folder.glob(f"{name}_*.fits"))
+        with fits.open(path, mode="update", memmap=False) as hdus:
+            hdus[0].header.update(cards)
+            hdus[0].add_checksum()
+    run(folder, tmp_path / "out")
+    primary, science = (fits.getheader(tmp_path / "out/psfalign.fits", n) for n in (0, "SCI"))
+    assert primary["XOFFSET"] == 0.0
+    assert not {"YOFFSET", "STARCENX"} & set(primary)
+    assert (science["CRPIX1"], science["CRPIX2"]) == (SKY["CRPIX1"], SKY["CRPIX2"])
+
+
+def test_what_was_not_aligned_stays_where_it_was(tmp_path: Path) -> None:
+    folder = inputs(tmp_path / "in", **SKY)
+    with fits.open(folder / "star_psfstack.fits", mode="update", memmap=False) as hdus:
+        hdus[0].header["XOFFSET"] = 0.2185
+        hdus[0].add_checksum()
+    run(folder, tmp_path / "out", psfmask="N/A")
+    assert fits.getval(tmp_path / "out/psfalign.fits", "XOFFSET") == 0.2185
+    assert "CRPIX1" not in fits.getheader(tmp_path / "out/psfalign.fits", "SCI")

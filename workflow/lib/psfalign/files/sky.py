@@ -19,6 +19,11 @@ Floats = float | NDArray[np.floating] | NDArray[np.integer]
 Matrix = NDArray[np.float64]
 
 ARCSEC = 3600.0  # in a degree
+# What says where the images of an exposure are, by the HDU that has it.
+PLACING = {
+    "PRIMARY": ("XOFFSET", "YOFFSET", "STARCENX", "STARCENY"),
+    "SCI": ("CRPIX1", "CRPIX2", "STARCENX", "STARCENY"),
+}
 CD = (("CD1_1", "CD1_2"), ("CD2_1", "CD2_2"))
 FILTER = re.compile(r"F([0-9]{3,4})[A-Z]")
 DIAMETER = 6.5  # metres, of JWST
@@ -112,6 +117,23 @@ class Sky:
         """Return how far each pixel of an image (rows, columns) is from the star, in arcsec."""
         row, column = np.indices(shape)
         return np.hypot(*self.to_offset(column, row))
+
+
+def read_placing(exposure: Exposure) -> dict[str, dict[str, float]]:
+    """Return the keywords of `PLACING` that an exposure has, by HDU."""
+    headers = {"PRIMARY": exposure.primary, "SCI": exposure.science.header}
+    return {
+        name: {key: headers[name][key] for key in keywords if key in headers[name]}
+        for name, keywords in PLACING.items()
+    }
+
+
+def take_placing(header: Header, name: str, placing: dict[str, dict[str, float]]) -> None:
+    """Put images where those of another exposure are; what that one does not say is removed."""
+    for keyword in PLACING[name]:
+        header.remove(keyword, ignore_missing=True)
+        if keyword in placing[name]:
+            header[keyword] = (placing[name][keyword], "of the science exposure")
 
 
 def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:

@@ -14,6 +14,7 @@ from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, find_parameter, record_step, summarise_code
 from ..files.provenance.table import provenance_hdu
 from ..files.shifts import ShiftTable
+from ..files.sky import take_placing
 from ..fit.result import Status
 from ..images.arrays import Errors
 from ..psfmask.resolved import ResolvedMask
@@ -98,7 +99,7 @@ def align_exposure(
         primary = _primary(exposure, table, mask, output, candidate, errors)
         _summarise(primary, records, association)
         writer.add(primary)
-        science = writer.add_image(_extension(exposure, "SCI"), shape, np.float32)
+        science = writer.add_image(_science_header(exposure, table, mask), shape, np.float32)
         error = writer.add_image(_extension(exposure, "ERR"), shape, np.float32)
         dq = writer.add_image(_extension(exposure, "DQ"), shape, np.uint32)
         if mask.applies:
@@ -169,6 +170,8 @@ def _primary(
     errors: Errors,
 ) -> Header:
     header = without_data(exposure.primary)
+    if mask.applies:
+        take_placing(header, "PRIMARY", table.meta["placing"])
     four_dimensional = len(_product_shape(table, mask, exposure)) > len(exposure.shape)
     texts = {
         "DATAMODL": ("QuadModel" if four_dimensional else "CubeModel", "Type of data model"),
@@ -190,6 +193,14 @@ def _primary(
         header[keyword] = (table.count(status), f"of them, {status}")
     header["NSUSPECT"] = (table.n_suspicious, "pairs that contradict the others")
     header["NDOUBT"] = (table.n_doubtful, "pairs whose shift is doubtful")
+    return header
+
+
+def _science_header(exposure: Exposure, table: ShiftTable, mask: ResolvedMask) -> Header:
+    """Return the header of the psf images, placed where they were shifted to."""
+    header = exposure.science.header.copy()
+    if mask.applies:
+        take_placing(header, "SCI", table.meta["placing"])
     return header
 
 

@@ -13,6 +13,7 @@ from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
 from ..files.selectors import read_selectors
 from ..files.shifts import ShiftTable
+from ..files.sky import read_placing
 from ..fit.exposure import fit_shifts
 from ..fit.integration import FitOptions
 from ..images.arrays import AlignTo, Shifts
@@ -118,6 +119,7 @@ def _meta(
         "science_sha256": str(science_header.get("RAWSHA", "")),
         "psfs": str(psf_header.get("RAWFILE", psfs.path.name)),
         "psfs_sha256": str(psf_header.get("RAWSHA", "")),
+        "placing": read_placing(science),
         "psfmask": mask.file_name,
         "psfmask_sha256": mask.sha256,
         "convention": mask.convention,
