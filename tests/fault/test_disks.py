@@ -60,7 +60,7 @@ def test_item_45_read_only_disk(command: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.bad_input(45)
 def test_item_45_file_size_limit(command: list[str], tmp_path: Path) -> None:
-    """As a quota: the kernel allows so many bytes of one file."""
+    """The kernel allows so many bytes of one file."""
     output = tmp_path / "out" / "a_psfalign.fits"
     before = digests(tmp_path)
     run = [sys.executable, "-m", "psfalign", *command, "--output", str(output)]

@@ -77,5 +77,17 @@ def test_more_integrations_take_longer_but_no_more_memory(step: str) -> None:
     assert minutes(step, many) > minutes(step, NIRCAM)
 
 
+def test_time_of_a_job_without_pixels_is_that_of_its_start() -> None:
+    """Three seconds, twenty times slower, and three minutes for the file system."""
+    assert minutes("resolve_psfmask", Size(0, 0, 0)) == 3 + 20 * 3 / 60
+
+
+@pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.cost.per_plane])
+def test_psf_images_are_planes_too(step: str) -> None:
+    """A psf image takes as long as an integration; here nothing else takes long."""
+    some, none = Size(0, 500, 10**6), Size(500, 0, 10**6)
+    assert minutes(step, some) == minutes(step, none) > minutes(step, Size(0, 0, 10**6))
+
+
 def test_the_slow_fit_gets_more_time() -> None:
     assert minutes("fit_shifts", NIRCAM, method="leastsq") > 10 * minutes("fit_shifts", NIRCAM)

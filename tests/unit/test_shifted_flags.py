@@ -31,6 +31,7 @@ def carrying(dq: np.ndarray, flag: int) -> set[tuple[int, int]]:
         (Shift(-0.3, 0.5), {4, 5}, {4, 5}),
         (Shift(2.5, -1.25), {2, 3}, {7, 8}),
         (Shift(1e-9, 1.0 - 1e-9), {4, 5, 6}, {4, 5, 6}),  # as whole as a fit can tell
+        (Shift(0.005, 0.0), {3, 4, 5}, {5, 6}),  # not whole
     ],
 )
 def test_flag_is_within_a_pixel_of_where_it_came_from(
@@ -51,6 +52,7 @@ def test_flags_of_neighbours_add_up() -> None:
     [
         (Shift(0.0, 0.0), [], []),
         (Shift(2.0, 0.0), [], [0, 1]),
+        (Shift(0.005, 0.0), [], [0]),
         (Shift(-2.0, 0.0), [], [9, 10]),
         (Shift(1.2, -0.1), [8], [0, 1]),
         (Shift(0.0, 3.0), [0, 1, 2], []),

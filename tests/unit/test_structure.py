@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from astropy.wcs import WCS
 from files import exposure_hdus, refused, write, write_exposure
 
 from psfalign.errors import InputError
 from psfalign.files.fits.structure import BLOCK, CARD, scan
+from psfalign.steps.clean import clean_exposure
 
 AGAIN = "fetch it again"
 FILE_AGAIN = "fetch the file again"
@@ -283,10 +285,14 @@ def test_item_36_no_wcs_and_no_table_is_built(good: Path, monkeypatch: pytest.Mo
     hdus = exposure_hdus()
     hdus["SCI"].header["CTYPE1"] = "PICKLE--NOT-A-WCS"
     path = write(hdus, good)
-    opened = []
-    monkeypatch.setattr(fits, "open", lambda *a, **k: opened.append(a))
+    used = []
+    monkeypatch.setattr(fits, "open", lambda *a, **k: used.append("open"))
+    monkeypatch.setattr(WCS, "__init__", lambda *a, **k: used.append("WCS"))
     assert [hdu.name for hdu in scan(path)] == ["PRIMARY", "SCI", "ERR", "DQ", "ASDF"]
-    assert opened == []
+    clean_exposure(path, good.with_name("clean.fits"))
+    assert used == []
+    WCS()
+    assert used == ["WCS"]  # it would have been noticed
 
 
 def test_item_21_what_stands_behind_end_is_not_ignored(good: Path) -> None:
