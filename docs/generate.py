@@ -2,8 +2,8 @@
 Write the parts of pages that repeat what the code defines.
 
 In a page, such a part stands between `<!-- generated: NAME ... -->` and `<!-- end -->`. Run
-`python docs/generate.py` after a change of the schema, the command line or the products; a test
-fails as long as a page and the code disagree.
+`python docs/generate.py` after a change of the configuration, the command line or the products; a
+test fails as long as a page and the code disagree. It writes the schema of the configuration, too.
 """
 
 import argparse
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "workflow" / "lib")]
 
@@ -21,7 +23,7 @@ from sample import describe_product  # noqa: E402
 from psfalign import cli  # noqa: E402
 from psfalign.archive.checkout import list_code  # noqa: E402
 from psfalign.campaign.layout import result_pattern  # noqa: E402
-from psfalign.campaign.settings import load_schema  # noqa: E402
+from psfalign.campaign.settings import config_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
 from psfalign.files.shifts import COLUMNS  # noqa: E402
 from psfalign.steps.contrast import COLUMNS as CONTRAST  # noqa: E402
@@ -35,6 +37,7 @@ PAGES = (
     "docs/contributing.md",
 )
 CARRIED = "workflow/carried.txt"
+SCHEMA = "workflow/schemas/config.schema.yaml"
 PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
 METAVARS = {int: "N", Path: "FILE"}
@@ -48,10 +51,10 @@ SECTIONS = (
 def write_pages() -> list[str]:
     """Bring all pages up to date; give the names of those that were not."""
     changed = []
-    for name in PAGES:
+    for name in (*PAGES, SCHEMA):
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
-        new = up_to_date(old)
+        new = schema_file() if name == SCHEMA else up_to_date(old)
         if new != old:
             changed.append(name)
             path.write_text(new, encoding="utf-8")
@@ -83,9 +86,15 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def schema_file() -> str:
+    """Return the schema of the configuration for the catalogue of workflows, as YAML."""
+    head = "# Written by docs/generate.py from psfalign.campaign.settings; edit it there.\n"
+    return head + yaml.safe_dump(config_schema(), sort_keys=False, allow_unicode=True, width=100)
+
+
 def campaign_keys() -> str:
     """Return the keys of the configuration outside its sections."""
-    schema = load_schema()
+    schema = config_schema()
     return _keys({**schema, "properties": _without(schema["properties"], SECTIONS)})
 
 
@@ -94,7 +103,7 @@ def _without(properties: dict[str, Any], names: Iterable[str]) -> dict[str, Any]
 
 
 def _section(name: str) -> Callable[[], str]:
-    return lambda: _keys(load_schema()["properties"][name])
+    return lambda: _keys(config_schema()["properties"][name])
 
 
 def _keys(schema: dict[str, Any]) -> str:
@@ -183,7 +192,7 @@ def _options(command: argparse.ArgumentParser) -> str:
 
 def _meaning(action: argparse.Action) -> str:
     """Say what an argument means; one that is a key of the configuration, as the schema has it."""
-    schema = load_schema()["properties"]
+    schema = config_schema()["properties"]
     for section in SECTIONS:
         if not action.required and action.dest in schema[section]["properties"]:
             return str(schema[section]["properties"][action.dest]["description"])

@@ -15,7 +15,8 @@ import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from psfalign.campaign.settings import complete_config
+from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.settings import Settings
 from psfalign.errors import PsfalignError
 
 ROOT = Path(__file__).parents[1]
@@ -170,7 +171,7 @@ def campaign(folder: Path, science: Path, psfs: Any, mask: Path | None) -> dict[
     }
 
 
-def completed(config: dict[str, Any]) -> dict[str, Any]:
+def completed(config: dict[str, Any]) -> Settings:
     return complete_config(config)
 
 

@@ -19,7 +19,7 @@ from files import (
     write_mask,
 )
 
-from psfalign.campaign.settings import complete_config
+from psfalign.campaign.configuration import complete_config
 
 # Pages whose examples run in one folder, one page after the other, as a reader would go on.
 WITH_THE_DEMO = ("docs/tutorial.md", "docs/archive.md")

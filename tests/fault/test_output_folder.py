@@ -36,11 +36,11 @@ def refusals(config: dict[str, Any], folder: Path) -> list[str]:
 
 
 def estimate(config: dict[str, Any], folder: Path) -> dict[str, int]:
-    config = completed(config)
-    exposures, facts = plan_exposures(config), FactsStore(folder / "facts.json")
-    masks = inspect_campaign(config, exposures, facts).masks
-    align_to, keep = config["align_refs"]["align_to"], config["keep_intermediates"]
-    output = Path(config["output_dir"])
+    settings = completed(config)
+    exposures, facts = plan_exposures(settings), FactsStore(folder / "facts.json")
+    masks = inspect_campaign(settings, exposures, facts).masks
+    align_to, keep = settings.align_refs.align_to, settings.keep_intermediates
+    output = settings.output_dir
     sizes = expected_sizes(
         output, exposures, masks, facts, align_to=align_to, keep_intermediates=keep
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -98,7 +99,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "crate": _given(
             code,
             lambda path: write_crate(
-                config | {"output_dir": str(path)}, exposures, FactsStore(path / "facts.json")
+                replace(config, output_dir=path), exposures, FactsStore(path / "facts.json")
             ),
         ),
         "demo": _given(DEMO, simulate_campaign),

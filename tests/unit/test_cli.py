@@ -166,8 +166,7 @@ def test_item_05_number_out_of_range(
 def test_item_06_box(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clean = ("clean", "--input", inputs / "jw1_calints.fits", "--output", tmp_path / "o.fits")
     assert refusal(capsys, *clean, "--median-box-length", 1) == (
-        "align_refs.median_box_length=1: a box of one pixel or less holds no neighbours; "
-        "use 3 or more"
+        "--median-box-length=1: is less than 2; write 2 or more"
     )
     assert refusal(capsys, *clean, "--median-box-length", 41) == (
         "align_refs.median_box_length=41: the box is larger than the image of 40×32 pixels; "

@@ -28,9 +28,9 @@ from files import SHAPE, digests, write_exposure, write_psfs
 
 from psfalign.campaign import crds
 from psfalign.campaign.checks import check_campaign, choose_masks
+from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
-from psfalign.campaign.settings import complete_config
 from psfalign.errors import ConfigError, InputError, MaskError, PsfalignError
 from psfalign.files.selectors import read_selectors
 from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, select

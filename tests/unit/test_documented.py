@@ -20,7 +20,8 @@ from matplotlib.image import imread
 from sample import describe_product
 
 import psfalign
-from psfalign.campaign.settings import complete_config, load_schema
+from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.settings import config_schema
 from psfalign.fit.result import Status
 
 HEADINGS = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)  # of numpydoc's sections
@@ -39,6 +40,11 @@ def test_list_of_carried_files_is_up_to_date() -> None:
     assert listed == generate.carried_files(), "run python docs/generate.py, and commit"
 
 
+def test_schema_of_the_catalogue_is_up_to_date() -> None:
+    written = (ROOT / generate.SCHEMA).read_text(encoding="utf-8")
+    assert written == generate.schema_file(), "run python docs/generate.py, and commit"
+
+
 def test_a_page_that_drifted_is_mended() -> None:
     page = (ROOT / "config/README.md").read_text(encoding="utf-8")
     drifted = page.replace("| `max_shift` |", "| `largest_shift` |")
@@ -48,14 +54,14 @@ def test_a_page_that_drifted_is_mended() -> None:
 
 def test_every_key_is_explained() -> None:
     page = (ROOT / "config/README.md").read_text(encoding="utf-8")
-    for key in _keys(load_schema()):
+    for key in _keys(config_schema()):
         assert re.search(rf"^\| `[\w.\[\]]*\b{key}` \| .{{10,}}", page, re.MULTILINE), key
 
 
 def test_the_demo_names_every_option_with_its_default() -> None:
     demo = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     entry = {"science": "s", "psfs": "p", "asn_id": "a1"}
-    defaults = complete_config({"exposures": [entry]})
+    defaults = complete_config({"exposures": [entry]}).as_dict()
     assert demo["align_refs"] == defaults["align_refs"]
     assert set(demo) == set(defaults)
 

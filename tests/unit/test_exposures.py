@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from files import refused, write_association
 
+from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.exposures import list_warnings, plan_exposures
-from psfalign.campaign.settings import complete_config
 from psfalign.errors import ConfigError
 
 NAME_RULE = (
@@ -187,4 +187,4 @@ def test_psf_listed_twice(tmp_path: Path) -> None:
     psf = tmp_path / "b_calints.fits"
     entry = {"science": "a_calints.fits", "psfs": [str(psf), str(psf)], "asn_id": "a3001"}
     with pytest.raises(ConfigError, match="psfs=.*b_calints.fits: is listed twice; list each psf"):
-        plan_exposures({"associations": [], "exposures": [entry]})
+        plan_exposures(complete_config({"exposures": [entry]}))

@@ -2,12 +2,14 @@
 
 import copy
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from files import refused
 
-from psfalign.campaign.settings import complete_config, load_schema
+from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.settings import Settings, config_schema
 from psfalign.errors import ConfigError
 
 FILE = "my.yaml"
@@ -29,9 +31,10 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
     before = copy.deepcopy(config)
     completed = complete_config(config, FILE)
     assert config == before
-    assert completed == {
+    assert completed.as_dict() == {
         "output_dir": "results",
         "keep_intermediates": True,
+        "warm_start": True,
         "warm_start": True,
         "associations": [],
         "exposures": [EXPOSURE],
@@ -52,12 +55,6 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
     }
 
 
-def test_two_completed_configurations_share_nothing() -> None:
-    first = complete_config(valid())
-    first["psfmask"]["references"].append("x")
-    assert complete_config(valid())["psfmask"]["references"] == []
-
-
 def test_every_level_of_the_schema_is_closed() -> None:
     def levels(schema: Any) -> Any:
         if schema.get("type") == "object":
@@ -65,7 +62,7 @@ def test_every_level_of_the_schema_is_closed() -> None:
         for part in [*schema.get("properties", {}).values(), schema.get("items")]:
             yield from levels(part) if part else ()
 
-    found = list(levels(load_schema()))
+    found = list(levels(config_schema()))
     assert len(found) == 5
     assert all(level["additionalProperties"] is False for level in found)
 
@@ -225,7 +222,7 @@ NOT_PATHS = {
     "associations[0]": valid(associations=["https://mast.stsci.edu/asn.json"]),
     "psfmask.references[1]": valid(psfmask={"references": ["refs", "~/masks"]}),
     "exposures[0].science": with_exposure(science="a\0b"),
-    "exposures[0].psfs": with_exposure(psfs=["a.fits", "http://x/b.fits"]),
+    "exposures[0].psfs[1]": with_exposure(psfs=["a.fits", "http://x/b.fits"]),
     "exposures[0].psfmask": with_exposure(psfmask="a\nb"),
 }
 
@@ -266,10 +263,62 @@ def test_item_13_not_a_path(keyword: str) -> None:
 )
 def test_item_14_words_that_are_flags(bad_bits: Any) -> None:
     completed = complete_config(valid(align_refs={"bad_bits": bad_bits}))
-    assert completed["align_refs"]["bad_bits"] == bad_bits
+    assert completed.align_refs.bad_bits == bad_bits
 
 
 def test_item_14_thousands_of_digits() -> None:
     config = valid(align_refs={"bad_bits": "9" * 5000})
     with pytest.raises(ConfigError, match="^my.yaml align_refs.bad_bits=9+: 9+ is not a DQ bit; "):
         complete_config(config, FILE)
+
+
+def from_command_line(**given: Any) -> Settings:
+    """What the engine makes of `--config`: merged into the configuration, nested numbers as text."""
+    config = valid(align_refs={"padding": 2})
+    for name, value in given.items():
+        config[name] = {**config.get(name, {}), **value} if isinstance(value, dict) else value
+    return complete_config(config, FILE, command_line=given)
+
+
+def test_text_of_the_command_line_is_taken_as_the_type_of_the_option() -> None:
+    settings = from_command_line(
+        align_refs={"max_shift": "5", "align_to": "mean", "bad_bits": "18"},
+        keep_intermediates="false",
+        output_dir=7,
+    )
+    align = settings.align_refs
+    assert (align.max_shift, align.padding, align.align_to, align.bad_bits) == (5, 2, "mean", "18")
+    assert (settings.keep_intermediates, settings.output_dir) == (False, Path("7"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"align_refs": {"max_shift": "5.5"}},
+            "--config align_refs.max_shift='5.5': is a string, expected an integer; write an integer",
+        ),
+        (
+            {"align_refs": {"align_to": "eech"}},
+            "--config align_refs.align_to='eech': is not known; write each",
+        ),
+        (
+            {"align_refs": {"max_shfit": "5"}},
+            "--config align_refs.max_shfit: unknown key; did you mean max_shift?",
+        ),
+        (
+            {"align_refs": "x"},
+            "--config align_refs='x': is a string, expected a mapping; write a mapping",
+        ),
+    ],
+)
+def test_mistake_on_the_command_line_names_it(given: dict[str, Any], message: str) -> None:
+    with refused(message, ConfigError):
+        from_command_line(**given)
+
+
+def test_mistake_in_the_file_names_the_file_whatever_the_command_line_says() -> None:
+    config = valid(align_refs={"max_shift": 5, "padding": -1})
+    message = f"{FILE} align_refs.padding=-1: is less than 0; write 0 or more"
+    with refused(message, ConfigError):
+        complete_config(config, FILE, command_line={"align_refs": {"max_shift": "5"}})

@@ -16,8 +16,8 @@ from files import (
     write_psfs,
 )
 
+from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.exposures import plan_exposures
-from psfalign.campaign.settings import complete_config
 from psfalign.campaign.survey import survey_folder
 from psfalign.campaign.yaml import read_yaml
 from psfalign.cli import main

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 from snakemake.io import flag
@@ -15,8 +15,8 @@ from psfalign import simulate
 from psfalign.campaign.combining import choose_combined, group_exposures
 from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
 from psfalign.report.campaign import closing_lines, write_campaign_page
-from psfalign.campaign.settings import complete_config
-from psfalign.images.dq_flags import parse_bad_bits
+from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.options import values_of
 from psfalign.errors import PsfalignError, error_line
 from psfalign.campaign.facts import CACHE, FactsStore
 from psfalign.report.figures.style import STYLE
@@ -55,29 +55,19 @@ else:
 with said_in_one_line():
     for path in CONFIG_FILES:
         read_yaml(Path(path))
-    SETTINGS = complete_config(config, ORIGIN)
+    GIVEN = {} if IS_MODULE else workflow.config_settings.config
+    SETTINGS = complete_config(config, ORIGIN, command_line=GIVEN)
     EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
     WARNINGS = list_warnings(SETTINGS)
 
-if SETTINGS["warm_start"] and warm.is_available():
+if SETTINGS.warm_start and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
 
 STACKS = {exposure.stack.name: exposure.stack for exposure in EXPOSURES.values()}
 ASSOCIATIONS = group_exposures(EXPOSURES.values())
-ALIGN, SUBTRACTION = SETTINGS["align_refs"], SETTINGS["psf_subtraction"]
-SUBTRACTING = SUBTRACTION["method"] != "none"
-CLEANING = {
-    "median_box_length": ALIGN["median_box_length"],
-    "bad_bits": parse_bad_bits(ALIGN["bad_bits"]),
-}
-FITTING = {
-    "options": {
-        name: ALIGN[name] for name in ("method", "max_shift", "weighting", "background", "padding")
-    },
-    **{name: ALIGN[name] for name in ("align_to", "shifts", "on_failed_fit")},
-}
-
-OUTPUT = str(Path(SETTINGS["output_dir"]))
+ALIGN, SUBTRACTION = SETTINGS.align_refs, SETTINGS.psf_subtraction
+SUBTRACTING = SUBTRACTION.method != "none"
+OUTPUT = str(SETTINGS.output_dir)
 SIMULATED = list_simulated(SETTINGS)
 
 # More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
@@ -92,7 +82,7 @@ def file_of(step, part=""):
 
 def files_of(step):
     """Return all outputs of a step by their names; those that only other steps need can go."""
-    keep = SETTINGS["keep_intermediates"] or not STEPS[step].is_intermediate
+    keep = SETTINGS.keep_intermediates or not STEPS[step].is_intermediate
     return {part: keep_or_not(file_of(step, part), keep) for part in STEPS[step].outputs}
 
 
@@ -125,7 +115,7 @@ def digests(*paths):
 
 # The engine puts the prefix of a module before the outputs itself.
 RESULTS = Path(workflow.modifier.path_modifier.replace_prefix(OUTPUT))
-PLACED = SETTINGS | {"output_dir": str(RESULTS)}
+PLACED = replace(SETTINGS, output_dir=RESULTS)
 
 
 def inspect(exposures):
@@ -146,7 +136,7 @@ for warning in WARNINGS:
 COMBINED = []
 if SUBTRACTING and workflow.is_main_process:
     COMBINED, NOT_COMBINED = choose_combined(
-        ASSOCIATIONS, EXPOSURES, SETTINGS, FACTS, simulated=SIMULATED
+        ASSOCIATIONS, EXPOSURES, SUBTRACTION.star, FACTS, simulated=SIMULATED
     )
     for warning in NOT_COMBINED:
         logger.warning(f"psfalign: warning: {warning}")
@@ -238,9 +228,9 @@ def resolve_psfmask_job(wildcards):
     exposure = exposure_of(wildcards)
     choice = choice_of_crds(exposure.name)
     psfmask = choice.psfmask if choice else exposure.psfmask
-    settings = {"psfmask": psfmask, "convention": SETTINGS["psfmask"]["convention"]}
+    settings = {"psfmask": psfmask, **values_of(SETTINGS.psfmask, "resolve_psfmask")}
     if psfmask == UNIFORM:
-        settings["bad_bits"] = CLEANING["bad_bits"]
+        settings["bad_bits"] = ALIGN.cleaning["bad_bits"]
     source = {"crds": True} if choice else {}
     masks = masks_for(exposure.name)
     return source | job("resolve_psfmask.py", settings, exposure.science, *masks)
@@ -268,16 +258,16 @@ def stack_psfs_job(wildcards):
 
 
 def clean_science_job(wildcards):
-    return job("clean.py", CLEANING, exposure_of(wildcards).science)
+    return job("clean.py", ALIGN.cleaning, exposure_of(wildcards).science)
 
 
 def clean_psfs_job(wildcards):
     stack = stack_of(wildcards)
-    return job("clean.py", CLEANING, *(stack.members if stack.is_stacked else ()))
+    return job("clean.py", ALIGN.cleaning, *(stack.members if stack.is_stacked else ()))
 
 
 def fit_shifts_job(wildcards):
-    return job("fit_shifts.py", FITTING, *masks_for(wildcards.exposure))
+    return job("fit_shifts.py", values_of(ALIGN, "fit_shifts"), *masks_for(wildcards.exposure))
 
 
 def association_members(wildcards):
@@ -299,12 +289,12 @@ def subtracted_before(wildcards):
 
 
 def subtract_psf_job(wildcards):
-    names = ("references", "modes", "region", "annuli", "star")
-    return job("subtract_psf.py", {name: SUBTRACTION[name] for name in names})
+    return job("subtract_psf.py", values_of(SUBTRACTION, "subtract_psf"))
 
 
 def combine_rolls_job(wildcards):
-    return job("combine_rolls.py", {name: SUBTRACTION[name] for name in ("star", "star_flux")})
+    star = values_of(SUBTRACTION, "subtract_psf")["star"]
+    return job("combine_rolls.py", {"star": star, **values_of(SUBTRACTION, "combine_rolls")})
 
 
 def combined(wildcards):
@@ -318,7 +308,7 @@ def combined(wildcards):
 
 def align_psfs_job(wildcards):
     exposure = exposure_of(wildcards)
-    settings = {"errors": ALIGN["errors"], "candidate": exposure.asn_id}
+    settings = {**values_of(ALIGN, "align_psfs"), "candidate": exposure.asn_id}
     association = [exposure.association] if exposure.association else []
     return job("align_psfs.py", settings, *masks_for(wildcards.exposure), *association)
 
@@ -342,7 +332,7 @@ def size_of_stack(stack):
 def size_of_exposure(name, step):
     integrations, rows, columns = shape_of(EXPOSURES[name].science)
     stack = size_of_stack(EXPOSURES[name].stack.name)
-    padding = ALIGN["padding"] if STEPS[step].cost.is_padded else 0
+    padding = ALIGN.padding if STEPS[step].cost.is_padded else 0
     pixels = (rows + padding) * (columns + padding)
     return resources.Size(integrations, stack.integrations, pixels)
 
@@ -375,7 +365,7 @@ def memory_of(step):
         size = size_of(wildcards, step)
         attempt = counted_attempt(attempt, Path(log_of(step).format(**wildcards)))
         mb = resources.memory_mb(
-            step, size, weighting=ALIGN["weighting"], threads=threads, attempt=attempt
+            step, size, weighting=ALIGN.weighting, threads=threads, attempt=attempt
         )
         # On a cluster, what starts the step counts, too.
         return mb if workflow.local_exec else mb + resources.engine_mb(len(EXPOSURES))
@@ -388,7 +378,7 @@ def refuse_without_memory():
     if not (workflow.local_exec and workflow.is_main_process):
         return  # elsewhere, the cluster knows
     needs = {
-        (name, step): resources.peak_bytes(step, size_of_exposure(name, step), ALIGN["weighting"])
+        (name, step): resources.peak_bytes(step, size_of_exposure(name, step), ALIGN.weighting)
         for name in EXPOSURES
         for step in (entry.name for entry in steps_of(Scope.EXPOSURE))
     }
@@ -401,7 +391,7 @@ def minutes_of(step):
     """Return the function that tells the engine how many minutes a job of a rule may take."""
 
     def minutes(wildcards, attempt):
-        how = {"weighting": ALIGN["weighting"], "method": ALIGN["method"]}
+        how = {"weighting": ALIGN.weighting, "method": ALIGN.method}
         attempt = counted_attempt(attempt, Path(log_of(step).format(**wildcards)))
         return resources.minutes(step, size_of(wildcards, step), **how, attempt=attempt)
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Fit all psf images to all integrations of an exposure."""
     settings = dict(job.params.job["settings"])
+    options = FitOptions.take(settings)
     table = fit_exposure(
         Path(job.input.science),
         Path(job.input.psfs),
         Path(job.input.psfmask),
         Path(job.output[0]),
-        options=FitOptions(**settings.pop("options")),
+        options=options,
         threads=job.threads,
         **settings,
     )

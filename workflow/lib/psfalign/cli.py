@@ -1,28 +1,27 @@
 """The command line: each step of the workflow on its own, and all of them on one exposure."""
 
 import argparse
+import dataclasses
 import math
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import __version__
+from .campaign.options import schema_of
+from .campaign.settings import AlignOptions, PsfmaskOptions
 from .errors import ConfigError, PsfalignError, error_line
+from .images.dq_flags import parse_bad_bits
 from .system.process import ended_in_order, prepare_process
 
-CHOICES = {
-    "convention": ("auto", "weight", "exclude"),
-    "method": ("spectral", "leastsq"),
-    "weighting": ("mask", "mask+dq", "inverse_variance"),
-    "align_to": ("each", "first", "mean"),
-    "errors": ("variance", "fourier"),
-    "background": ("none", "fit"),
-    "shifts": ("pairwise", "joint"),
-    "on_failed_fit": ("flag", "stop"),
+# The options of the configuration that steps take: the field of each, and its schema.
+OPTIONS = {
+    field: schema_of(kind)["properties"][field.name]
+    for kind in (PsfmaskOptions, AlignOptions)
+    for field in dataclasses.fields(kind)
+    if field.metadata["step"]
 }
-
 # What a path means, where its name alone does not say it all.
 PATHS = {
     "science": "science exposure, calints; cleaned for fit-shifts",
@@ -32,7 +31,6 @@ PATHS = {
     "input": "calints or psfstack",
     "output": "file to write",
 }
-BAD_BITS = "DQ flags, default DO_NOT_USE"
 INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product")
 
 
@@ -91,9 +89,8 @@ def _add_align(commands: Commands) -> None:
     )
     command.add_argument("--psfmask", required=True, help="mask file, uniform, or N/A")
     _candidate(command)
-    _cleaning(command)
-    _fitting(command)
-    _choice(command, "convention", "errors")
+    _options(command, "clean", "fit_shifts", "resolve_psfmask", "align_psfs")
+    _threads(command)
     command.set_defaults(run=_align)
 
 
@@ -102,8 +99,7 @@ def _add_resolve(commands: Commands) -> None:
     _paths(command, "science", "output")
     command.add_argument("--references", nargs="+", default=[], help="files, folders, globs")
     command.add_argument("--psfmask", help="mask file to use instead, uniform, or N/A")
-    _choice(command, "convention")
-    command.add_argument("--bad-bits", default="DO_NOT_USE", help=BAD_BITS)
+    _options(command, "resolve_psfmask", names=["bad_bits"])
     command.set_defaults(run=_resolve)
 
 
@@ -153,14 +149,15 @@ def _add_stack(commands: Commands) -> None:
 def _add_clean(commands: Commands) -> None:
     command = commands.add_parser("clean", help="replace the bad pixels of an exposure")
     _paths(command, "input", "output")
-    _cleaning(command)
+    _options(command, "clean")
     command.set_defaults(run=_clean)
 
 
 def _add_fit(commands: Commands) -> None:
     command = commands.add_parser("fit-shifts", help="fit cleaned psfs to a cleaned exposure")
     _paths(command, "science", "psfs", "psfmask", "output")
-    _fitting(command)
+    _options(command, "fit_shifts")
+    _threads(command)
     command.set_defaults(run=_fit)
 
 
@@ -168,8 +165,8 @@ def _add_shift(commands: Commands) -> None:
     command = commands.add_parser("align-psfs", help="shift cleaned psfs by a table of shifts")
     _paths(command, "psfs", "shifts", "psfmask", "output")
     _candidate(command)
+    _options(command, "align_psfs")
     _threads(command)
-    _choice(command, "errors")
     command.set_defaults(run=_shift)
 
 
@@ -268,31 +265,42 @@ def _threads(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, default=1, help=text)
 
 
-def _choice(command: argparse.ArgumentParser, *names: str) -> None:
-    for name in names:
-        flag, words = f"--{name.replace('_', '-')}", CHOICES[name]
-        command.add_argument(flag, choices=words, default=words[0], help=f"default {words[0]}")
-
-
 def _candidate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
     command.add_argument("--association", type=Path, metavar="FILE", help="its file, to record it")
 
 
-def _cleaning(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--median-box-length", type=int, default=3, help="pixels, default 3")
-    command.add_argument("--bad-bits", default="DO_NOT_USE", help=BAD_BITS)
+def _options(command: argparse.ArgumentParser, *steps: str, names: Collection[str] = ()) -> None:
+    """Add the options of the configuration that some steps take, and others by their names."""
+    for field, schema in OPTIONS.items():
+        if field.metadata["step"] in steps or field.name in names:
+            default = field.default
+            command.add_argument(
+                _flag(field.name),
+                type=int if schema.get("type") == "integer" else str,
+                choices=schema.get("enum"),
+                default=default,
+                help=f"{schema['description'].replace('%', '%%')} Default {default}.",
+            )
 
 
-def _fitting(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--max-shift", type=int, default=10, help="pixels, default 10")
-    command.add_argument("--padding", type=int, default=0, help="pixels, default 0")
-    _threads(command)
-    _choice(command, "method", "weighting", "background", "align_to", "shifts", "on_failed_fit")
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
-def _at_least(least: int, number: int, option: str) -> int:
-    if number < least:
+def _values(options: argparse.Namespace, step: str) -> dict[str, Any]:
+    """Return what was given for a step, by the names of its arguments."""
+    own = [field for field in OPTIONS if field.metadata["step"] == step]
+    values = {field.name: getattr(options, field.name) for field in own}
+    for field in own:
+        _at_least(OPTIONS[field].get("minimum"), values[field.name], _flag(field.name))
+    if "bad_bits" in values:
+        values["bad_bits"] = parse_bad_bits(values["bad_bits"])
+    return values
+
+
+def _at_least(least: int | None, number: int, option: str) -> int:
+    if least is not None and number < least:
         problem, remedy = f"is less than {least}", f"write {least} or more"
         raise ConfigError(problem, keyword=option, value=number, remedy=remedy)
     return number
@@ -315,31 +323,25 @@ def _keep_apart(output: Path, inputs: Iterable[Path]) -> None:
 
 
 def _align(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="psfalign-") as name:
-        folder = Path(name)
-        paths = argparse.Namespace(**vars(options))
-        given = options.psfmask
-        paths.references, paths.output = [], folder / "psfmask.json"
-        _resolve(paths)
-        psfs = options.psfs[0]
-        if len(options.psfs) > 1:
-            psfs = paths.output = folder / "psfstack.fits"
-            _stack(paths)
-        for paths.input, paths.output in (
-            (options.science, folder / "science.fits"),
-            (psfs, folder / "psfs.fits"),
-        ):
-            _clean(paths)
-        paths.science, paths.psfs = folder / "science.fits", folder / "psfs.fits"
-        paths.psfmask, paths.output = folder / "psfmask.json", folder / "shifts.ecsv"
-        _fit(paths)
-        paths.shifts, paths.output = folder / "shifts.ecsv", options.output
-        _shift(paths)
-    print(f"{options.output}: aligned with {given}")
+    from .steps.whole_job import align_files
+
+    align_files(
+        options.science,
+        options.psfs,
+        options.psfmask,
+        options.output,
+        cleaning=_values(options, "clean"),
+        fitting=_values(options, "fit_shifts"),
+        candidate=options.candidate,
+        association=options.association,
+        threads=_at_least(1, options.threads, "--threads"),
+        **_values(options, "resolve_psfmask"),
+        **_values(options, "align_psfs"),
+    )
+    print(f"{options.output}: aligned with {options.psfmask}")
 
 
 def _resolve(options: argparse.Namespace) -> None:
-    from .images.dq_flags import parse_bad_bits
     from .psfmask.catalogue import list_references
     from .steps.resolve import resolve_psfmask
 
@@ -350,8 +352,8 @@ def _resolve(options: argparse.Namespace) -> None:
         options.output,
         candidates=candidates,
         psfmask=options.psfmask,
-        convention=options.convention,
         bad_bits=parse_bad_bits(options.bad_bits),
+        **_values(options, "resolve_psfmask"),
     )
     for note in (resolved.reason, *resolved.notes):
         print(f"{options.science.name}: {resolved.file_name}: {note}", file=sys.stderr)
@@ -380,15 +382,9 @@ def _stack(options: argparse.Namespace) -> None:
 
 
 def _clean(options: argparse.Namespace) -> None:
-    from .images.dq_flags import parse_bad_bits
     from .steps.clean import clean_exposure
 
-    counts = clean_exposure(
-        options.input,
-        options.output,
-        median_box_length=options.median_box_length,
-        bad_bits=parse_bad_bits(options.bad_bits),
-    )
+    counts = clean_exposure(options.input, options.output, **_values(options, "clean"))
     print(f"{options.input.name}: {counts.n_replaced} bad pixels replaced", file=sys.stderr)
 
 
@@ -396,23 +392,15 @@ def _fit(options: argparse.Namespace) -> None:
     from .fit.integration import FitOptions
     from .steps.fit import fit_exposure
 
-    fitting = FitOptions(
-        options.method,
-        _at_least(0, options.max_shift, "--max-shift"),
-        options.weighting,
-        options.background,
-        _at_least(0, options.padding, "--padding"),
-    )
+    settings = _values(options, "fit_shifts")
     table = fit_exposure(
         options.science,
         options.psfs,
         options.psfmask,
         options.output,
-        options=fitting,
-        align_to=options.align_to,
-        shifts=options.shifts,
-        on_failed_fit=options.on_failed_fit,
+        options=FitOptions.take(settings),
         threads=_at_least(1, options.threads, "--threads"),
+        **settings,
     )
     print(f"{len(table)} pairs fitted, {table.n_failed} failed", file=sys.stderr)
 
@@ -427,8 +415,8 @@ def _shift(options: argparse.Namespace) -> None:
         options.output,
         candidate=options.candidate,
         association=options.association,
-        errors=options.errors,
         threads=_at_least(1, options.threads, "--threads"),
+        **_values(options, "align_psfs"),
     )
 
 
@@ -449,23 +437,22 @@ def _campaign(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from .campaign.checks import inspect_campaign, list_simulated
+    from .campaign.configuration import read_settings
     from .campaign.exposures import list_warnings, plan_exposures
     from .campaign.facts import CACHE, FactsStore
-    from .campaign.settings import complete_config
-    from .campaign.yaml import read_yaml
 
-    config = complete_config(read_yaml(options.config), options.config)
+    settings = read_settings(options.config)
     if options.output_dir:
-        print(config["output_dir"])
+        print(settings.output_dir)
         return 0
-    exposures, simulated = plan_exposures(config), list_simulated(config)
+    exposures, simulated = plan_exposures(settings), list_simulated(settings)
     if options.batches:
         print(math.ceil(len(exposures) / options.batches))
         return 0
-    findings = inspect_campaign(config, exposures, FactsStore(CACHE), simulated=simulated)
+    findings = inspect_campaign(settings, exposures, FactsStore(CACHE), simulated=simulated)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
-    for warning in list_warnings(config):
+    for warning in list_warnings(settings):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     if not findings.errors:
         for exposure in exposures:
@@ -481,18 +468,17 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _summary(options: argparse.Namespace) -> None:
+    from .campaign.configuration import read_settings
     from .campaign.exposures import plan_exposures
-    from .campaign.settings import complete_config
-    from .campaign.yaml import read_yaml
     from .report.campaign import closing_lines, write_campaign_page
     from .report.states import survey_states
 
-    config = complete_config(read_yaml(options.config), options.config)
-    output = Path(config["output_dir"])
+    settings = read_settings(options.config)
+    output = settings.output_dir
     if not output.is_dir():
         problem, remedy = "does not exist yet", "run the campaign first"
         raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy)
-    states = survey_states(output, plan_exposures(config))
+    states = survey_states(output, plan_exposures(settings))
     write_campaign_page(output, states)
     print("\n".join(closing_lines(output, states)))
 
@@ -508,14 +494,13 @@ def _show(options: argparse.Namespace) -> None:
 
 def _crate(options: argparse.Namespace) -> None:
     from .archive.write_rocrate import write_crate
+    from .campaign.configuration import read_settings
     from .campaign.exposures import plan_exposures
     from .campaign.facts import CACHE, FactsStore
-    from .campaign.settings import complete_config
-    from .campaign.yaml import read_yaml
 
-    config = complete_config(read_yaml(options.config), options.config)
+    settings = read_settings(options.config)
     threads = _at_least(1, options.threads, "--threads")
-    path = write_crate(config, plan_exposures(config), FactsStore(CACHE), threads=threads)
+    path = write_crate(settings, plan_exposures(settings), FactsStore(CACHE), threads=threads)
     print(f"{path}: written")
 
 

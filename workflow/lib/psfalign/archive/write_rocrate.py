@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..campaign.exposures import ScienceExposure
 from ..campaign.facts import FactsStore
 from ..campaign.layout import SHARED, exposure_endings, result, shared_results
+from ..campaign.settings import Settings
 from ..errors import PsfalignError
 from ..files.fits.structure import scan
 from ..files.provenance.records import Records
@@ -25,7 +26,7 @@ ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 def write_crate(
-    config: dict[str, Any],
+    settings: Settings,
     exposures: Iterable[ScienceExposure],
     facts: FactsStore,
     *,
@@ -39,8 +40,8 @@ def write_crate(
 
     Parameters
     ----------
-    config, exposures
-        The complete configuration and its exposures.
+    settings, exposures
+        The configuration and its exposures.
     facts
         Where checksums are remembered, so that a file is read once.
     threads
@@ -50,7 +51,7 @@ def write_crate(
     -------
     The file of the metadata.
     """
-    root = Path(config["output_dir"])
+    root = settings.output_dir
     names = [exposure.name for exposure in exposures]
     made = {name: found for name in names if (found := _find(root, name))}
     shared = [path for scope in SHARED for path in shared_results(root, scope)]
@@ -63,8 +64,8 @@ def write_crate(
         }
     facts.save()
     runs = [_run(name, result, files) for name, result in made.items()]
-    settings = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    contents = {CODE: pack_code(), CONFIGURATION: settings.encode()}
+    configuration = json.dumps(settings.as_dict(), indent=2, ensure_ascii=False) + "\n"
+    contents = {CODE: pack_code(), CONFIGURATION: configuration.encode()}
     for name, content in contents.items():
         _publish(root / name, content)
     own = [

@@ -14,11 +14,12 @@ from ..images.bad_pixels import check_box
 from ..psfmask.catalogue import Catalogue, list_references, no_start, select
 from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NO_FILE
+from .configuration import WILDCARD
 from .crds import choose_with_crds
 from .exposures import ScienceExposure
 from .facts import FactsStore, entry_of
 from .output_folder import check_output, check_space, expected_sizes
-from .settings import WILDCARD
+from .settings import Settings, SubtractionOptions
 
 Masks = dict[str, list[Path]]
 
@@ -44,17 +45,17 @@ class Findings:
 
 
 def inspect_campaign(
-    config: dict[str, Any],
+    settings: Settings,
     exposures: Collection[ScienceExposure],
     facts: FactsStore,
     *,
     simulated: Collection[str] = (),
 ) -> Findings:
     """Choose the masks, check all files and the output directory, and digest the inputs."""
-    crds, errors = choose_with_crds(config, exposures, facts, simulated=simulated)
-    masks, more = choose_masks(config, exposures, facts, simulated=simulated, chosen=crds)
+    crds, errors = choose_with_crds(settings, exposures, facts, simulated=simulated)
+    masks, more = choose_masks(settings, exposures, facts, simulated=simulated, chosen=crds)
     errors = [*errors, *more]
-    errors += check_campaign(config, exposures, masks, facts, simulated=simulated)
+    errors += check_campaign(settings, exposures, masks, facts, simulated=simulated)
     if not errors:
         for exposure in exposures:
             association = [exposure.association] if exposure.association else []
@@ -66,13 +67,13 @@ def inspect_campaign(
     return Findings(crds, masks, errors)
 
 
-def list_simulated(config: dict[str, Any]) -> list[str]:
+def list_simulated(settings: Settings) -> list[str]:
     """Name the files that the demo makes in an output directory."""
-    return [f"{Path(config['output_dir'])}/simulated/{name}" for name in simulate.FILES]
+    return [f"{settings.output_dir}/simulated/{name}" for name in simulate.FILES]
 
 
 def choose_masks(
-    config: dict[str, Any],
+    settings: Settings,
     exposures: Iterable[ScienceExposure],
     facts: FactsStore,
     *,
@@ -84,8 +85,8 @@ def choose_masks(
 
     Parameters
     ----------
-    config, exposures
-        The complete configuration and its exposures.
+    settings, exposures
+        The configuration and its exposures.
     facts
         What is known of the files.
     simulated
@@ -102,7 +103,7 @@ def choose_masks(
     masks: Masks = {}
     errors: list[PsfalignError] = []
     try:
-        references = _references(config, simulated)
+        references = _references(settings, simulated)
         catalogue = Catalogue(entry_of(path, facts.mask(path)) for path in references if path)
     except PsfalignError as error:
         return {exposure.name: [] for exposure in exposures}, [error]
@@ -112,7 +113,7 @@ def choose_masks(
         if exposure.psfmask is not None:
             named = exposure.psfmask not in NO_FILE
             masks[exposure.name] = [Path(exposure.psfmask)] if named else []
-        elif config["psfmask"].get("crds"):
+        elif settings.psfmask.crds:
             choice = (chosen or {}).get(exposure.name)
             masks[exposure.name] = choice.files if choice else []
         elif str(exposure.science) in simulated:
@@ -129,7 +130,7 @@ def choose_masks(
 
 
 def check_campaign(
-    config: dict[str, Any],
+    settings: Settings,
     exposures: Iterable[ScienceExposure],
     masks: Masks,
     facts: FactsStore,
@@ -141,14 +142,14 @@ def check_campaign(
     given = [exposure for exposure in exposures if str(exposure.science) not in simulated]
     for exposure in given:
         try:
-            check_exposure(config, exposure, masks[exposure.name], facts)
+            check_exposure(settings, exposure, masks[exposure.name], facts)
         except PsfalignError as error:
             errors.append(error)
     try:
-        output, align_to = Path(config["output_dir"]), config["align_refs"]["align_to"]
+        output, align_to = settings.output_dir, settings.align_refs.align_to
         check_output(output, exposures)
         if not errors:
-            keep = config["keep_intermediates"]
+            keep = settings.keep_intermediates
             sizes = expected_sizes(
                 output,
                 given,
@@ -156,7 +157,7 @@ def check_campaign(
                 facts,
                 align_to=align_to,
                 keep_intermediates=keep,
-                n_stages=_count_stages(config["psf_subtraction"]),
+                n_stages=_count_stages(settings.psf_subtraction),
             )
             check_space(output, sizes)
     except PsfalignError as error:
@@ -164,13 +165,13 @@ def check_campaign(
     return list({str(error): error for error in errors}.values())
 
 
-def _count_stages(subtraction: dict[str, Any]) -> int:
+def _count_stages(subtraction: SubtractionOptions) -> int:
     """Return how many stages of an integration are kept, at most."""
-    return 0 if subtraction["method"] == "none" else len(stage_names(subtraction["modes"]))
+    return 0 if subtraction.method == "none" else len(stage_names(list(subtraction.modes)))
 
 
 def check_exposure(
-    config: dict[str, Any], exposure: ScienceExposure, masks: list[Path], facts: FactsStore
+    settings: Settings, exposure: ScienceExposure, masks: list[Path], facts: FactsStore
 ) -> None:
     """Refuse an exposure whose files cannot be used, or not together."""
     association = [exposure.association] if exposure.association else []
@@ -186,9 +187,9 @@ def check_exposure(
     check_agreement(parties)
     for path in masks:
         occulter = tuple(science["occulter"]) if science["occulter"] else None
-        convention = config["psfmask"]["convention"]
+        convention = settings.psfmask.convention
         facts.check_weight(path, convention=convention, occulter=occulter)
-    check_box(config["align_refs"]["median_box_length"], science["shape"])
+    check_box(settings.align_refs.median_box_length, science["shape"])
 
 
 def check_characters(paths: Iterable[Path]) -> None:
@@ -199,10 +200,10 @@ def check_characters(paths: Iterable[Path]) -> None:
             raise InputError(problem, file=path, remedy="rename the file or folder")
 
 
-def _references(config: dict[str, Any], simulated: Collection[str]) -> list[Path]:
+def _references(settings: Settings, simulated: Collection[str]) -> list[Path]:
     """List the catalogue without what the demo makes."""
     made = {Path(name).parent for name in simulated}
-    wanted = [name for name in config["psfmask"]["references"] if Path(name) not in made]
+    wanted = [str(path) for path in settings.psfmask.references if path not in made]
     return list_references(wanted)
 
 

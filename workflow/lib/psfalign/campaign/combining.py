@@ -26,7 +26,7 @@ def group_exposures(exposures: Iterable[ScienceExposure]) -> Groups:
 def choose_combined(
     groups: Groups,
     exposures: Mapping[str, ScienceExposure],
-    config: dict[str, Any],
+    star: object,
     facts: FactsStore,
     *,
     simulated: Collection[str] = (),
@@ -38,8 +38,8 @@ def choose_combined(
     ----------
     groups, exposures
         The exposures that belong together, and what they are, by name.
-    config
-        The complete configuration.
+    star
+        Where the star is, see `psfalign.files.sky.Sky.of`.
     facts
         What is known of the files.
     simulated
@@ -50,7 +50,7 @@ def choose_combined(
     for name, members in groups.items():
         files = [exposures[member].science for member in members]
         known = {str(f): facts.exposure(f) for f in files if str(f) not in simulated}
-        problem = _find_problem(known, config["psf_subtraction"]["star"])
+        problem = _find_problem(known, star)
         if problem:
             warnings.append(f"{name}: its exposures are not combined: {problem}")
         else:

@@ -19,6 +19,7 @@ from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NOT_APPLICABLE
 from .exposures import ScienceExposure
 from .facts import FactsStore
+from .settings import Settings
 
 LIBRARY = Path(__file__).parents[2]
 PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is used
@@ -30,7 +31,7 @@ Json = dict[str, Any]
 
 
 def choose_with_crds(
-    config: Json,
+    settings: Settings,
     exposures: Iterable[ScienceExposure],
     facts: FactsStore,
     *,
@@ -44,8 +45,8 @@ def choose_with_crds(
 
     Parameters
     ----------
-    config, exposures
-        The complete configuration and its exposures.
+    settings, exposures
+        The configuration and its exposures.
     facts
         What is known of the files.
     simulated
@@ -55,11 +56,11 @@ def choose_with_crds(
     -------
     The choices by name of the exposure, none at all without ``psfmask.crds``, and what is wrong.
     """
-    source = config["psfmask"].get("crds")
+    source = settings.psfmask.crds
     asking = [exposure for exposure in exposures if exposure.psfmask is None]
     if not source or not asking:
         return {}, []
-    cache, context = Path(source["path"]), source["context"]
+    cache, context = source.path, source.context
     try:
         _check_cache(cache, context)
         library = " ".join(f"{name} {_version_of(name)}" for name in PACKAGES)

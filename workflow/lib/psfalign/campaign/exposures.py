@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from ..errors import ConfigError
 from ..steps.registry import Scope
 from .associations import read_association
 from .layout import FOLDERS
+from .settings import ExposureEntry, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
@@ -82,24 +82,24 @@ class ScienceExposure:
         return names.get(scope, association if scope is Scope.ASSOCIATION else "")
 
 
-def plan_exposures(config: dict[str, Any]) -> list[ScienceExposure]:
+def plan_exposures(settings: Settings) -> list[ScienceExposure]:
     """
-    List the exposures of a complete configuration, those of associations first.
+    List the exposures of a configuration, those of associations first.
 
     Raises
     ------
     ConfigError, InputError
         If two of them would write the same results, or a name cannot be that of a file.
     """
-    exposures = [*_from_associations(config["associations"]), *_explicit(config["exposures"])]
+    exposures = [*_from_associations(settings.associations), *_explicit(settings.exposures)]
     exposures = _share_stacks(exposures)
     _check_names(exposures)
     return exposures
 
 
-def list_warnings(config: dict[str, Any]) -> list[str]:
+def list_warnings(settings: Settings) -> list[str]:
     """Say what was left out of associations although nobody knows what it is."""
-    associations = [read_association(Path(path)) for path in config["associations"]]
+    associations = map(read_association, settings.associations)
     return [
         f"{asn.path}: members of unknown exptype {', '.join(asn.unknown_types)} are left out"
         for asn in associations
@@ -107,33 +107,27 @@ def list_warnings(config: dict[str, Any]) -> list[str]:
     ]
 
 
-def _from_associations(paths: Iterable[str]) -> Iterator[ScienceExposure]:
+def _from_associations(paths: Iterable[Path]) -> Iterator[ScienceExposure]:
     for index, path in enumerate(paths):
-        association = read_association(Path(path))
+        association = read_association(path)
         stack = Stack(association.name, association.psfs, is_stacked=False)
         for science in association.science:
             origin = f"associations[{index}] {path}"
             exposure = _exposure(science, association.asn_id, stack, None, origin)
-            yield replace(exposure, association=Path(path))
+            yield replace(exposure, association=path)
 
 
-def _explicit(entries: Iterable[dict[str, Any]]) -> Iterator[ScienceExposure]:
+def _explicit(entries: Iterable[ExposureEntry]) -> Iterator[ScienceExposure]:
     for index, entry in enumerate(entries):
-        stack = _stack_of(entry["psfs"])
-        yield _exposure(
-            Path(entry["science"]),
-            entry["asn_id"],
-            stack,
-            entry.get("psfmask"),
-            f"exposures[{index}]",
-        )
+        psfmask = None if entry.psfmask is None else str(entry.psfmask)
+        stack, origin = _stack_of(entry.psfs), f"exposures[{index}]"
+        yield _exposure(entry.science, entry.asn_id, stack, psfmask, origin)
 
 
-def _stack_of(psfs: str | list[str]) -> Stack:
-    if isinstance(psfs, str) and not psfs.endswith(CALINTS):
-        path = Path(psfs)
-        return Stack(path.name.removesuffix(".fits").removesuffix("_psfstack"), (path,), True)
-    members = tuple(map(Path, [psfs] if isinstance(psfs, str) else psfs))
+def _stack_of(psfs: Path | tuple[Path, ...]) -> Stack:
+    if isinstance(psfs, Path) and not psfs.name.endswith(CALINTS):
+        return Stack(psfs.name.removesuffix(".fits").removesuffix("_psfstack"), (psfs,), True)
+    members = (psfs,) if isinstance(psfs, Path) else psfs
     names = "\n".join(member.name for member in members)
     digest = hashlib.sha256(names.encode()).hexdigest()[:8]
     return Stack(f"{_root(members[0])}_{len(members)}psfs_{digest}", members, is_stacked=False)

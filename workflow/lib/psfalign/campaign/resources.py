@@ -17,9 +17,7 @@ and the limit that is asked for is `PATIENCE` times that, as machines and file s
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from ..images.arrays import Method, Weighting
 from ..steps.registry import STEPS
@@ -54,14 +52,9 @@ class Size:
     pixels: int
 
 
-# What weightings other than the mask hold besides, bytes a pixel.
-WEIGHTS: Mapping[Weighting, float] = MappingProxyType(
-    {"mask": 0, "mask+dq": 110, "inverse_variance": 135}
-)
-# CPU nanoseconds a pixel for each pair, where fits are not those of the mask by exact derivatives.
-SLOW_FITS: Mapping[str, float] = MappingProxyType(
-    {"mask+dq": 350, "inverse_variance": 350, "leastsq": 3000}
-)
+# Where each pair has a weight of its own (any weighting but the mask), a fit holds bytes a pixel
+# besides, and takes CPU nanoseconds a pixel for each pair; scipy's leastsq takes more.
+OWN_WEIGHT, SLOW_FIT, SLOWEST_FIT = 135, 350, 3000
 
 
 def memory_mb(
@@ -84,7 +77,7 @@ def memory_mb(
         1, and one more each time that a job is tried again: it then gets that much more.
     """
     cost = STEPS[step].cost
-    weights = WEIGHTS[weighting] if cost.depends_on_fit else 0
+    weights = OWN_WEIGHT if cost.depends_on_fit and weighting != "mask" else 0
     bytes_per_pixel = cost.fixed + weights + cost.per_psf * size.psfs
     bytes_per_pixel += cost.per_integration * size.integrations
     bytes_per_pixel += cost.per_thread * (threads - 1)
@@ -113,7 +106,8 @@ def minutes(
     cost = STEPS[step].cost
     per_pair = cost.per_pair
     if cost.depends_on_fit:
-        per_pair = max(SLOW_FITS.get(weighting, 0), SLOW_FITS.get(method, 0), per_pair)
+        per_pair = SLOW_FIT if weighting != "mask" else per_pair
+        per_pair = SLOWEST_FIT if method != "spectral" else per_pair
     planes = size.integrations + size.psfs
     nanoseconds = cost.per_plane * planes + per_pair * size.integrations * size.psfs
     seconds = START + size.pixels * nanoseconds * 1e-9

@@ -1,202 +1,297 @@
-"""Check a configuration against its schema, and fill in what it leaves out."""
+"""
+The configuration of a campaign: the one place of its options.
 
-import copy
-import difflib
-import math
-from collections.abc import Iterator
+Their types and limits, defaults and descriptions become the schema of the workflow catalogue, the
+options of the command line, and the tables of config/README.md. Words of an option are those of its
+type in `psfalign.images.arrays`.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import yaml
-
-from ..errors import ConfigError
-from ..images.bad_pixels import SMALLEST_BOX
+from ..images.arrays import (
+    AlignTo,
+    Background,
+    Convention,
+    Errors,
+    Method,
+    OnFailedFit,
+    References,
+    Region,
+    Shifts,
+    Subtraction,
+    Weighting,
+)
 from ..images.dq_flags import parse_bad_bits
-
-SCHEMA = Path(__file__).with_name("config.schema.yaml")
-FORBIDDEN = ("://", "\0", "\n", "\r")
-# Characters that the engine reads as the bounds of a wildcard or of a variable in a path.
-WILDCARD = "{}<>"
-# What YAML calls the types of JSON Schema, and those of Python.
-KINDS = {
-    "array": "a list",
-    "object": "a mapping",
-    "string": "a string",
-    "integer": "an integer",
-    "null": "null",
-    list: "a list",
-    dict: "a mapping",
-    str: "a string",
-    int: "an integer",
-    float: "a number",
-    bool: "a boolean",
-    type(None): "null",
-}
-REMEDIES = {
-    "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
-    "asn_id": "write o, c or a and digits, for example a3001",
-    "context": "write the name of a pipeline mapping, for example jwst_1413.pmap",
-}
+from .options import Json, option, plain, schema_of, values_of
 
 
-def load_schema() -> dict[str, Any]:
-    """Read the schema of the configuration."""
-    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    return schema
+@dataclass(frozen=True, kw_only=True)
+class ExposureEntry:
+    """A science exposure and its psf images, as they are listed under `exposures`."""
 
-
-def complete_config(config: dict[str, Any], file: object = None) -> dict[str, Any]:
-    """
-    Validate a configuration and give it with all defaults.
-
-    Parameters
-    ----------
-    config
-        As it was read; not modified.
-    file
-        The file to name in errors.
-
-    Raises
-    ------
-    ConfigError
-        With the path of the first key that is wrong, what it holds, and what it may hold.
-    """
-    schema = load_schema()
-    for error in _schema_errors(config, schema):
-        raise _explain(error, file)
-    completed = copy.deepcopy(config)
-    _fill_defaults(completed, schema)
-    if not completed["exposures"] and not completed["associations"]:
-        problem, remedy = "there is no exposure", "list exposures or associations"
-        raise ConfigError(problem, file=file, keyword="exposures", remedy=remedy)
-    for keyword, path in _paths(completed):
-        _check_path(path, keyword, file)
-    _check_bad_bits(completed["align_refs"]["bad_bits"], file)
-    if completed["psfmask"]["references"] and "crds" in completed["psfmask"]:
-        problem, remedy = "psfmask.references is given too", "keep one source of masks"
-        raise ConfigError(problem, file=file, keyword="psfmask.crds", remedy=remedy)
-    return completed
-
-
-def _schema_errors(config: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
-    from jsonschema import Draft202012Validator, validators
-
-    # JSON Schema takes 3.0 for an integer; a box of 3.0 pixels is no slice.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)
-    strict: Any = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, type_checker=types
+    science: Path = option("Calibrated science exposure, a `_calints.fits` file.", values="path")
+    psfs: Path | tuple[Path, ...] = option(
+        "A `_psfstack.fits` file, or `_calints.fits` files of the reference star to stack in this "
+        "order.",
+        values="path or list of paths",
+        minItems=1,
     )
-    return sorted(strict(schema).iter_errors(config), key=lambda error: list(error.path))
-
-
-def _check_bad_bits(bad_bits: str | int | None, file: object) -> None:
-    try:
-        parse_bad_bits(bad_bits)
-    except ConfigError as error:
-        error.file = file
-        raise
-
-
-def _fill_defaults(value: Any, schema: dict[str, Any]) -> None:
-    if isinstance(value, dict):
-        for name, part in schema.get("properties", {}).items():
-            if "default" in part:
-                value.setdefault(name, copy.deepcopy(part["default"]))
-            if name in value:
-                _fill_defaults(value[name], part)
-    elif isinstance(value, list):
-        for item in value:
-            _fill_defaults(item, schema.get("items", {}))
-
-
-def _explain(error: Any, file: object) -> ConfigError:
-    """Put a schema error into one line."""
-    keyword = _join(error.absolute_path)
-    name = str(error.absolute_path[-1]) if error.absolute_path else ""
-    if error.validator == "additionalProperties":
-        allowed = list(error.schema["properties"])
-        unknown = next(str(key) for key in error.instance if key not in allowed)
-        return _unknown_key(f"{keyword}.{unknown}" if keyword else unknown, unknown, allowed, file)
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return ConfigError(
-            "is required", file=file, keyword=f"{keyword}.{missing}", remedy="add it"
-        )
-    problem, remedy = _expectation(error)
-    return ConfigError(
-        problem,
-        file=file,
-        keyword=keyword or None,
-        value="null" if error.instance is None else repr(error.instance),
-        remedy=REMEDIES.get(name, remedy),
+    asn_id: str = option(
+        "Association candidate, such as `a3001`. Results are named `<science root>_<asn_id>`.",
+        values="`o`, `c` or `a`, then digits",
+        pattern="^([oa][0-9]+|c[0-9]+)$",
+    )
+    psfmask: Path | None = option(
+        "Mask file of this exposure, whatever the catalogue says; `uniform` is weight one inside "
+        "the science area; `N/A` passes the psf images on unaligned. Without it, the mask is "
+        "chosen from the catalogue or by CRDS.",
+        None,
+        values="path, `uniform` or `N/A`",
     )
 
 
-def _unknown_key(keyword: str, name: str, allowed: list[str], file: object) -> ConfigError:
-    close = difflib.get_close_matches(name, allowed, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(allowed)}"
-    return ConfigError("unknown key", file=file, keyword=keyword, remedy=remedy)
+@dataclass(frozen=True, kw_only=True)
+class CrdsSource:
+    """A CRDS cache that chooses masks."""
+
+    context: str = option(
+        "The pipeline mapping whose rules choose the masks.",
+        values="a name such as `jwst_1413.pmap`",
+        pattern=r"^jwst_[0-9]+\.pmap$",
+    )
+    path: Path = option(
+        "Folder of the cache, the one that CRDS_PATH names for crds.", values="path"
+    )
 
 
-def _expectation(error: Any) -> tuple[str, str]:
-    """Say what is wrong with a value, and what to write instead."""
-    expected = error.validator_value
-    if error.validator == "type":
-        names = [expected] if isinstance(expected, str) else expected
-        kinds = " or ".join(KINDS[name] for name in names)
-        number = _meant_integer(error.instance) if "integer" in names else ""
-        found = KINDS.get(type(error.instance), f"a {type(error.instance).__name__}")
-        return f"is {found}, expected {kinds}", f"write {number or kinds}"
-    if error.validator == "enum":
-        words = [str(word) for word in expected]
-        close = difflib.get_close_matches(str(error.instance), words, n=1)
-        return "is not known", f"write {close[0] if close else ' or '.join(words)}"
-    if error.validator == "minimum":
-        return f"is less than {expected}", f"write {expected} or more"
-    if error.validator in ("minLength", "minItems"):
-        return "is empty", "fill it in, or leave it out"
-    return f"does not match {expected}", "see config/README.md"
+@dataclass(frozen=True, kw_only=True)
+class PsfmaskOptions:
+    """Where masks come from, and how they are read."""
+
+    references: tuple[Path, ...] = option(
+        "The catalogue of PSFMASK files: files, folders (their `.fits` files) and globs.",
+        (),
+        values="list of paths",
+    )
+    convention: Literal["auto", Convention] = option(
+        "What 1 means in a mask: `weight` (use this pixel, as in all files in circulation), "
+        "`exclude` (masked out, as documented), or `auto` (decide by its values).",
+        "auto",
+        step="resolve_psfmask",
+    )
+    crds: CrdsSource | None = option(
+        "A CRDS cache to ask, offline, instead of the catalogue; not together with `references`.",
+        None,
+        values="mapping",
+    )
 
 
-def _meant_integer(value: Any) -> str:
-    """Return the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
-    try:
-        number = float(value) if isinstance(value, str | float) else math.nan
-    except ValueError:
-        return ""
-    return str(int(number)) if number.is_integer() else ""
+@dataclass(frozen=True, kw_only=True)
+class AlignOptions:
+    """Cleaning, fitting and alignment."""
+
+    median_box_length: int = option(
+        "Side of the box whose median replaces a bad pixel, at most the image's size; 2 and 3, "
+        "like 4 and 5, mean the same.",
+        3,
+        step="clean",
+        unit="pixels",
+        minimum=2,
+    )
+    bad_bits: str | int | None = option(
+        "DQ flags that make a pixel bad: names or numbers joined by comma, plus or bar "
+        '(`"OUTLIER, SATURATED"` = `"16, 2"` = `18`), `~` before them for all others; `""` or '
+        "`null` for none. Pixels that are not finite are bad anyway.",
+        "DO_NOT_USE",
+        step="clean",
+        values='names or numbers of flags, `""`, `null`',
+    )
+    align_to: AlignTo = option(
+        "What to align to: `each` integration (4D product), the `first` or the `mean` of all (3D "
+        "product).",
+        "each",
+        step="fit_shifts",
+    )
+    method: Method = option(
+        "How to fit: `spectral` (exact derivatives), or `leastsq` (SciPy's, for comparison; slow).",
+        "spectral",
+        step="fit_shifts",
+    )
+    max_shift: int = option(
+        "Largest shift along each axis that is searched for, on whole pixels; a fit that ends more "
+        "than half a pixel beyond it is `out_of_range`. 0 starts the fit from no shift, without a "
+        "search or a limit.",
+        10,
+        step="fit_shifts",
+        unit="pixels",
+        minimum=0,
+    )
+    weighting: Weighting = option(
+        "What weights a residual: the `mask`; `mask+dq`, which leaves replaced pixels out; "
+        "`inverse_variance`, which also divides by the errors, and corrects for noise in the "
+        "science image.",
+        "mask",
+        step="fit_shifts",
+    )
+    background: Background = option(
+        "A constant difference between psf and science image: `none`, or `fit` it with shift and "
+        "flux.",
+        "none",
+        step="fit_shifts",
+    )
+    padding: int = option(
+        "Rows and columns that lead from the last ones of an image back to the first ones in a "
+        "straight line; without them, what leaves an image on one side comes in on the other.",
+        0,
+        step="fit_shifts",
+        unit="pixels",
+        minimum=0,
+        maximum=1024,
+    )
+    shifts: Shifts = option(
+        "Shifts from each pair by itself (`pairwise`), or the weighted least-squares solution of "
+        "all pairs of an exposure (`joint`): one position for each image, with pairs that "
+        "contradict the others left out.",
+        "pairwise",
+        step="fit_shifts",
+    )
+    errors: Errors = option(
+        "How ERR is carried along: `variance` (propagated), or `fourier` (shifted like an image, "
+        "as upstream does; can become negative).",
+        "variance",
+        step="align_psfs",
+    )
+    on_failed_fit: OnFailedFit = option(
+        "What a failed fit does: `flag` its plane (NaN and DO_NOT_USE), or `stop` its exposure.",
+        "flag",
+        step="fit_shifts",
+    )
+
+    @property
+    def cleaning(self) -> Json:
+        """What the step that cleans takes."""
+        return values_of(self, "clean") | {"bad_bits": parse_bad_bits(self.bad_bits)}
 
 
-def _join(path: Any) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")
+@dataclass(frozen=True, kw_only=True)
+class SubtractionOptions:
+    """Subtraction of the star, and pictures of all rolls."""
+
+    method: Subtraction = option(
+        "Whether to subtract the star by principal components of the psf images (`klip`) and to "
+        "combine the rolls, or to end with the aligned psf images (`none`).",
+        "klip",
+    )
+    references: References = option(
+        "What is subtracted: the psf images of the reference `stars`.",
+        "stars",
+        step="subtract_psf",
+    )
+    modes: tuple[int, ...] = option(
+        "Numbers of principal components. None counts beyond the number of psf images; "
+        "`_psfsub.fits` holds the largest under SCI, the combined picture all.",
+        (1, 2, 5, 10, 20, 50),
+        step="subtract_psf",
+        values="list of integers, 1 or more",
+        minItems=1,
+        items={"type": "integer", "minimum": 1},
+    )
+    region: Region = option(
+        "Where to fit: where the weight of the `mask` is above one half, or in the whole `image`, "
+        "as jwst does.",
+        "mask",
+        step="subtract_psf",
+    )
+    annuli: tuple[float, ...] = option(
+        "Separations from the star at which one ring ends and the next begins; each is fitted by "
+        "itself. Without any, the image is fitted as one.",
+        (),
+        step="subtract_psf",
+        unit="arcsec",
+        values="list of numbers",
+        items={"type": "number", "minimum": 0},
+    )
+    star: Literal["auto"] | tuple[float, float] = option(
+        "Where the star is: `auto` (STARCENX and STARCENY in the header, otherwise CRPIX1 and "
+        "CRPIX2), or its column and row in all exposures, counted from 0.",
+        "auto",
+        step="subtract_psf",
+        values="`auto`, or `[column, row]` in pixels",
+    )
+    star_flux: float | None = option(
+        "Flux of the star in the filter; with it, `_contrast.ecsv` gives the noise as contrast, "
+        "too.",
+        None,
+        step="combine_rolls",
+        unit="Jy",
+        values="number",
+        minimum=0,
+    )
 
 
-def _paths(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "output_dir", config["output_dir"]
-    for i, path in enumerate(config["associations"]):
-        yield f"associations[{i}]", path
-    for i, path in enumerate(config["psfmask"]["references"]):
-        yield f"psfmask.references[{i}]", path
-    if "crds" in config["psfmask"]:
-        yield "psfmask.crds.path", config["psfmask"]["crds"]["path"]
-    for i, exposure in enumerate(config["exposures"]):
-        yield f"exposures[{i}].science", exposure["science"]
-        psfs = exposure["psfs"]
-        for path in [psfs] if isinstance(psfs, str) else psfs:
-            yield f"exposures[{i}].psfs", path
-        if "psfmask" in exposure:
-            yield f"exposures[{i}].psfmask", exposure["psfmask"]
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """
+    A complete configuration.
+
+    It is made of what a user wrote by `psfalign.campaign.configuration.complete_config`.
+    """
+
+    output_dir: Path = option("Folder that all results go to.", Path("results"), values="path")
+    keep_intermediates: bool = option(
+        "Whether cleaned science exposures, and stacks that are cleaned already, stay when what is "
+        "made from them is there. Without them a campaign takes less room, but whatever needs one "
+        "again, a fit or a picture, does its exposure again from the cleaning on. Cleaned stacks "
+        "stay in any case: all their exposures would be done again with them.",
+        True,
+        values="true or false",
+    )
+    warm_start: bool = option(
+        "Whether the steps of a campaign run in forks of one process that has imported what they "
+        "need, which spares each of them the start of Python (Linux; conda environments and "
+        "containers start Python for each step in any case). The results are the same.",
+        True,
+        values="true or false",
+    )
+    associations: tuple[Path, ...] = option(
+        "Level-3 coronagraphic association files (`asn_type` `coron3`): each science member "
+        "becomes an exposure, the psf members are stacked, `target_acquisition` members are "
+        "ignored.",
+        (),
+        values="list of paths",
+    )
+    exposures: tuple[ExposureEntry, ...] = option(
+        "Science exposures and the psf images to align to each, beside or instead of associations.",
+        (),
+        values="list of mappings",
+    )
+    psfmask: PsfmaskOptions = option(
+        "Where masks come from, and how they are read.", PsfmaskOptions()
+    )
+    align_refs: AlignOptions = option("Cleaning, fitting and alignment.", AlignOptions())
+    psf_subtraction: SubtractionOptions = option(
+        "Subtraction of the star, and pictures of all rolls.", SubtractionOptions()
+    )
+
+    def as_dict(self) -> Json:
+        """Return what a configuration file with these settings holds."""
+        return dict(plain(self))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the options of all steps by name, as provenance records them."""
+        own = ("subtract_psf", "combine_rolls")
+        subtraction = [values_of(self.psf_subtraction, step) for step in own]
+        align_refs = plain(self.align_refs) | {"convention": self.psfmask.convention}
+        return subtraction[0] | subtraction[1] | align_refs
 
 
-def _check_path(path: str, keyword: str, file: object) -> None:
-    if path.startswith("~") or any(part in path for part in FORBIDDEN):
-        problem, remedy = "is not a path: no URL, no ~, no line break", "write a file's path"
-    elif keyword == "output_dir" and any(character in path for character in WILDCARD):
-        problem = f"the engine reads {' '.join(WILDCARD)} itself"
-        remedy = "name a folder without them"
-    else:
-        return
-    raise ConfigError(problem, file=file, keyword=keyword, value=repr(path), remedy=remedy)
+def config_schema() -> Json:
+    """Return the JSON schema of a configuration file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "psfalign configuration",
+        "description": "One campaign of exposures, and how to align the psf images to them.",
+        **schema_of(Settings),
+    }

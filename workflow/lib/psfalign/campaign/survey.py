@@ -12,9 +12,9 @@ from ..files.fits.structure import scan, text_of
 from ..files.selectors import SELECTORS, read_selectors
 from ..psfmask.catalogue import list_references, read_entry
 from .checks import check_exposure, choose_masks
+from .configuration import complete_config
 from .exposures import CALINTS, ScienceExposure, plan_exposures
 from .facts import FactsStore
-from .settings import complete_config
 
 ASSOCIATION = "_asn.json"
 FIRST_CANDIDATE = 3001  # of candidates that are no observation's: a3001, a3002 and so on
@@ -210,16 +210,16 @@ def _find_mistakes(survey: Survey) -> list[tuple[ScienceExposure, str]]:
     """List the exposures that would be refused before anything runs, and why."""
     if not (survey.associations or survey.groups):
         return []
-    config = complete_config(survey.config)
-    exposures = plan_exposures(config)
+    settings = complete_config(survey.config)
+    exposures = plan_exposures(settings)
     facts = FactsStore(Path(os.devnull))  # remembers nothing
-    masks, errors = choose_masks(config, exposures, facts)
+    masks, errors = choose_masks(settings, exposures, facts)
     # Without any mask the user has to name some; that is no mistake of an exposure.
     maskless = {str(error.file): str(error) for error in errors if survey.references}
     mistakes = []
     for exposure in exposures:
         try:
-            check_exposure(config, exposure, masks[exposure.name], facts)
+            check_exposure(settings, exposure, masks[exposure.name], facts)
             mistake = maskless.get(str(exposure.science))
         except PsfalignError as error:
             mistake = str(error)

@@ -1,8 +1,9 @@
 """Fit all psf images to one science integration, and start where an earlier one points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,12 @@ class FitOptions:
     weighting: Weighting = "mask"
     background: Background = "none"
     padding: int = 0
+
+    @classmethod
+    def take(cls, settings: dict[str, Any]) -> "FitOptions":
+        """Return those options that are among some settings, and take them out of there."""
+        names = [field.name for field in fields(cls) if field.name in settings]
+        return cls(**{name: settings.pop(name) for name in names})
 
     @property
     def centred(self) -> bool:

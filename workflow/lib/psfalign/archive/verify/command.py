@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...campaign.configuration import read_settings
 from ...campaign.exposures import ScienceExposure, plan_exposures
 from ...campaign.layout import result_pattern
-from ...campaign.settings import complete_config
-from ...campaign.yaml import read_yaml
 from ...errors import ConfigError, InputError, PsfalignError, error_line
 from ...files.fits.structure import check_regular_file
 from ...files.text import LARGEST_CRATE, read_text
@@ -76,17 +75,14 @@ def _read_config(
     if config is None and not path.is_file():
         return None
     try:
-        content = complete_config(read_yaml(path), path)
-        exposures = plan_exposures(content)
+        settings = read_settings(path)
+        exposures = plan_exposures(settings)
     except PsfalignError as error:
         if config is not None:
             raise
         print(f"psfalign: warning: {path}: not compared with: {error}", file=sys.stderr)
         return None
-    # How to subtract and how to fit are both called method; what was not subtracted is not there.
-    subtraction = {k: v for k, v in content["psf_subtraction"].items() if k != "method"}
-    convention = {"convention": content["psfmask"]["convention"]}
-    return subtraction | content["align_refs"] | convention, exposures
+    return settings.parameters(), exposures
 
 
 def _read_crate(target: Path) -> dict[Path, str]:

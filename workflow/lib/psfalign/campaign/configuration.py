@@ -1,0 +1,246 @@
+"""Read a configuration: check it against its schema, and make `Settings` of it."""
+
+import copy
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..images.bad_pixels import SMALLEST_BOX
+from ..images.dq_flags import parse_bad_bits
+from .options import Json, build, paths_in
+from .settings import Settings, config_schema
+from .yaml import read_yaml
+
+COMMAND_LINE = "--config"
+FORBIDDEN = ("://", "\0", "\n", "\r")
+# Characters that the engine reads as the bounds of a wildcard or of a variable in a path.
+WILDCARD = "{}<>"
+# What YAML calls the types of JSON Schema, and those of Python.
+KINDS = {
+    "array": "a list",
+    "object": "a mapping",
+    "string": "a string",
+    "integer": "an integer",
+    "null": "null",
+    list: "a list",
+    dict: "a mapping",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+# How the command line's text is read as what an option takes.
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": int,
+    "number": float,
+    "boolean": {"true": True, "false": False}.__getitem__,
+    "null": {"null": None, "": None}.__getitem__,
+}
+REMEDIES = {
+    "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
+    "asn_id": "write o, c or a and digits, for example a3001",
+    "context": "write the name of a pipeline mapping, for example jwst_1413.pmap",
+}
+
+
+def complete_config(
+    config: Mapping[str, Any], file: object = None, *, command_line: Mapping[str, Any] | None = None
+) -> Settings:
+    """
+    Validate a configuration, and complete it with all defaults.
+
+    Parameters
+    ----------
+    config
+        As it was read; not modified.
+    file
+        The file to name in errors.
+    command_line
+        What of it comes from ``--config``. The engine reads what is nested there as text: it is
+        taken as the type that the option has.
+
+    Raises
+    ------
+    ConfigError
+        With the path of the first key that is wrong, what it holds, and what it may hold.
+    """
+    schema, given = _schema(), command_line or {}
+    content = _overlay(copy.deepcopy(dict(config)), _typed(given, schema))
+    for error in _schema_errors(content, schema):
+        raise _explain(error, _origin(error, given, file))
+    _check(content, schema, file)
+    return build(Settings, content)
+
+
+def read_settings(path: Path) -> Settings:
+    """
+    Read a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        With what is wrong, see `complete_config`.
+    """
+    return complete_config(read_yaml(path), path)
+
+
+@cache
+def _schema() -> Json:
+    return config_schema()
+
+
+def _check(content: Json, schema: Json, file: object) -> None:
+    """Refuse what fits the schema and is wrong all the same."""
+    if not (content.get("exposures") or content.get("associations")):
+        problem, remedy = "there is no exposure", "list exposures or associations"
+        raise ConfigError(problem, file=file, keyword="exposures", remedy=remedy)
+    for keyword, path in paths_in(content, schema):
+        _check_path(path, keyword, file)
+    try:
+        parse_bad_bits(content.get("align_refs", {}).get("bad_bits", ""))
+    except ConfigError as error:
+        error.file = file
+        raise
+    masks = content.get("psfmask", {})
+    if masks.get("references") and "crds" in masks:
+        problem, remedy = "psfmask.references is given too", "keep one source of masks"
+        raise ConfigError(problem, file=file, keyword="psfmask.crds", remedy=remedy)
+
+
+def _typed(value: Any, schema: Json) -> Any:
+    """Take text of the command line as the type that an option has."""
+    if isinstance(value, Mapping):
+        parts = schema.get("properties", {})
+        return {name: _typed(part, parts.get(name, {})) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {})) for item in value]
+    kinds = schema.get("type", "string")
+    if type(value) is int and kinds == "string":
+        return str(value)
+    if not isinstance(value, str) or "string" in kinds:
+        return value
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        try:
+            return READERS[kind](value)
+        except (KeyError, ValueError):
+            continue
+    return value
+
+
+def _overlay(config: Json, given: Mapping[str, Any]) -> Json:
+    """Put what was given on the command line over a configuration."""
+    for name, value in given.items():
+        below = config.get(name)
+        if isinstance(below, dict) and isinstance(value, dict):
+            _overlay(below, value)
+        else:
+            config[name] = value
+    return config
+
+
+def _origin(error: Any, given: Mapping[str, Any], file: object) -> object:
+    """Return what to name in an error: the command line, if the value comes from there."""
+    value: Any = given
+    for part in error.absolute_path:
+        if not isinstance(value, Mapping):
+            return COMMAND_LINE
+        if part not in value:
+            return file
+        value = value[part]
+    unknown = error.validator == "additionalProperties"
+    names = error.schema.get("properties", {})
+    if isinstance(value, Mapping) and not (unknown and any(name not in names for name in value)):
+        return file
+    return COMMAND_LINE
+
+
+def _schema_errors(config: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    from jsonschema import Draft202012Validator, validators
+
+    # JSON Schema takes 3.0 for an integer; a box of 3.0 pixels is no slice.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)
+    strict: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, type_checker=types
+    )
+    return sorted(strict(schema).iter_errors(config), key=lambda error: list(error.path))
+
+
+def _explain(error: Any, file: object) -> ConfigError:
+    """Put a schema error into one line."""
+    keyword = _join(error.absolute_path)
+    name = str(error.absolute_path[-1]) if error.absolute_path else ""
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema["properties"])
+        unknown = next(str(key) for key in error.instance if key not in allowed)
+        return _unknown_key(f"{keyword}.{unknown}" if keyword else unknown, unknown, allowed, file)
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return ConfigError(
+            "is required", file=file, keyword=f"{keyword}.{missing}", remedy="add it"
+        )
+    problem, remedy = _expectation(error)
+    return ConfigError(
+        problem,
+        file=file,
+        keyword=keyword or None,
+        value="null" if error.instance is None else repr(error.instance),
+        remedy=REMEDIES.get(name, remedy),
+    )
+
+
+def _unknown_key(keyword: str, name: str, allowed: list[str], file: object) -> ConfigError:
+    close = difflib.get_close_matches(name, allowed, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(allowed)}"
+    return ConfigError("unknown key", file=file, keyword=keyword, remedy=remedy)
+
+
+def _expectation(error: Any) -> tuple[str, str]:
+    """Say what is wrong with a value, and what to write instead."""
+    expected = error.validator_value
+    if error.validator == "type":
+        names = [expected] if isinstance(expected, str) else expected
+        kinds = " or ".join(KINDS[name] for name in names)
+        number = _meant_integer(error.instance) if "integer" in names else ""
+        found = KINDS.get(type(error.instance), f"a {type(error.instance).__name__}")
+        return f"is {found}, expected {kinds}", f"write {number or kinds}"
+    if error.validator == "enum":
+        words = [str(word) for word in expected]
+        close = difflib.get_close_matches(str(error.instance), words, n=1)
+        return "is not known", f"write {close[0] if close else ' or '.join(words)}"
+    if error.validator == "minimum":
+        return f"is less than {expected}", f"write {expected} or more"
+    if error.validator in ("minLength", "minItems"):
+        return "is empty", "fill it in, or leave it out"
+    return f"does not match {expected}", "see config/README.md"
+
+
+def _meant_integer(value: Any) -> str:
+    """Return the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
+    try:
+        number = float(value) if isinstance(value, str | float) else math.nan
+    except ValueError:
+        return ""
+    return str(int(number)) if number.is_integer() else ""
+
+
+def _join(path: Any) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _check_path(path: str, keyword: str, file: object) -> None:
+    if path.startswith("~") or any(part in path for part in FORBIDDEN):
+        problem, remedy = "is not a path: no URL, no ~, no line break", "write a file's path"
+    elif keyword == "output_dir" and any(character in path for character in WILDCARD):
+        problem = f"the engine reads {' '.join(WILDCARD)} itself"
+        remedy = "name a folder without them"
+    else:
+        return
+    raise ConfigError(problem, file=file, keyword=keyword, value=repr(path), remedy=remedy)
