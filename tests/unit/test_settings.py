@@ -35,7 +35,6 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
         "output_dir": "results",
         "keep_intermediates": True,
         "warm_start": True,
-        "warm_start": True,
         "associations": [],
         "exposures": [EXPOSURE],
         "psfmask": {"references": [], "convention": "auto"},
