@@ -14,7 +14,8 @@ from .exposure import read_plane
 from .fits.structure import scan, text_of
 from .fits.tables import read_table
 from .origins import read_origins_of
-from .shifts import COLUMNS
+from .release import release_of, unread
+from .shifts import with_absent
 
 EXTENSIONS = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT")
 
@@ -62,7 +63,14 @@ class Product:
     def align_to(self) -> AlignTo:
         """What the psf images were aligned to."""
         words: tuple[AlignTo, ...] = get_args(AlignTo)
-        return words[words.index(text_of(self.primary, "ALIGNTO"))]
+        found = text_of(self.primary, "ALIGNTO")
+        if found not in words:
+            problem, remedy = "is not known", "run the exposure again"
+            refusal = InputError(
+                problem, file=self.path, keyword="ALIGNTO", value=found, remedy=remedy
+            )
+            raise unread(release_of(self.primary), refusal)
+        return words[words.index(found)]
 
     @property
     def padding(self) -> int:
@@ -97,7 +105,10 @@ class Product:
         for name in EXTENSIONS:
             if name not in self._hdus:
                 remedy = "name a product of psfalign"
-                raise InputError("no such extension", file=f"{self.path}[{name}]", remedy=remedy)
+                refusal = InputError(
+                    "no such extension", file=f"{self.path}[{name}]", remedy=remedy
+                )
+                raise unread(release_of(self.primary), refusal)
 
     def _read(self, name: str, index: int) -> NDArray[Any]:
         with open(self.path, "rb") as stream:
@@ -105,8 +116,9 @@ class Product:
 
     def _read_columns(self) -> dict[str, NDArray[Any]]:
         hdu = self._hdus["SHIFTS"]
-        names = [hdu.header.get(f"TTYPE{i}") for i in range(1, len(COLUMNS) + 1)]
-        if names != list(COLUMNS):
-            problem, remedy = "has not the columns of this version", "run the exposure again"
-            raise InputError(problem, file=f"{self.path}[SHIFTS]", remedy=remedy)
-        return read_table(self.path, hdu)
+        try:
+            return with_absent(read_table(self.path, hdu))
+        except KeyError as error:
+            problem, remedy = f"has no column {error}", "run the exposure again"
+            refusal = InputError(problem, file=f"{self.path}[SHIFTS]", remedy=remedy)
+            raise unread(release_of(self.primary), refusal) from error

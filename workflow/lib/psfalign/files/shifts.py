@@ -18,6 +18,7 @@ from ..images.arrays import Shifts
 from ..system.atomic_file import publish_bytes
 from .fits.tables import table_hdu
 from .provenance.records import Record, Records
+from .release import unread
 from .text import LARGEST_TABLE, read_text
 
 # Name: (dtype, unit, description); the order is that of the columns.
@@ -44,6 +45,13 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "doubtful": ("bool", "", "influence or misfit too large"),
     "status": ("string", "", "ok, or why the fit may not be used"),
 }
+# What the tables of all releases have, and what stands for a column that came after the first.
+NEEDED = (
+    *("integration", "psf", "dx", "dy", "beta", "sigma_dx", "sigma_dy", "sigma_beta"),
+    *("dx_bias", "dy_bias", "beta_bias", "cost", "n_pixels", "n_iterations"),
+    *("closure", "suspicious", "status"),
+)
+ABSENT = {"int64": 0, "float64": np.nan, "bool": False, "string": ""}
 TRUTH = {"True": True, "False": False}
 TEXT_WIDTH = 16  # characters of the status column in FITS
 
@@ -56,7 +64,8 @@ class ShiftTable:
     Attributes
     ----------
     columns
-        The columns of `COLUMNS`, each (integrations * psfs,), ordered by integration, then psf.
+        The columns of `COLUMNS`, each (integrations * psfs,), ordered by integration, then psf;
+        of a table that another release wrote, its other columns, too.
     meta
         Where they came from: files, checksums, options.
     """
@@ -108,7 +117,7 @@ class ShiftTable:
     @property
     def records(self) -> Records:
         """The records of the steps that led to the table."""
-        return [Record(*entry) for entry in self.meta.get("provenance", [])]
+        return [Record.of(entry) for entry in self.meta.get("provenance", [])]
 
     def count_failures(self) -> dict[str, int]:
         """Count the fits that may not be used by status."""
@@ -127,19 +136,22 @@ class ShiftTable:
 
     @classmethod
     def read(cls, path: Path) -> "ShiftTable":
-        """Read what `write` wrote."""
+        """Read what `write` of this or another release wrote."""
+        meta: dict[str, Any] = {}
         try:
             lines = read_text(path, largest=LARGEST_TABLE).splitlines()
             meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
+            declared = [json.loads(x.removeprefix(COLUMN)) for x in lines if x.startswith(COLUMN)]
             rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
             columns = {
-                name: _parse([row[name] for row in rows], dtype)
-                for name, (dtype, _, _) in COLUMNS.items()
+                entry["name"]: _parse([row[entry["name"]] for row in rows], entry["datatype"])
+                for entry in declared
             }
+            return cls(with_absent(columns), meta)
         except (StopIteration, KeyError, ValueError, TypeError) as error:
             problem = "is not a table of shifts"
-            raise InputError(problem, file=path, remedy="run fit_shifts again") from error
-        return cls(columns, meta)
+            refusal = InputError(problem, file=path, remedy="run fit_shifts again")
+            raise unread(str(meta.get("psfalign", "")), refusal) from error
 
     def to_fits(self) -> tuple[Header, bytes]:
         """Return the header and the bytes of a binary table extension SHIFTS."""
@@ -155,7 +167,26 @@ class ShiftTable:
         return table_hdu(rows, "SHIFTS", descriptions=descriptions, units=units)
 
 
-META = "# meta: "
+COLUMN, META = "# - ", "# meta: "
+
+
+def with_absent(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """
+    Return the columns of a file, and those of `COLUMNS` that its release did not know.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing that the first release had.
+    """
+    length = {len(columns[name]) for name in NEEDED}.pop()
+    absent = {
+        name: np.full(length, ABSENT[dtype], dtype="str" if dtype == "string" else dtype)
+        for name, (dtype, _, _) in COLUMNS.items()
+        if name not in columns
+    }
+    known = {name: absent.get(name, columns.get(name, np.array([]))) for name in COLUMNS}
+    return known | columns
 
 
 def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shifts: Shifts) -> None:

@@ -1,13 +1,14 @@
 """The psfmask.json of an exposure: which mask, why, and how it is read."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from ..errors import InputError
 from ..files.digest import sha256
 from ..files.fits.structure import plain_text
 from ..files.provenance.records import Record, Records
+from ..files.release import unread
 from ..files.text import read_text
 from ..images.arrays import Image
 from ..images.mask_weight import weigh
@@ -116,14 +117,18 @@ class ResolvedMask:
 
     @classmethod
     def read(cls, path: Path) -> "ResolvedMask":
-        """Read what `write` wrote."""
+        """Read what `write` of this or another release wrote."""
+        records: Records = []
         try:
-            resolved = cls(**json.loads(read_text(path)))
-            records = [Record(*entry) for entry in resolved.provenance]
-            return replace(resolved, provenance=records, area=read_area(resolved.area))
-        except (ValueError, TypeError, KeyError) as error:
+            content = json.loads(read_text(path))
+            records = [Record.of(entry) for entry in content.pop("provenance", [])]
+            known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
+            area = read_area(known.pop("area", None))
+            return cls(**known, provenance=records, area=area)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             problem = "is not a resolved mask, psfmask.json"
-            raise InputError(problem, file=path, remedy="run resolve_psfmask first") from error
+            refusal = InputError(problem, file=path, remedy="run resolve_psfmask first")
+            raise unread(_release(records), refusal) from error
 
     def read_weight(self) -> Image:
         """
@@ -142,3 +147,8 @@ class ResolvedMask:
             problem = "has changed since it was chosen"
             raise InputError(problem, file=path, remedy="run resolve_psfmask again")
         return weigh(image, convention=self.convention).image
+
+
+def _release(records: Records) -> str:
+    """Return the release of psfalign that resolved a mask."""
+    return next((e.value for e in records if (e.kind, e.name) == ("software", "psfalign")), "")

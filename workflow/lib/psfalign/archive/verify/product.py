@@ -19,6 +19,7 @@ from ...files.fits.writer import UINT32_ZERO
 from ...files.provenance.records import Records
 from ...files.provenance.table import NAME as PROVENANCE
 from ...files.provenance.table import read_records
+from ...files.release import release_of, unread
 from ...fit.result import Status
 from ...images.dq_flags import DO_NOT_USE
 
@@ -64,6 +65,14 @@ def check_product(path: Path) -> Product:
     """
     hdus = scan(path)
     check_own_checksums(path, hdus)
+    try:
+        return _check_content(path, hdus)
+    except InputError as error:
+        raise unread(release_of(hdus[0].header), error) from error
+
+
+def _check_content(path: Path, hdus: Sequence[Hdu]) -> Product:
+    """Check what this release knows of a product; what a newer one added is passed over."""
     header = hdus[0].header
     applies = text_of(header, "S_PSFALI") == "COMPLETE"
     names = [*IMAGES, PROVENANCE, *(("SHIFTS", "WEIGHT") if applies else ())]

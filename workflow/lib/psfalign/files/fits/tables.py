@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from .structure import Hdu, read_exactly, text_of
 
-FORM = re.compile(r"1?([KDL])|([0-9]+)(A)")  # TFORM
-STORED = {"K": ">i8", "D": ">f8", "L": "S1"}
+FORM = re.compile(r"1?([BIJKEDL])|([0-9]+)(A)")  # TFORM
+STORED = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "L": "S1"}
 FORMS = {"i8": "K", "f8": "D", "b1": "L"}  # by the kind of a column and its bytes
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -82,7 +82,7 @@ def _form(kind: np.dtype[Any]) -> str:
 
 def read_table(path: Path, hdu: Hdu) -> dict[str, NDArray[Any]]:
     """
-    Read all columns by name: native int64 and float64, bool, and text.
+    Read all columns by name: native numbers, bool, and text.
 
     Raises
     ------

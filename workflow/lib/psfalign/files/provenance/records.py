@@ -37,6 +37,11 @@ class Record(NamedTuple):
     name: str
     value: str
 
+    @classmethod
+    def of(cls, entry: Iterable[str]) -> "Record":
+        """Return the record that a list of its fields holds, first of all those."""
+        return cls(*list(entry)[: len(cls._fields)])
+
 
 Records = list[Record]
 

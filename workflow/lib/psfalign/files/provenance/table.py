@@ -29,13 +29,10 @@ def provenance_hdu(records: Sequence[Record]) -> tuple[Header, bytes]:
 
 def is_provenance(hdu: Hdu) -> bool:
     """Return whether an HDU is such a table, and not another one of the same name."""
-    header = hdu.header
-    names = [header.get(f"TTYPE{index}") for index in range(1, len(Record._fields) + 1)]
-    return (
-        hdu.name == NAME
-        and header.get("TFIELDS") == len(Record._fields)
-        and names == list(Record._fields)
-    )
+    if hdu.name != NAME:
+        return False
+    names = {hdu.header.get(f"TTYPE{i + 1}") for i in range(hdu.header.get("TFIELDS", 0))}
+    return names >= set(Record._fields)
 
 
 def read_records(path: Path, hdus: Sequence[Hdu]) -> Records:
@@ -51,4 +48,6 @@ def read_records(path: Path, hdus: Sequence[Hdu]) -> Records:
     if not found:
         return []
     columns = read_table(path, found[-1])
-    return [Record(*map(str, row)) for row in zip(*columns.values(), strict=True)]
+    return [
+        Record(*map(str, row)) for row in zip(*(columns[n] for n in Record._fields), strict=True)
+    ]
