@@ -1,6 +1,5 @@
 """The digest of a script changes with what it runs, and with nothing else."""
 
-import ast
 import importlib.util
 import json
 import shutil
@@ -51,46 +50,138 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name.removesuffix(".py") for name in before if before[name] != after[name]}
 
 
-# A module, and the scripts whose work depends on it; the deepest are imported by others only.
+ALL = {name.removesuffix(".py") for name in STEPS}
+# A module of each room, and the steps that compute with it.
 USERS = {
+    "__init__.py": ALL,
+    "errors.py": set(),
+    "system/parallel.py": set(),
+    "system/progress.py": set(),
+    "system/atomic_file.py": set(),
+    "images/bad_pixels.py": {"clean", "fit_shifts", "align_psfs", "plot_exposure"},
+    "images/shifted_psf.py": {"align_psfs"},
     "fit/least_squares.py": {"fit_shifts"},
     "fit/spectral.py": {"fit_shifts"},
+    "files/fits/writer.py": {"stack_psfs", "clean", "fit_shifts", "align_psfs"},
+    "psfmask/catalogue.py": {"resolve_psfmask"},
     "steps/stack.py": {"stack_psfs"},
+    "steps/registry.py": set(),
+    "simulate/scene.py": {"simulate_demo"},
+    "campaign/attempts.py": set(),
+    "campaign/facts.py": set(),
     "report/figures/shifts.py": {"plot_exposure"},
     "report/campaign.py": set(),
-    "report/states.py": set(),
-    "campaign/associations.py": set(),
-    "campaign/exposures.py": set(),
+    "archive/rocrate.py": set(),
     "cli.py": set(),
-    "campaign/facts.py": set(),
-    "campaign/yaml.py": set(),
 }
 
 
 @pytest.mark.parametrize("module", USERS)
-def test_module_changes_the_scripts_that_use_it_and_no_other(
+def test_what_runs_again_after_an_edit_of_each_room(
     module: str, workflow: Path, digests: Callable[[], dict[str, str]]
 ) -> None:
     before = digests()
     file = workflow / "lib/psfalign" / module
-    file.write_text(file.read_text() + "\nNEW = 1\n")
+    text = file.read_text()
+    file.write_text(f'"""Another docstring."""\n\n# A comment.\n{text}\n')
+    assert changed(before, digests()) == set()
+    file.write_text(f"{text}\nNEW = 1\n")
     assert changed(before, digests()) == USERS[module]
 
 
-def test_module_that_all_use_changes_all(
-    workflow: Path, digests: Callable[[], dict[str, str]]
-) -> None:
-    before = digests()
-    file = workflow / "lib/psfalign/__init__.py"
-    file.write_text(file.read_text() + "\nNEW = 1\n")
-    assert changed(before, digests()) == {name.removesuffix(".py") for name in STEPS}
+def test_every_room_is_edited() -> None:
+    package = ROOT / "workflow/lib/psfalign"
+    rooms = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
+    assert {name.split("/")[0] for name in USERS if "/" in name} == rooms
 
 
 def test_script_changes_itself_only(workflow: Path, digests: Callable[[], dict[str, str]]) -> None:
     before = digests()
     with open(workflow / "scripts/fit_shifts.py", "a") as script:
         script.write("# new\n")
+    assert changed(before, digests()) == set()
+    with open(workflow / "scripts/fit_shifts.py", "a") as script:
+        script.write("NEW = 1\n")
     assert changed(before, digests()) == {"fit_shifts"}
+
+
+SOURCE = '''"""A docstring
+of two lines."""
+
+import os  # a comment
+
+
+class A:
+    """Another."""
+
+    x: int = 1
+    """Of an attribute."""
+
+    def f(self, y="# no comment"):
+        \'\'\'One more.\'\'\'  # with a comment
+        text = """not
+        a docstring"""
+        return y, text
+
+    def g(self):
+        """Nothing else."""
+'''
+
+
+def test_comments_docstrings_and_blank_lines_do_not_count() -> None:
+    assert provenance.what_counts(SOURCE).splitlines() == [
+        "import os",
+        "class A:",
+        "    x: int = 1",
+        '    def f(self, y="# no comment"):',
+        '        text = """not',
+        '        a docstring"""',
+        "        return y, text",
+        "    def g(self):",
+    ]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_end_of_the_last_line_does_not_count(end: str) -> None:
+    """The engine loses it where it fetches a workflow from elsewhere."""
+    assert provenance.what_counts(f"x = 1{end}") == "x = 1"
+
+
+def test_remembered_modules_are_those_that_are_parsed(
+    workflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workflow)
+    file = workflow / "lib/psfalign/files/provenance/code.py"
+    scripts = [workflow / "scripts" / name for name in STEPS]
+    first = load(file)
+    parsed = [first.code_digest(script) for script in scripts]
+    first.remember_code()
+    second = load(file)
+    monkeypatch.setattr(second, "what_counts", lambda source: pytest.fail("parsed again"))
+    assert [second.code_digest(script) for script in scripts] == parsed
+    edited = workflow / "lib/psfalign/fit/spectral.py"
+    edited.write_text(edited.read_text() + "\nNEW = 1\n")
+    third = load(file)
+    assert changed(
+        dict(zip(STEPS, parsed, strict=True)),
+        {name: third.code_digest(workflow / "scripts" / name) for name in STEPS},
+    ) == {"fit_shifts"}
+
+
+def test_memory_of_other_code_is_not_believed(
+    workflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workflow)
+    file = workflow / "lib/psfalign/files/provenance/code.py"
+    first = load(file)
+    digest = first.code_digest(workflow / "scripts/clean.py")
+    first.remember_code()
+    cache = workflow / first.CACHE
+    content = json.loads(cache.read_text())
+    for entry in content["modules"].values():
+        entry[1] = "0" * 64
+    cache.write_text(json.dumps(content | {"version": "another"}))
+    assert load(file).code_digest(workflow / "scripts/clean.py") == digest
 
 
 def test_digest_does_not_depend_on_where_the_checkout_lies(
@@ -110,8 +201,8 @@ def test_digest_does_not_depend_on_how_the_code_came(
     assert digests() == before
 
 
-@pytest.mark.parametrize("script", ["fit_shifts", "resolve_psfmask", "plot_exposure"])
-def test_whatever_python_loads_is_in_the_closure(script: str) -> None:
+@pytest.mark.parametrize("module", ["steps.fit", "steps.resolve", "report.exposure"])
+def test_whatever_python_loads_is_in_the_closure(module: str) -> None:
     code = (
         "import sys, json\n"
         "sys.path[:0] = sys.argv[2:]\n"
@@ -119,38 +210,18 @@ def test_whatever_python_loads_is_in_the_closure(script: str) -> None:
         "files = [m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'psfalign']\n"
         "print(json.dumps(files))"
     )
-    folders = [str(ROOT / "workflow" / name) for name in ("lib", "scripts")]
-    command = [sys.executable, "-c", code, script, *folders]
+    folder = str(ROOT / "workflow" / "lib")
+    command = [sys.executable, "-c", code, f"psfalign.{module}", folder]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {Path(file) for file in json.loads(result.stdout)}
     assert len(loaded) > 10
-    assert loaded <= provenance._closure(ROOT / "workflow/scripts" / f"{script}.py")
+    counting = {path for path in loaded if room_of(path) not in provenance.NOT_COMPUTING}
+    start = provenance.PACKAGE / f"{module.replace('.', '/')}.py"
+    assert counting <= provenance._closure(start) | {start, start.with_name("__init__.py")}
 
 
-def parsed_imports(path: Path) -> set[str]:
-    """What Python itself finds imported in a file."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            inside = (
-                path.parents[node.level - 1].relative_to(ROOT / "workflow/lib").parts
-                if node.level
-                else ()
-            )
-            base = ".".join((*inside, *filter(None, [node.module])))
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return names
-
-
-CODE = sorted((ROOT / "workflow").rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT / "workflow")))
-def test_imports_are_those_that_python_finds(path: Path) -> None:
-    text = path.read_text()
-    assert set(provenance._imported_names(text, path)) >= parsed_imports(path)
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "workflow/lib/psfalign").parts[0]
 
 
 def test_every_form_of_an_import_is_found() -> None:
@@ -158,43 +229,24 @@ def test_every_form_of_an_import_is_found() -> None:
     code = """
 import os, psfalign.images.mask_weight as mask  # both
 from ..images import bad_pixels
-    from ..files.fits.writer import (
-        A,  # of two lines
-        B as C,
-    )
-from . import pair, result
-from .noise import *
-from psfalign.report.html import (x, y)
-from ..files import (
-    digest,  # see f()
-    shifts,
+from ..files.fits.writer import (
+    A,  # of two lines
+    B as C,
 )
-from ..images.dq_flags \\
-    import parse_bits
-from ..system import \\
-    progress
-import psfalign.cli; import psfalign.campaign.facts
-if X: from ..images import(padding)
-from..campaign.layout import PRODUCT
-from .. campaign.layout import SUMMARY
+from . import pair
+from .noise import *
+def f():
+    from ..system \\
+        import progress
+if os: from psfalign.report.html import(page)
 text = "import nothing"
 """
-    assert list(provenance._imported_names(code, path)) == [
+    assert set(provenance._imported_names(code, path)) == {
         *("os", "psfalign.images.mask_weight"),
         *("psfalign.images", "psfalign.images.bad_pixels"),
-        *(
-            "psfalign.files.fits.writer",
-            "psfalign.files.fits.writer.A",
-            "psfalign.files.fits.writer.B",
-        ),
-        *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.result"),
-        *("psfalign.fit.noise", "psfalign.fit.noise.*"),
-        *("psfalign.report.html", "psfalign.report.html.x", "psfalign.report.html.y"),
-        *("psfalign.files", "psfalign.files.digest", "psfalign.files.shifts"),
-        *("psfalign.images.dq_flags", "psfalign.images.dq_flags.parse_bits"),
+        *("psfalign.files.fits.writer", "psfalign.files.fits.writer.A"),
+        "psfalign.files.fits.writer.B",
+        *("psfalign.fit", "psfalign.fit.pair", "psfalign.fit.noise", "psfalign.fit.noise.*"),
         *("psfalign.system", "psfalign.system.progress"),
-        *("psfalign.cli", "psfalign.campaign.facts"),
-        *("psfalign.images", "psfalign.images.padding"),
-        *("psfalign.campaign.layout", "psfalign.campaign.layout.PRODUCT"),
-        *("psfalign.campaign.layout", "psfalign.campaign.layout.SUMMARY"),
-    ]
+        *("psfalign.report.html", "psfalign.report.html.page"),
+    }

@@ -12,6 +12,7 @@ from psfalign.campaign import facts as facts_module
 from psfalign.campaign.checks import choose_masks
 from psfalign.campaign.exposures import ScienceExposure, Stack
 from psfalign.campaign.facts import FactsStore, entry_of
+from psfalign.campaign.settings import PsfmaskOptions, Settings
 from psfalign.files.fits import structure
 from psfalign.files.fits.structure import BLOCK
 from psfalign.psfmask import catalogue as catalogue_module
@@ -70,13 +71,13 @@ def test_headers_are_read_once_in_all_runs(
 ) -> None:
     science = write_exposure(tmp_path / "jw1_calints.fits", FILTER="F123M")
     exposure = ScienceExposure("jw1", science, "a3001", Stack("s", (science,), True), None, "")
-    config = {"psfmask": {"references": [str(masks)]}}
+    settings = Settings(psfmask=PsfmaskOptions(references=(masks,)))
     for run in range(3):
         facts = FactsStore(tmp_path / "facts.json")
         if run == 0:
             facts.exposure(science)
             calls.update(dict.fromkeys(calls, 0))
-        chosen, errors = choose_masks(config, [exposure], facts)
+        chosen, errors = choose_masks(settings, [exposure], facts)
         facts.save()
         assert (chosen, errors) == ({"jw1": [masks / "F123M.fits"]}, [])
         assert calls["open"] == calls["describe_mask"] == N_MASKS

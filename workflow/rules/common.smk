@@ -24,7 +24,7 @@ from psfalign.files.digest import sha256
 from psfalign.psfmask.resolved import UNIFORM
 from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
-from psfalign.files.provenance.code import code_digest
+from psfalign.files.provenance.code import code_digest, remember_code
 from psfalign.report.states import survey_states
 from psfalign.steps.registry import STEPS, Scope, steps_of
 from psfalign.system import warm

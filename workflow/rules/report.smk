@@ -30,6 +30,7 @@ rule plot_exposure:
 
 onstart:
     collect_as_usual()
+    remember_code()
     refuse_without_memory()
 
 

@@ -1,89 +1,159 @@
-"""Digest the code that a job runs: a script and all modules of the checkout that it imports."""
+"""
+Digest the code that a step computes with: its script and the modules that this imports.
 
+Comments, docstrings and blank lines do not count, and neither do the rooms of `NOT_COMPUTING`.
+Modules are parsed once and remembered by the identity of their files.
+"""
+
+import ast
 import hashlib
-import re
+import io
+import json
+import os
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parent
-# An import statement: the dots and the name of what it is from, and what it imports.
-IMPORT = re.compile(
-    r"(?:^|[;:])[ \t]*(?:from[ \t]*([. \t]*)([\w.]*)[ \t]+)?"
-    r"import\b[ \t]*(?:\(([^)]*)\)|([^;\n]*))",
-    re.MULTILINE,
-)
-COMMENT, CONTINUATION = re.compile(r"#.*"), "\\\n"
+CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers modules
+# Rooms that say and show things, share work and surround the engine: nothing of what is computed.
+NOT_COMPUTING = ("errors.py", "system", "campaign", "cli.py", "__main__.py")
+LAYOUT = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
+
+
+class Module(NamedTuple):
+    """
+    What counts of a module.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 of its code.
+    names
+        Full names of what it imports; one may be that of a function in a module.
+    """
+
+    digest: str
+    names: list[str]
 
 
 @cache
 def code_digest(script: Path) -> str:
-    """
-    Return the SHA-256 of a script and, in a fixed order, of every module that it imports.
-
-    Comments and blank lines count: bytes are simpler to trust than meanings. The end of the last
-    line does not: the engine loses it where it fetches a workflow from elsewhere.
-    """
+    """Return one SHA-256 for a script or module and every module that it computes with."""
     digest = hashlib.sha256()
     for path in (script, *sorted(_closure(script))):
-        digest.update(path.read_bytes().rstrip())
+        digest.update(_module(path).digest.encode())
     return digest.hexdigest()
 
 
+def remember_code() -> None:
+    """
+    Keep what was found out about modules for the jobs of a workflow.
+
+    Where that cannot be written, they parse the modules again.
+    """
+    content = json.dumps({"version": _version(), "modules": _known()})
+    partial = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
+    try:
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(CACHE)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
 def _closure(script: Path) -> set[Path]:
-    """Find the modules of the checkout that a file imports, directly or not."""
+    """Find the modules that count of those that a file imports, directly or not."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
-        path = waiting.pop()
-        for module in _imports(path):
-            if module not in found:
-                found.add(module)
-                waiting.append(module)
+        for name in _module(waiting.pop()).names:
+            for path in _files(name):
+                if path not in found:
+                    found.add(path)
+                    waiting.append(path)
     return found
 
 
 @cache
-def _imports(path: Path) -> frozenset[Path]:
-    names = _imported_names(path.read_text(encoding="utf-8"), path)
-    return frozenset(file for name in names for file in _files(name, beside=path.parent))
+def _module(path: Path) -> Module:
+    status = path.stat()
+    identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    known = _known().get(str(path))
+    if known is None or known[0] != identity:
+        source = path.read_text(encoding="utf-8")
+        code = hashlib.sha256(what_counts(source).encode()).hexdigest()
+        known = _known()[str(path)] = [identity, code, sorted(set(_imported_names(source, path)))]
+    return Module(known[1], known[2])
 
 
-def _imported_names(code: str, path: Path) -> Iterator[str]:
+@cache
+def _known() -> dict[str, Any]:
+    try:
+        content = json.loads(CACHE.read_text(encoding="utf-8"))
+        return dict(content["modules"]) if content["version"] == _version() else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+@cache
+def _version() -> str:
+    """Return what the memory hangs on besides the files: what other code found is not believed."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def what_counts(source: str) -> str:
     """
-    Return the full names of what is imported; a name may be that of a function in a module.
+    Return source code without comments, docstrings and blank lines.
 
-    Every job of the workflow does this; to parse all of its modules would take it 50 ms.
-    What is in a docstring counts, too, which does no harm.
+    The rest stays as it is written: what Python makes of it differs between its releases.
     """
-    code = COMMENT.sub("", code).replace(CONTINUATION, " ")
-    for dots, module, in_brackets, in_line in IMPORT.findall(code):
-        base = _full_name("".join(dots.split()), module, path)
-        if base:
+    lines = [*source.splitlines(), ""]
+    for (row, column), (last, end) in reversed([*_silent(source)]):
+        kept = lines[row - 1][:column], lines[last - 1][end:]
+        lines[row - 1 : last] = [kept[0] + kept[1], *[""] * (last - row)]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _silent(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield start and end (row from 1, column) of comments and of text that stands by itself."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    starts_line = True
+    for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+        stands_alone = starts_line and after.type in (tokenize.NEWLINE, tokenize.COMMENT)
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and stands_alone):
+            yield token.start, token.end
+        if token.type not in LAYOUT:
+            starts_line = token.type == tokenize.NEWLINE
+
+
+def _imported_names(source: str, path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _full_name(node.level, node.module or "", path)
             yield base
-        for part in (in_brackets or in_line).split(","):
-            for name in part.split()[:1]:  # what follows is "as" and another name
-                yield f"{base}.{name}" if base else name
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _full_name(dots: str, module: str, path: Path) -> str:
-    if not dots:
+def _full_name(level: int, module: str, path: Path) -> str:
+    if not level:
         return module
-    package = path.parents[len(dots) - 1].relative_to(ROOT)
+    package = path.parents[level - 1].relative_to(ROOT)
     return ".".join((*package.parts, *module.split("."))).rstrip(".")
 
 
-def _files(name: str, *, beside: Path) -> Iterator[Path]:
-    """Return the module of a dotted name and the packages around it, where they are psfalign's."""
+def _files(name: str) -> Iterator[Path]:
+    """Return the module of a dotted name and the packages around it, where they count."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
-        neighbour = beside / f"{parts[0]}.py"
-        if parts[0].startswith(PACKAGE.name) and neighbour.is_file():
-            yield neighbour
         return
     for length in range(1, len(parts) + 1):
         path = ROOT.joinpath(*parts[:length])
         for file in (path / "__init__.py", path.with_suffix(".py")):
-            if file.is_file():
+            if file.is_file() and file.relative_to(PACKAGE).parts[0] not in NOT_COMPUTING:
                 yield file
