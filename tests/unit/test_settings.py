@@ -51,6 +51,14 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
             "errors": "variance",
             "on_failed_fit": "flag",
         },
+        "psf_subtraction": {
+            "method": "klip",
+            "references": "stars",
+            "modes": [1, 2, 5, 10, 20, 50],
+            "region": "mask",
+            "annuli": [],
+            "star": "auto",
+        },
     }
 
 
@@ -62,7 +70,7 @@ def test_every_level_of_the_schema_is_closed() -> None:
             yield from levels(part) if part else ()
 
     found = list(levels(config_schema()))
-    assert len(found) == 5
+    assert len(found) == 6
     assert all(level["additionalProperties"] is False for level in found)
 
 
@@ -81,7 +89,7 @@ REFUSED = {
     ),
     "item_03_key_is_a_number": (
         valid(x=0) | {1: 2},
-        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, associations, exposures, psfmask, align_refs",
+        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, associations, exposures, psfmask, align_refs, psf_subtraction",
     ),
     "item_05_text_for_integer": (
         valid(align_refs={"max_shift": "1e1"}),

@@ -176,8 +176,8 @@ def test_closing_lines_say_what_matters(tmp_path: Path) -> None:
         "  bad      FAILED in fit_shifts: broken; remedy",
         "  new      not started",
         "  dubious  6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 2 failed, 1 suspicious, 3 doubtful, "
-        "7.5 s",
-        "  good     6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 0 failed, 7.5 s",
+        "9.0 s",
+        "  good     6 pairs, shift 0.512 ± 0.0012 pix, residual ÷ 3.46, 0 failed, 9.0 s",
         "  skipped  not aligned: psfmask N/A",
         "",
         f"Products:      {tmp_path}/<exposure>/<exposure>_psfalign.fits",

@@ -139,7 +139,7 @@ def _sizes(
     return {
         result(output, step.name, name, part): n_planes[file.planes] * pixels * STORED_PIXEL
         for step, part, file in own
-        if file.planes is not Planes.NONE
+        if n_planes.get(file.planes)
     }
 
 
