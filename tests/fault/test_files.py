@@ -170,14 +170,23 @@ def test_item_34_psf_differs(keyword: str, value: str, tmp_path: Path) -> None:
 
 
 def test_item_34_named_mask_differs(tmp_path: Path) -> None:
+    """Of another filter it may be forced; not of another instrument."""
     config = write_campaign(tmp_path)
-    mask = write_mask(tmp_path / "other.fits", FILTER="F444W")
+    mask = write_mask(tmp_path / "other.fits", INSTRUME="MIRI", FILTER="F444W")
     config["exposures"][0]["psfmask"] = str(mask)
     assert refusals(config, tmp_path) == [
-        f"{tmp_path}/jw1_calints.fits: FILTER differ: science {tmp_path}/jw1_calints.fits "
-        f"FILTER=F335M; psf {tmp_path}/star_psfstack.fits FILTER=F335M; psfmask {mask} "
-        "FILTER=F444W; use files that belong together"
+        f"{tmp_path}/jw1_calints.fits: INSTRUME differ: science {tmp_path}/jw1_calints.fits "
+        f"INSTRUME=NIRCAM; psf {tmp_path}/star_psfstack.fits INSTRUME=NIRCAM; psfmask {mask} "
+        "INSTRUME=MIRI; use files that belong together"
     ]
+
+
+def test_item_15_every_incomplete_mask_of_the_catalogue_is_named(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path)
+    masks = [write_mask(tmp_path / f"{i}.fits", REFTYPE=None, FILTER="F1065C") for i in range(2)]
+    config["psfmask"]["references"] += map(str, masks)
+    lines = refusals(config, tmp_path)
+    assert [line.partition(":")[0] for line in lines] == [f"{path} REFTYPE" for path in masks]
 
 
 @pytest.mark.parametrize("card", [" f335m ", "F335M   "])

@@ -16,6 +16,7 @@ PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial")
 OLD = b"an earlier file"
 KINDS = (
     "psfmask.json",
+    "made psfmask.fits",
     "psfstack.fits",
     "clean.fits",
     "shifts.ecsv",

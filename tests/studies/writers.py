@@ -24,6 +24,7 @@ from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.survey import survey_folder
 from psfalign.campaign.write_config import write_campaign
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
+from psfalign.psfmask.reference import make_psfmask
 from psfalign.report.campaign import write_campaign_page
 from psfalign.report.exposure import Pages, plot_exposure
 from psfalign.report.product import show_product
@@ -83,6 +84,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     }
     return {
         "psfmask.json": lambda path: resolve_psfmask(science, path, psfmask=str(mask)),
+        "made psfmask.fits": lambda path: make_psfmask(science, path, star=(20.0, 15.0)),
         "psfstack.fits": lambda path: stack_psfs(members, path),
         "clean.fits": lambda path: clean_exposure(science, path),
         "shifts.ecsv": lambda path: fit_exposure(made["science"], made["psfs"], made["mask"], path),

@@ -1,5 +1,7 @@
 """Which mask serves an exposure: as CRDS would choose, or a message that says why none does."""
 
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from files import SELECTORS as WANTED
 from files import SHAPE, refused, write_mask
 
 from psfalign.errors import ConfigError, InputError, MaskError
-from psfalign.files.selectors import read_selectors
+from psfalign.files.selectors import read_mask_selectors, read_selectors
 from psfalign.psfmask.catalogue import (
     Catalogue,
     MaskEntry,
@@ -20,21 +22,27 @@ from psfalign.psfmask.catalogue import (
     select,
     start_of,
 )
+from psfalign.psfmask.file import check_mask_checksums
 
 SCIENCE = Path("sci.fits")
 START = "2023-06-01T12:00:00.500"
-ADD_ONE = "add one to psfmask.references, or name a psfmask for the exposure"
+ADD_ONE = (
+    "add one to psfmask.references: a file of CRDS (docs/masks.md), or one that `psfalign "
+    "make-psfmask --science sci.fits --output made_psfmask.fits` makes; or set the exposure's "
+    "psfmask to a file, uniform or N/A"
+)
 
 
 def entry(name: str, useafter: str = "2022-01-01", **selectors: str) -> MaskEntry:
     header = fits.Header({**WANTED, **selectors})
     return MaskEntry(
-        Path(name), read_selectors(header), parse_useafter(useafter, Path(name)), SHAPE
+        Path(name), read_mask_selectors(header), parse_useafter(useafter, Path(name)), SHAPE
     )
 
 
 def chosen(entries: Any, start: str = START, **wanted: str) -> str:
     selectors = read_selectors(fits.Header({**WANTED, **wanted}))
+    selectors |= {keyword: wanted[keyword] for keyword in ("DETECTOR",) if keyword in wanted}
     selection = select(Catalogue(entries), selectors, datetime.fromisoformat(start), SCIENCE)
     return selection.entry.path.name
 
@@ -120,6 +128,58 @@ def test_reason_says_what_agreed() -> None:
     )
 
 
+USUAL = {"TELESCOP": "JWST", "REFTYPE": "PSFMASK", "USEAFTER": "2021-12-25T00:00:00"}
+
+
+def lacks(path: Path, keyword: str) -> str:
+    what = "write it" if keyword in USUAL else "write that of its exposures in place of ..."
+    value = USUAL.get(keyword, "...")
+    return (
+        f": missing or blank, so psfmask.references cannot hold it; {what}: python -c "
+        f"\"from astropy.io import fits; fits.setval('{path}', '{keyword}', value='{value}')\"; "
+        "or name the file as psfmask of its exposures"
+    )
+
+
+def test_full_frame_mask_serves_its_detector_only() -> None:
+    """A full frame and a filter are those of four detectors, and one of them holds the star."""
+    full = {"FILTER": "F210M", "CORONMSK": "MASKA210R", "SUBARRAY": "FULL"}
+    masks = [entry("a", **full, DETECTOR="NRCA4"), entry("b", **full, DETECTOR="NRCA2")]
+    assert chosen(masks, **full, DETECTOR="NRCA2") == "b"
+    assert chosen(masks[1:], **full) == "b"  # nothing is known of the exposure
+    message = (
+        "sci.fits: no mask matches INSTRUME=NIRCAM, FILTER=F210M, CORONMSK=MASKA210R, "
+        "SUBARRAY=FULL, DETECTOR=NRCA1; tried a (NIRCAM, F210M, MASKA210R, FULL, NRCA4); "
+        f"b (NIRCAM, F210M, MASKA210R, FULL, NRCA2); {ADD_ONE}"
+    )
+    with refused(message, MaskError):
+        chosen(masks, **full, DETECTOR="NRCA1")
+
+
+@pytest.mark.parametrize(
+    ("subarray", "detector", "counts"),
+    [
+        ("FULL", "NRCA2", True),
+        ("FULL", "N/A", False),
+        ("FULL", None, False),
+        ("SUB320", "X", False),
+    ],
+)
+def test_detector_counts_for_the_full_frame(
+    subarray: str, detector: str | None, counts: bool, tmp_path: Path
+) -> None:
+    path = write_mask(tmp_path / "m.fits", SUBARRAY=subarray, DETECTOR=detector)
+    assert ("DETECTOR" in read_entry(path).selectors) is counts
+
+
+def test_catalogue_asked_for_two_detectors() -> None:
+    full = {"SUBARRAY": "FULL", "FILTER": "F210M"}
+    catalogue = Catalogue([entry(name, **full, DETECTOR=name) for name in ("NRCA2", "NRCA4")])
+    for name in ("NRCA2", "NRCA4"):
+        wanted = {**WANTED, **full, "DETECTOR": name}
+        assert [str(found.path) for found in catalogue.matching(wanted)] == [name]
+
+
 def test_item_15_no_mask_matches() -> None:
     message = (
         "sci.fits: no mask matches INSTRUME=NIRCAM, FILTER=F335M, CORONMSK=MASKA335R, "
@@ -174,7 +234,7 @@ def test_item_15_useafter_cannot_be_read(value: Any, tmp_path: Path) -> None:
     path = write_mask(tmp_path / "m.fits", USEAFTER=value)
     problem = f"={value}: is no date; write YYYY-MM-DDTHH:MM:SS"
     if value == "":
-        problem = ": missing or blank; complete the mask's header"
+        problem = lacks(path, "USEAFTER")
     with refused(f"{path} USEAFTER{problem}", InputError):
         read_entry(path)
 
@@ -192,15 +252,21 @@ def test_forms_of_useafter(text: str) -> None:
 @pytest.mark.parametrize("value", [None, "   "])
 def test_item_33_mask_lacks_a_keyword(keyword: str, value: Any, tmp_path: Path) -> None:
     path = write_mask(tmp_path / "m.fits", **{keyword: value})
-    with refused(f"{path} {keyword}: missing or blank; complete the mask's header", InputError):
+    with refused(f"{path} {keyword}{lacks(path, keyword)}", InputError) as caught:
         read_entry(path)
+    # The remedy is a command that works, but for the value that only the user knows.
+    command = str(caught.value).partition("python -c ")[2].partition("; or name")[0]
+    subprocess.run(f"{sys.executable} -c {command}", shell=True, check=True)
+    if keyword in ("TELESCOP", "REFTYPE", "USEAFTER"):
+        read_entry(path)
+        assert check_mask_checksums(path) == []
 
 
 def test_item_33_value_that_is_not_defined_is_missing(tmp_path: Path) -> None:
     path = write_mask(tmp_path / "m.fits")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"FILTER  = 'F335M   '", b"FILTER  =           "))
-    with refused(f"{path} FILTER: missing or blank; complete the mask's header", InputError):
+    with refused(f"{path} FILTER{lacks(path, 'FILTER')}", InputError):
         read_entry(path)
 
 

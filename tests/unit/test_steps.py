@@ -19,6 +19,7 @@ from files import (
     NOISE,
     PSF_STEPS,
     SCIENCE_STEPS,
+    SELECTORS,
     SHAPE,
     digest,
     digests,
@@ -37,11 +38,12 @@ from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.exposure import Exposure
 from psfalign.files.fits.structure import scan
 from psfalign.files.frames import CleanFrames
-from psfalign.files.origins import read_origins
+from psfalign.files.origins import read_origins, stem
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit.integration import FitOptions
 from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from psfalign.images.shifted_psf import Movable
+from psfalign.psfmask.file import REQUIRED
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
@@ -590,3 +592,81 @@ def test_product_tells_where_each_psf_came_from(tmp_path: Path) -> None:
     origins = opened(run(tmp_path, tmp_path / "out")["product"])["PSFORIG"][1]
     assert origins["file"].tolist() == ["p1_calints.fits"] * 2 + ["p2_calints.fits"] * 2
     assert origins["integration"].tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("keyword", ["FILTER", "CORONMSK", "SUBARRAY"])
+def test_mask_for_something_else_is_forced_by_name_with_a_remark(
+    keyword: str, inputs: Path, tmp_path: Path
+) -> None:
+    mask = write_mask(tmp_path / "other.fits", **{keyword: "OTHER"})
+    product = run(inputs, tmp_path, psfmask=str(mask))["product"]
+    [own] = [value for key, value in SELECTORS.items() if key == keyword]
+    remark = f"forced: the mask is for {keyword}=OTHER, the exposure has {own}"
+    resolved = ResolvedMask.read(tmp_path / "psfmask.json")
+    assert (resolved.remark, resolved.notes[0]) == (remark, remark)
+    header = fits.getheader(product)
+    assert (header["MASKNOTE"], header["NFAILED"]) == (remark, 0)
+    assert header[keyword] == own
+
+
+@pytest.mark.parametrize(
+    ("cards", "shape"),
+    [
+        ({"INSTRUME": "MIRI"}, SHAPE),
+        ({"SUBARRAY": "FULL", "DETECTOR": "NRCA4"}, SHAPE),
+        ({}, (SHAPE[0], SHAPE[1] + 1)),
+    ],
+)
+def test_mask_of_another_instrument_detector_or_size_cannot_be_forced(
+    cards: dict[str, str], shape: tuple[int, int], inputs: Path, tmp_path: Path
+) -> None:
+    mask = write_mask(tmp_path / "other.fits", np.ones(shape, np.float32), **cards)
+    with pytest.raises(InputError, match=r"(INSTRUME|DETECTOR|sizes) differ"):
+        resolve_psfmask(inputs / "sci_calints.fits", tmp_path / "m.json", psfmask=str(mask))
+
+
+def test_mask_of_another_maker_without_keywords_and_extensions(
+    inputs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.fits"
+    fits.PrimaryHDU(ring()).writeto(path)
+    product = run(inputs, tmp_path, psfmask=str(path))["product"]
+    np.testing.assert_array_equal(pixels(product, "WEIGHT"), ring())
+    notes = ResolvedMask.read(tmp_path / "psfmask.json").notes
+    assert notes[0] == f"the mask's header lacks {', '.join(REQUIRED)}"
+
+
+def test_psfstack_without_a_header_takes_it_from_the_science(tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    write_exposure(inputs / "sci_calints.fits")
+    write_mask(inputs / "mask.fits")
+    write_psfs(inputs / "star_psfstack.fits", INSTRUME=None, FILTER="  ", EXP_TYPE=None)
+    header = fits.getheader(run(inputs, tmp_path)["product"])
+    found = {key: header[key] for key in ("INSTRUME", "FILTER", "EXP_TYPE", "SUBARRAY")}
+    assert found == {key: {**SELECTORS, "EXP_TYPE": "NRC_CORON"}[key] for key in found}
+    assert header.comments["FILTER"] == "from the science exposure"
+    assert header.comments["SUBARRAY"] == ""
+
+
+@pytest.mark.parametrize("is_segment", [True, False])
+def test_stack_of_segments_is_no_segment(is_segment: bool, tmp_path: Path) -> None:
+    numbers = {"EXSEGNUM": 2, "EXSEGTOT": 3, "INTSTART": 11, "INTEND": 13} if is_segment else {}
+    members = [
+        write_psfs(tmp_path / f"jw{i}-seg00{i}_calints.fits", scene(PSF_STEPS, seed=i), **numbers)
+        for i in (1, 2)
+    ]
+    stack_psfs(members, tmp_path / "x_psfstack.fits")
+    header = fits.getheader(tmp_path / "x_psfstack.fits")
+    expected = {"EXSEGNUM": 1, "EXSEGTOT": 1, "INTSTART": 1, "INTEND": 6}
+    found = {key: header[key] for key in expected if key in header}
+    assert found == (expected if is_segment else {})
+
+
+def test_crfints_are_called_like_calints() -> None:
+    names = (
+        "jw1_nrcalong_a3001_crfints.fits",
+        "jw1_nrcalong_calints.fits",
+        "jw1_nrcalong_crfints.fits",
+    )
+    assert {stem(name) for name in names} == {"jw1_nrcalong"}
+    assert stem("Level3_psfstack.fits") == "Level3"

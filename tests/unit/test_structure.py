@@ -12,17 +12,20 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from files import exposure_hdus, refused, write, write_exposure
 
 from psfalign.errors import InputError
+from psfalign.files.exposure import Exposure
 from psfalign.files.fits.structure import BLOCK, CARD, scan
 from psfalign.steps.clean import clean_exposure
 
 AGAIN = "fetch it again"
 FILE_AGAIN = "fetch the file again"
+MEND = "fetch the file again, or mend that line"
 CUT = "is not a FITS file|cut short|has no END|are no extension"
 NOBODY = 65534  # user id without rights
 
@@ -43,6 +46,11 @@ def with_card(path: Path, keyword: str, card: str, *, occurrence: int = 0) -> Pa
     places = [m.start() for m in re.finditer(re.escape(keyword.ljust(8).encode()), content)]
     start = [place for place in places if place % CARD == 0][occurrence]
     return with_bytes(path, content[:start] + card.ljust(CARD).encode() + content[start + CARD :])
+
+
+def one_line(card: str) -> str:
+    """A card as an error has it, which joins blanks."""
+    return " ".join(card.split())
 
 
 def refused_as(path: Path, problem: str, remedy: str) -> object:
@@ -204,8 +212,10 @@ def test_item_21_header_is_not_ascii(byte: bytes, good: Path) -> None:
     content = good.read_bytes()
     place = content.index(b"F335M")
     with_bytes(good, content[:place] + byte + content[place + 1 :])
-    problem = "the header at byte 0 has characters that are not printable ASCII"
-    with refused_as(good, problem, FILE_AGAIN):
+    text = f"FILTER  = '{ascii(byte.decode('latin-1'))[1:-1]}335M   '"
+    problem = "the header at byte 0 has characters that are not printable ASCII: "
+    problem += repr(one_line(text))
+    with refused(f"{good}[PRIMARY]: {problem}; {MEND}", InputError):
         scan(good)
 
 
@@ -276,8 +286,62 @@ def test_item_33_first_keyword_missing(keyword: str, good: Path) -> None:
 @pytest.mark.parametrize("card", ["FILTER  = 'F335M", "FILTER  = @@@@", "FILTER  = 1.2.3"])
 def test_item_33_value_that_cannot_be_read(card: str, good: Path) -> None:
     with_card(good, "FILTER", card)
-    with refused(f"{good} FILTER: its value cannot be read; {FILE_AGAIN}", InputError):
+    message = f"{good}[PRIMARY] FILTER: its value cannot be read: {one_line(card)!r}; {MEND}"
+    with refused(message, InputError):
         scan(good)
+
+
+@pytest.mark.parametrize("name", ["SCI", "ERR", "DQ"])
+def test_item_33_value_of_an_extension_that_is_read(name: str, good: Path) -> None:
+    hdus = exposure_hdus()
+    hdus[name].header["MYCARD"] = 1.0
+    card = "MYCARD  = 1.2.3"
+    with_card(write(hdus, good), "MYCARD", card)
+    message = f"{good}[{name}] MYCARD: its value cannot be read: {one_line(card)!r}; {MEND}"
+    with refused(message, InputError):
+        scan(good)
+
+
+@pytest.mark.parametrize(
+    ("card", "text"),
+    [
+        (b"MYCARD  = 1.2.3", "MYCARD  = 1.2.3"),
+        (b"MYCARD  = 'no end", "MYCARD  = 'no end"),
+        (b"MYCARD  = 'caf\xe9'", r"MYCARD  = 'caf\xe9'"),
+        (b"MYCARD  = 'a\0b'", r"MYCARD  = 'a\x00b'"),
+    ],
+)
+def test_card_that_cannot_be_read_where_nobody_reads_it(
+    card: bytes, text: str, good: Path, tmp_path: Path
+) -> None:
+    """Such an extension is passed on byte for byte, and the card is said."""
+    hdus = exposure_hdus()
+    area = fits.ImageHDU(np.ones((3, 4), np.float32), name="AREA")
+    area.header["MYCARD"] = 1.0
+    path = write(fits.HDUList([*hdus, area]), good)
+    content = path.read_bytes()
+    place = content.index(b"MYCARD  =")
+    content = content[:place] + card.ljust(80) + content[place + 80 :]
+    path.write_bytes(content.replace(b"CHECKSUM", b"OLDCKSUM").replace(b"DATASUM ", b"OLDDSUM "))
+    found = scan(path)
+    assert [hdu.unreadable for hdu in found] == [(), (), (), (), (), (text,)]
+    assert Exposure(path).unreadable == [f"[AREA]: {text!r}"]
+    clean_exposure(path, tmp_path / "clean.fits")
+    copied = next(hdu for hdu in scan(tmp_path / "clean.fits") if hdu.name == "AREA")
+    original, copy = path.read_bytes(), (tmp_path / "clean.fits").read_bytes()
+    assert copy[copied.start : copied.end] == original[found[5].start : found[5].end]
+
+
+@pytest.mark.parametrize("card", [b"NAXIS1  = @", b"BITPIX  = \xe9"])
+def test_item_33_structure_of_an_extension_that_nobody_reads(card: bytes, good: Path) -> None:
+    hdus = exposure_hdus()
+    area = fits.ImageHDU(np.ones((3, 4), np.float32), name="AREA")
+    path = write(fits.HDUList([*hdus, area]), good)
+    content = path.read_bytes()
+    place = content.rindex(card[:9])
+    path.write_bytes(content[:place] + card.ljust(80) + content[place + 80 :])
+    with pytest.raises(InputError, match=rf"^{path}.*(NAXIS1|BITPIX).*; fetch "):
+        scan(path)
 
 
 def test_item_36_no_wcs_and_no_table_is_built(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:

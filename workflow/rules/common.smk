@@ -129,7 +129,7 @@ def inspect(exposures):
 # On a cluster, each job starts the engine again: there, only what it works on is looked at.
 FINDINGS = inspect(EXPOSURES.values()) if workflow.is_main_process else None
 CRDS = FINDINGS.crds if FINDINGS else {}
-for warning in WARNINGS:
+for warning in (*WARNINGS, *(FINDINGS.warnings if FINDINGS else ())):
     logger.warning(f"psfalign: warning: {warning}")
 
 

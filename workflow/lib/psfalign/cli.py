@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import math
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -421,6 +422,10 @@ def _shift(options: argparse.Namespace) -> None:
 
 
 def _campaign(options: argparse.Namespace) -> None:
+    from .campaign.advice import list_advice
+    from .campaign.configuration import complete_config
+    from .campaign.exposures import plan_exposures
+    from .campaign.facts import FactsStore
     from .campaign.survey import survey_folder
     from .campaign.write_config import refuse_existing, write_campaign
 
@@ -432,6 +437,9 @@ def _campaign(options: argparse.Namespace) -> None:
     if not survey.references:
         warning = "psfmask.references is empty; name masks there before you run it"
         print(f"psfalign: warning: {options.output}: {warning}", file=sys.stderr)
+    exposures = plan_exposures(complete_config(survey.config))
+    for warning in list_advice(exposures, FactsStore(Path(os.devnull))):
+        print(f"psfalign: warning: {warning}", file=sys.stderr)
     print(f"{options.output}: written")
 
 
@@ -452,7 +460,7 @@ def _check(options: argparse.Namespace) -> int:
     findings = inspect_campaign(settings, exposures, FactsStore(CACHE), simulated=simulated)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
-    for warning in list_warnings(settings):
+    for warning in (*list_warnings(settings), *findings.warnings):
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     if not findings.errors:
         for exposure in exposures:

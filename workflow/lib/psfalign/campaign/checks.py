@@ -8,12 +8,13 @@ from typing import Any
 
 from .. import simulate
 from ..errors import InputError, PsfalignError
-from ..files.agreement import Party, check_agreement
+from ..files.agreement import Party, check_agreement, force
 from ..files.subtracted import stage_names
 from ..images.bad_pixels import check_box
-from ..psfmask.catalogue import Catalogue, list_references, no_start, select
+from ..psfmask.catalogue import Catalogue, MaskEntry, list_references, no_start, select
 from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NO_FILE
+from .advice import list_advice
 from .configuration import WILDCARD
 from .crds import choose_with_crds
 from .exposures import ScienceExposure
@@ -37,11 +38,14 @@ class Findings:
         The candidates for the mask of each exposure, by its name.
     errors
         What is wrong; nothing may run before it is mended.
+    warnings
+        What deserves a look.
     """
 
     crds: dict[str, CrdsChoice]
     masks: Masks
     errors: list[PsfalignError]
+    warnings: list[str]
 
 
 def inspect_campaign(
@@ -63,8 +67,9 @@ def inspect_campaign(
             for path in paths:
                 if str(path) not in simulated:
                     facts.digest(path)
+    warnings = list_advice(exposures, facts, simulated=simulated)
     facts.save()
-    return Findings(crds, masks, errors)
+    return Findings(crds, masks, errors, warnings)
 
 
 def list_simulated(settings: Settings) -> list[str]:
@@ -104,9 +109,17 @@ def choose_masks(
     errors: list[PsfalignError] = []
     try:
         references = _references(settings, simulated)
-        catalogue = Catalogue(entry_of(path, facts.mask(path)) for path in references if path)
     except PsfalignError as error:
         return {exposure.name: [] for exposure in exposures}, [error]
+    entries: list[MaskEntry] = []
+    for path in references:
+        try:
+            entries.append(entry_of(path, facts.mask(path)))
+        except PsfalignError as error:
+            errors.append(error)
+    if errors:
+        return {exposure.name: [] for exposure in exposures}, errors
+    catalogue = Catalogue(entries)
     made = [Path(name) for name in simulated if Path(name).name.startswith("psfmask")]
     for exposure in exposures:
         masks[exposure.name] = []
@@ -183,7 +196,9 @@ def check_exposure(
         parties.append(Party("psf", member, psf["shape"], psf["marks"]))
     for path in masks:
         mask = facts.named_mask(path)
-        parties.append(Party("psfmask", path, mask["shape"], mask["selectors"]))
+        party = Party("psfmask", path, mask["shape"], mask["selectors"])
+        named = exposure.psfmask is not None
+        parties.append(force(parties[0], party)[0] if named else party)
     check_agreement(parties)
     for path in masks:
         occulter = tuple(science["occulter"]) if science["occulter"] else None

@@ -3,16 +3,18 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..files.agreement import read_marks
+from ..files.background import Background, measure_background
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import check_regular_file, text_of
 from ..files.provenance.code import code_digest
-from ..files.selectors import read_selectors
+from ..files.selectors import read_mask_selectors
 from ..files.sky import read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
@@ -54,7 +56,7 @@ class FactsStore:
 
     def exposure(self, path: Path) -> Facts:
         """
-        Return image size (rows, columns), integrations, marks, start, occulter and target.
+        Return size, integrations, marks, start, occulter, target, and cards that nobody can read.
 
         Also, what is missing to know where the star and where north is; nothing where all is there.
         """
@@ -70,6 +72,10 @@ class FactsStore:
         """Return size and selectors of a mask that was named outright."""
         facts: Facts = self._get(path, "named_mask", describe_named_mask)
         return facts
+
+    def background(self, path: Path) -> Background:
+        """Return what an exposure says and shows of its background."""
+        return Background(**self._get(path, "background", describe_background))
 
     def check_weight(
         self, path: Path, *, convention: str, occulter: tuple[float, float] | None
@@ -142,6 +148,7 @@ def describe_exposure(path: Path) -> Facts:
         "marks": read_marks(exposure),
         "occulter": exposure.occulter,
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
+        "unreadable": exposure.unreadable,
         "target": read_target(exposure),
         "star": _problem_of(read_star, exposure),
         "north": _problem_of(read_matrix, exposure),
@@ -154,6 +161,11 @@ def _problem_of(read: Callable[[Exposure], Any], exposure: Exposure) -> str:
     except InputError as error:
         return str(error)
     return ""
+
+
+def describe_background(path: Path) -> Facts:
+    """Read what `FactsStore.background` gives."""
+    return asdict(measure_background(Exposure(path)))
 
 
 def describe_mask(path: Path) -> Facts:
@@ -173,7 +185,7 @@ def describe_named_mask(path: Path) -> Facts:
     check_reference_type(header, path)
     if text_of(header, "USEAFTER"):
         parse_useafter(header["USEAFTER"], path)
-    return {"selectors": read_selectors(header), "shape": shape}
+    return {"selectors": read_mask_selectors(header), "shape": shape}
 
 
 def entry_of(path: Path, facts: Facts) -> MaskEntry:

@@ -1,7 +1,7 @@
 """Refuse science, psf and mask files that do not belong together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -9,8 +9,10 @@ from .exposure import Exposure
 from .fits.structure import text_of
 from .selectors import ANY, SELECTORS, matches, read_selectors
 
-# What files that have it must agree on; masks have the selectors only.
+# What files that have it must agree on; masks have the selectors only, and some the detector.
 MARKS = (*SELECTORS, "DETECTOR", "BUNIT")
+# What a mask that the user names for an exposure may contradict; nobody forces another instrument.
+FORCED = ("FILTER", "CORONMSK", "SUBARRAY")
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,27 @@ def check_agreement(parties: Sequence[Party]) -> None:
         raise InputError(problem, file=first.path, remedy="use files that belong together")
 
 
+def force(science: Party, mask: Party) -> tuple[Party, list[str]]:
+    """
+    Let a mask that was named for an exposure serve it although it is for others.
+
+    Returns
+    -------
+    The mask without the marks that contradict the exposure, and a remark for each of them.
+    """
+    against = [key for key in FORCED if not _agree(key, science, mask)]
+    remarks = [
+        f"forced: the mask is for {key}={mask.marks[key]}, the exposure has {science.marks[key]}"
+        for key in against
+    ]
+    kept = {key: value for key, value in mask.marks.items() if key not in against}
+    return replace(mask, marks=kept), remarks
+
+
 def _agree(keyword: str, first: Party, other: Party) -> bool:
     if keyword not in first.marks or keyword not in other.marks:
         return True
     row, wanted = {keyword: other.marks[keyword]}, {keyword: first.marks[keyword]}
-    if keyword not in SELECTORS:
+    if keyword == "BUNIT":
         return row == wanted
     return wanted[keyword] in ANY or matches(row, wanted)

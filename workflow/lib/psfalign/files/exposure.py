@@ -97,6 +97,11 @@ class Exposure:
             return None
         return values[0] - 1.0, values[1] - 1.0
 
+    @property
+    def unreadable(self) -> list[str]:
+        """The cards that cannot be read, of extensions that nobody reads: extension and text."""
+        return [f"[{hdu.name}]: {card!r}" for hdu in self.hdus for card in hdu.unreadable]
+
     def check_checksums(self) -> list[str]:
         """Refuse a file whose checksums do not hold; give the names of HDUs that have none."""
         return check_checksums(self.path, self.hdus)
@@ -161,11 +166,11 @@ def _signature(path: Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def check_image(hdu: Hdu, path: Path) -> None:
-    """Refuse an extension that is not an uncompressed image."""
+def check_image(hdu: Hdu, path: Path, *, in_primary: bool = False) -> None:
+    """Refuse an HDU that is not an uncompressed image; an extension, but for `in_primary`."""
     if hdu.header.get("ZIMAGE") is True:
         problem, remedy = "is a compressed image", "decompress the file with funpack first"
-    elif text_of(hdu.header, "XTENSION") != "IMAGE":
+    elif not in_primary and text_of(hdu.header, "XTENSION") != "IMAGE":
         problem, remedy = "is not an image extension", "write the pixels into an image extension"
     elif hdu.data_size != _image_size(hdu):
         problem, remedy = "PCOUNT and GCOUNT are not those of an image", "fetch the file again"

@@ -1,5 +1,6 @@
 """The table PSFORIG: which exposure each psf image of a stack came from."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from .fits.structure import Hdu, text_of
 from .fits.tables import table_hdu
 
 NAME = "PSFORIG"
+# Calints with outliers flagged, crfints, name a candidate besides.
+ENDING = re.compile(r"(_calints|(_[oac][0-9]+)?_crfints|_psfstack)$")
 NAME_WIDTH = 80  # characters of a file name, unless one is longer
 
 
@@ -47,4 +50,4 @@ def _row(width: int) -> np.dtype[np.void]:
 
 def stem(name: str) -> str:
     """Return the name of an exposure's or a stack's file without what all such names end in."""
-    return name.removesuffix(".fits").removesuffix("_calints").removesuffix("_psfstack")
+    return ENDING.sub("", name.removesuffix(".fits"))

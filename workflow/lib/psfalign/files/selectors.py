@@ -10,9 +10,8 @@ from ..errors import InputError
 from .fits.structure import text_of
 
 SELECTORS = ("INSTRUME", "FILTER", "CORONMSK", "SUBARRAY")
+FULL = "FULL"  # SUBARRAY of a whole detector, which several detectors have alike
 EVERY = ("*", "ANY")  # values that match everything
-
-
 ANY = (*EVERY, "N/A")  # likewise, but a row with * or ANY goes before one with N/A
 
 
@@ -33,6 +32,20 @@ def read_selectors(header: Header) -> dict[str, str]:
         for keyword in SELECTORS
         if text_of(header, keyword)
     }
+
+
+def read_mask_selectors(header: Header) -> dict[str, str]:
+    """
+    Return the selectors that a mask has.
+
+    With a subarray, they say which detector is meant; a mask for the full frame serves the DETECTOR
+    of its header alone, where it has one. CRDS does not look at it.
+    """
+    selectors = read_selectors(header)
+    detector = text_of(header, "DETECTOR").upper()
+    if selectors.get("SUBARRAY") == FULL and detector and detector not in ANY:
+        selectors["DETECTOR"] = detector
+    return selectors
 
 
 def _modern(value: str) -> str:
@@ -56,7 +69,7 @@ def matches(row: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Return whether all selectors of a mask agree with those of an exposure."""
     return all(
         _covers(row[keyword], wanted[keyword])
-        for keyword in SELECTORS
+        for keyword in (*SELECTORS, "DETECTOR")
         if keyword in row and keyword in wanted
     )
 

@@ -11,7 +11,14 @@ from astropy.io.fits import Header
 
 from ..errors import ConfigError, InputError, MaskError
 from ..files.fits.structure import text_of
-from ..files.selectors import SELECTORS, check_selectors, matches, read_selectors, specificity
+from ..files.selectors import (
+    FULL,
+    SELECTORS,
+    check_selectors,
+    matches,
+    read_mask_selectors,
+    specificity,
+)
 from .file import REQUIRED, check_reference_type, read_mask_header
 
 START = ("DATE-OBS", "TIME-OBS")
@@ -27,7 +34,7 @@ class MaskEntry:
     path
     selectors
         INSTRUME, FILTER, CORONMSK and SUBARRAY: a value, several joined by ``|``, or ``*``,
-        ``ANY`` or ``N/A`` for all.
+        ``ANY`` or ``N/A`` for all; and DETECTOR, where a mask for the full frame has it.
     useafter
         The file serves exposures that start then or later.
     shape
@@ -50,7 +57,7 @@ class Catalogue:
     def matching(self, wanted: Mapping[str, str]) -> list[MaskEntry]:
         """List the entries that match all selectors, the best first."""
         # Thousands of exposures share a few sets of selectors.
-        key = tuple(wanted[keyword] for keyword in SELECTORS)
+        key = (*(wanted[keyword] for keyword in SELECTORS), wanted.get("DETECTOR", ""))
         if key not in self._matching:
             found = [entry for entry in self.entries if matches(entry.selectors, wanted)]
             found.sort(key=lambda entry: _rank(entry, wanted), reverse=True)
@@ -107,11 +114,26 @@ def read_entry(path: Path) -> MaskEntry:
     check_reference_type(header, path)
     for keyword in REQUIRED:
         if not text_of(header, keyword):
-            raise InputError(
-                "missing or blank", file=path, keyword=keyword, remedy="complete the mask's header"
-            )
+            raise lacking(path, keyword)
     useafter = parse_useafter(header["USEAFTER"], path)
-    return MaskEntry(path, read_selectors(header), useafter, shape)
+    return MaskEntry(path, read_mask_selectors(header), useafter, shape)
+
+
+# What a mask may say where its header says nothing; other keywords are those of its exposures.
+USUAL = {"TELESCOP": "JWST", "REFTYPE": "PSFMASK", "USEAFTER": "2021-12-25T00:00:00"}
+
+
+def lacking(path: Path, keyword: str) -> InputError:
+    """Say that a mask lacks a keyword, and how to write it; astropy mends the checksums, too."""
+    call = f"fits.setval({str(path)!r}, {keyword!r}, value={USUAL.get(keyword, '...')!r})"
+    how = f'python -c "from astropy.io import fits; {call}"'
+    what = "write it" if keyword in USUAL else "write that of its exposures in place of ..."
+    return InputError(
+        "missing or blank, so psfmask.references cannot hold it",
+        file=path,
+        keyword=keyword,
+        remedy=f"{what}: {how}; or name the file as psfmask of its exposures",
+    )
 
 
 def parse_useafter(value: object, path: Path) -> datetime:
@@ -214,6 +236,8 @@ def _no_match(
     matching: list[MaskEntry],
 ) -> MaskError:
     words = ", ".join(f"{key}={wanted[key]}" for key in SELECTORS)
+    if wanted["SUBARRAY"] == FULL and wanted.get("DETECTOR"):
+        words += f", DETECTOR={wanted['DETECTOR']}"
     if matching:
         earliest = min(matching, key=lambda entry: entry.useafter)
         problem = (
@@ -226,5 +250,14 @@ def _no_match(
     return MaskError(
         problem,
         file=path,
-        remedy="add one to psfmask.references, or name a psfmask for the exposure",
+        remedy=get_a_mask(path),
+    )
+
+
+def get_a_mask(path: Path) -> str:
+    """Say how to come by a mask for an exposure."""
+    return (
+        "add one to psfmask.references: a file of CRDS (docs/masks.md), or one that `psfalign "
+        f"make-psfmask --science {path} --output made_psfmask.fits` makes; or set the exposure's "
+        "psfmask to a file, uniform or N/A"
     )

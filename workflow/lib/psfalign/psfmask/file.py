@@ -80,12 +80,14 @@ def _find_mask(path: Path) -> tuple[list[Hdu], Hdu]:
     """Return all HDUs of a mask file, and the one that is its image."""
     hdus = scan(path)
     found = [hdu for hdu in hdus if hdu.name == "SCI"]
+    if not found and hdus[0].shape:
+        found = hdus[:1]  # where other makers write the pixels
     subject = f"{path}[SCI]"
     remedy = "write the mask as one 2D image extension SCI of floats"
     if len(found) != 1:
         problem = f"has {len(found)} extensions of this name, expected one"
         raise InputError(problem, file=subject, remedy=remedy)
-    check_image(found[0], path)
+    check_image(found[0], path, in_primary=not found[0].start)
     shape, bitpix = found[0].shape, found[0].header["BITPIX"]
     if len(shape) != DIMENSIONS or 0 in shape:
         axes = " × ".join(map(str, shape[::-1])) or "no"

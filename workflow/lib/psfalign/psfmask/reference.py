@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
-from ..files.selectors import check_selectors, read_selectors
+from ..files.selectors import FULL, check_selectors, read_selectors
 from ..files.sky import Sky, read_star
 from ..images.arrays import Image
 from ..images.mask_weight import LEAST_WEIGHT
@@ -24,7 +24,6 @@ from .uniform import non_science_area
 
 # A made mask serves all exposures, as the geometry has not changed: JWST was launched on this day.
 LAUNCH = "2021-12-25T00:00:00"
-FULL = "FULL"
 EDGE = 2  # pixels; what a shift of a pixel or two moves across the edges
 # Side of a pixel in arcsec where the header has no PIXAR_A2; JDox.
 PIXELS = {"SHORT": 0.031, "LONG": 0.063, "MIRI": 0.110}

@@ -48,6 +48,8 @@ class ResolvedMask:
         Who chose it: ``catalogue``, ``configuration`` or ``crds``.
     notes
         What deserves a look.
+    remark
+        What its header contradicts, where it was forced by name.
     area
         The pixels that have weight, where it is uniform.
     provenance
@@ -64,6 +66,7 @@ class ResolvedMask:
     selectors: dict[str, str] = field(default_factory=dict)
     useafter: str = ""
     notes: list[str] = field(default_factory=list)
+    remark: str = ""
     area: Area | None = None
     provenance: Records = field(default_factory=list)
 

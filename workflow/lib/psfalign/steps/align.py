@@ -183,8 +183,12 @@ def _primary(
         "ERRMODE": (errors, "how errors were shifted"),
     }
     texts |= {key: (table.meta[entry], text) for key, (entry, text) in PROVENANCE.items()}
+    for keyword, value in table.meta.get("from_science", {}).items():
+        header[keyword] = (value, "from the science exposure")
     for keyword, (text, comment) in texts.items():
         set_text(header, keyword, text, comment)
+    if mask.remark:
+        set_text(header, "MASKNOTE", mask.remark)
     header["MAXSHIFT"] = (table.meta["max_shift"], "[pix] largest shift that was searched for")
     header["PADDING"] = (table.meta["padding"], "[pix] room between opposite edges")
     header["NPAIRS"] = (len(table), "pairs of integration and psf")

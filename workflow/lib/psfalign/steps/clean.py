@@ -1,5 +1,6 @@
 """clean_science, clean_psfs: a copy of an exposure in which bad pixels are replaced."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ def clean_exposure(
         DQ flags that make a pixel bad.
     """
     exposure = Exposure(source)
+    for card in exposure.unreadable:
+        sys.stderr.write(f"psfalign: warning: {source}{card} cannot be read; kept as it is\n")
     check_box(median_box_length, exposure.shape[1:])
     with publishing(output) as stream, exposure:  # a source that changes leaves nothing
         writer = FitsWriter(stream)

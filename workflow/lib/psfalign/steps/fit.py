@@ -4,14 +4,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from astropy.io.fits import Header
+
 from .. import __version__
 from ..errors import FitError
-from ..files.agreement import Party, check_agreement
+from ..files.agreement import Party, check_agreement, force
 from ..files.exposure import Exposure
+from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
 from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
-from ..files.selectors import read_selectors
+from ..files.selectors import read_mask_selectors
 from ..files.shifts import ShiftTable
 from ..files.sky import read_placing
 from ..fit.exposure import fit_shifts
@@ -24,6 +27,11 @@ from ..system.progress import say_progress
 from .clean import STEP as CLEAN
 
 STEP = "fit_shifts"
+# What a product needs to say of itself; psfstacks of other makers may have no headers.
+LENT = (
+    *("TELESCOP", "INSTRUME", "DETECTOR", "CHANNEL", "MODULE", "FILTER", "PUPIL"),
+    *("CORONMSK", "SUBARRAY", "EXP_TYPE"),
+)
 
 
 def fit_exposure(
@@ -104,7 +112,9 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
     if mask.is_file:
         path = Path(mask.psfmask)
         header, shape = read_mask_header(path)
-        parties.append(Party("psfmask", path, shape, read_selectors(header)))
+        party = Party("psfmask", path, shape, read_mask_selectors(header))
+        named = mask.source == "configuration"
+        parties.append(force(parties[0], party)[0] if named else party)
     check_agreement(parties)
 
 
@@ -124,9 +134,20 @@ def _meta(
         "psfmask_sha256": mask.sha256,
         "convention": mask.convention,
         **settings,
+        **_lent(science_header, psf_header),
         "provenance": _records(science, psfs, mask)
         + record_step(STEP, __file__, parameters=settings),
     }
+
+
+def _lent(science: Header, psfs: Header) -> dict[str, dict[str, Any]]:
+    """Return what the header of psf images lacks and that of the science exposure has."""
+    lent = {
+        keyword: science[keyword]
+        for keyword in LENT
+        if not text_of(psfs, keyword) and text_of(science, keyword)
+    }
+    return {"from_science": lent} if lent else {}
 
 
 def _records(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Records:

@@ -8,12 +8,12 @@ import numpy as np
 from astropy.io.fits import Header
 
 from ..errors import MaskError
-from ..files.agreement import Party, check_agreement
+from ..files.agreement import Party, check_agreement, force, read_marks
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.provenance.records import record_step
-from ..files.selectors import read_selectors
+from ..files.selectors import read_mask_selectors, read_selectors
 from ..images.dq_flags import DO_NOT_USE
 from ..images.mask_weight import Weight
 from ..psfmask.catalogue import Catalogue, parse_useafter, read_entry, select, start_of
@@ -113,12 +113,14 @@ def _resolve(
     notes = [] if psfmask is None else _missing(header, path)
     check_reference_type(header, path)
     notes += _spellings(header, exposure.primary)
-    check_agreement(
-        [
-            Party.of("science", exposure),
-            Party("psfmask", path, shape, read_selectors(header)),
-        ]
+    science, mask = (
+        Party.of("science", exposure),
+        Party("psfmask", path, shape, read_mask_selectors(header)),
     )
+    remarks: list[str] = []
+    if source == "configuration":
+        mask, remarks = force(science, mask)
+    check_agreement([science, mask])
     weight = read_weight(path, convention=convention, occulter=exposure.occulter)
     return ResolvedMask(
         psfmask=str(path),
@@ -128,16 +130,17 @@ def _resolve(
         convention=weight.convention,
         decided_by=_decided_by(header, convention),
         share_above_half=round(weight.share, 6),
-        selectors=read_selectors(header),
+        selectors=read_mask_selectors(header),
         useafter=text_of(header, "USEAFTER"),
-        notes=notes + _describe(header, weight, convention),
+        notes=remarks + notes + _describe(header, weight, convention),
+        remark="; ".join(remarks),
     )
 
 
 def _choose(exposure: Exposure, candidates: Sequence[Path]) -> tuple[Path, str]:
     selection = select(
         Catalogue(read_entry(path) for path in candidates),
-        read_selectors(exposure.primary),
+        read_marks(exposure),
         start_of(exposure.primary, exposure.path),
         exposure.path,
     )

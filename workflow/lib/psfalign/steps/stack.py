@@ -23,7 +23,8 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
     """
     Concatenate SCI, ERR and DQ of psf exposures along the integrations, in their order.
 
-    The header is that of the first, with NINTS corrected; the table PSFORIG tells which file
+    The header is that of the first, with NINTS and the numbers of segments corrected; the
+    table PSFORIG tells which file
     and integration each plane came from, and PROVENANCE what made the file.
 
     Parameters
@@ -73,6 +74,10 @@ def _check_different(members: Sequence[Path], digests: Sequence[str]) -> None:
 def _primary(header: Header, output: Path, n_planes: int) -> Header:
     primary = without_data(header)
     primary["NINTS"] = (n_planes, "Number of integrations")
+    # The first exposure may be a segment; the stack is none.
+    for keyword, value in {"EXSEGNUM": 1, "EXSEGTOT": 1, "INTSTART": 1, "INTEND": n_planes}.items():
+        if keyword in primary:
+            primary[keyword] = value
     set_text(primary, "FILENAME", output.name, "Name of the file")
     set_text(primary, "S_PSFSTK", "COMPLETE", "Coronagraphic PSF Stacking")
     set_text(primary, "STACKVER", f"psfalign {__version__}", "software that stacked it")

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,8 @@ START = b"SIMPLE  ="  # of each file
 CARD = 80  # bytes, one header line
 MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
+# Extensions whose cards count for something; what other extensions hold is copied, if at all.
+READ = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT", "PSFORIG", "PROVENANCE")
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
 DESCRIBES_DATA = re.compile(
@@ -46,6 +49,8 @@ class Hdu:
         Offsets in the file, in bytes: of the header, of the data, and behind the padding.
     data_size
         Bytes of data without padding.
+    unreadable
+        The cards, as text, that cannot be read; only an extension that nobody reads may have some.
     """
 
     header: Header
@@ -53,6 +58,7 @@ class Hdu:
     data_start: int
     data_size: int
     end: int
+    unreadable: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -160,14 +166,14 @@ def _read_hdu(stream: BinaryIO, path: Path, start: int, size: int) -> Hdu:
             raise InputError(problem, file=path, remedy="fetch it again")
         raw += block
     _check_nothing_behind_end(raw, path, start)
-    header = _parse(bytes(raw), path, start)
+    header, unreadable = _parse(bytes(raw), path, start)
     data_start = start + len(raw)
     data_size = _data_size(header, path)
     end = data_start + math.ceil(data_size / BLOCK) * BLOCK
     if end > size:
         problem = f"needs {end} bytes but has {size}; it is cut short"
         raise InputError(problem, file=path, remedy="fetch it again")
-    return Hdu(header, start, data_start, data_size, end)
+    return Hdu(header, start, data_start, data_size, end, unreadable)
 
 
 def _has_end(raw: bytearray) -> bool:
@@ -185,28 +191,56 @@ def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
         raise InputError(problem, file=path, remedy="fetch the file again")
 
 
-def _parse(raw: bytes, path: Path, start: int) -> Header:
-    if not PRINTABLE.issuperset(raw):
-        problem = f"the header at byte {start} has characters that are not printable ASCII"
-        raise InputError(problem, file=path, remedy="fetch the file again")
+def _parse(raw: bytes, path: Path, start: int) -> tuple[Header, tuple[str, ...]]:
+    """Read a header; give its cards that cannot be read, where nobody has to."""
+    lines = [raw[i : i + CARD] for i in range(0, len(raw), CARD)]
+    garbled = [line for line in lines if not PRINTABLE.issuperset(line)]
     try:
-        header = Header.fromstring(raw)
+        header = Header.fromstring(b"".join(map(_printable, lines)) if garbled else raw)
         for keyword in ("BITPIX", "NAXIS"):
             header[keyword]
+        name = str(header.get("EXTNAME", "")).strip().upper()
     except (VerifyError, ValueError, KeyError) as error:
         problem = f"the header at byte {start} is damaged: {error}"
         raise InputError(problem, file=path, remedy="fetch the file again") from error
-    _check_values(header, path)
-    return header
+    is_read = start == 0 or name in READ
+    if garbled and (is_read or any(DESCRIBES_DATA.match(_text_of_line(x)) for x in garbled)):
+        problem = f"the header at byte {start} has characters that are not printable ASCII"
+        raise _unreadable(problem, path, name, _text_of_line(garbled[0]))
+    unreadable = [*map(_text_of_line, garbled)]
+    for keyword in _unreadable_keywords(header):
+        card = next((x for x in map(_text_of_line, lines) if x.startswith(keyword)), keyword)
+        if is_read or DESCRIBES_DATA.fullmatch(keyword):
+            raise _unreadable("its value cannot be read", path, name, card, keyword)
+        unreadable.append(card)
+    return header, tuple(unreadable)
 
 
-def _check_values(header: Header, path: Path) -> None:
+def _unreadable_keywords(header: Header) -> Iterator[str]:
     for card in header.cards:
         try:
             _ = card.value  # astropy reads it only now
-        except (VerifyError, ValueError) as error:
-            problem, remedy = "its value cannot be read", "fetch the file again"
-            raise InputError(problem, file=path, keyword=card.keyword, remedy=remedy) from error
+        except (VerifyError, ValueError):
+            yield card.keyword
+
+
+def _unreadable(
+    problem: str, path: Path, name: str, card: str, keyword: str | None = None
+) -> InputError:
+    return InputError(
+        f"{problem}: {card!r}",
+        file=f"{path}[{name or 'PRIMARY'}]",
+        keyword=keyword,
+        remedy="fetch the file again, or mend that line",
+    )
+
+
+def _printable(line: bytes) -> bytes:
+    return bytes(code if code in PRINTABLE else ord("?") for code in line)
+
+
+def _text_of_line(line: bytes) -> str:
+    return plain_text(line.decode("latin-1").rstrip())
 
 
 def _data_size(header: Header, path: Path) -> int:

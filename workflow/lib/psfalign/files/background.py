@@ -1,0 +1,76 @@
+"""The sky background of an exposure: whether somebody subtracted it, and what is there."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..images.arrays import Image
+from ..images.dq_flags import DO_NOT_USE, NON_SCIENCE
+from .exposure import Exposure
+from .fits.structure import text_of
+
+SUBTRACTED = "COMPLETE"  # S_BKDSUB of the jwst pipeline's step
+# Median in units of the noise of a pixel beyond which a background is there. Coadded flight
+# exposures have 0.2 to 1.6, of the star's light, where it was subtracted, and 8.3 to 8.8 where not.
+LEAST = 3.0
+NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal distribution
+
+
+@dataclass(frozen=True)
+class Background:
+    """
+    What an exposure says and shows of its background.
+
+    Attributes
+    ----------
+    status
+        S_BKDSUB: what the background step of the jwst pipeline did, empty where it says nothing.
+    median, noise
+        Median of the science area of the first integration that has one, and the noise of a pixel
+        from differences of neighbours, in the unit of the file; NaN where there is none.
+    """
+
+    status: str
+    median: float
+    noise: float
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody subtracted a background that can be seen."""
+        return self.status != SUBTRACTED and self.median > LEAST * self.noise
+
+    def __str__(self) -> str:
+        status = f"S_BKDSUB={self.status}" if self.status else "no S_BKDSUB"
+        return f"{status}, median {self.median:.3g}, noise {self.noise:.2g}"
+
+
+def measure_background(exposure: Exposure) -> Background:
+    """Read and measure the background of an exposure, which is opened here."""
+    status = text_of(exposure.primary, "S_BKDSUB").upper()
+    with exposure:
+        for i in range(len(exposure)):
+            image = exposure.read_science(i)
+            bad = (exposure.read_dq(i) & np.uint32(DO_NOT_USE | NON_SCIENCE)) != 0
+            image[bad | ~np.isfinite(image)] = np.nan
+            noise = noise_of(image)
+            if math.isfinite(noise):
+                return Background(status, float(np.nanmedian(image)), noise)
+    return Background(status, math.nan, math.nan)
+
+
+def noise_of(image: Image) -> float:
+    """
+    Return the standard deviation of a pixel from differences of neighbours in a row.
+
+    Parameters
+    ----------
+    image : (rows, columns) float64
+        NaN where a pixel is bad. What varies slowly along a row does not count as noise.
+    """
+    differences = np.diff(image, axis=1)
+    differences = differences[np.isfinite(differences)]
+    if not differences.size:
+        return math.nan
+    spread = np.median(np.abs(differences - np.median(differences)))
+    return float(NORMAL * spread / math.sqrt(2))
