@@ -10,7 +10,6 @@ CONFIG ?=
 CAMPAIGN := $(or $(CONFIG),config/config.yaml)
 # How many of its exposures are planned and run together; the engine is slow with thousands.
 BATCH ?= 250
-SNAKEMAKE := $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG))
 PYTEST_ARGS ?= -n 2
 
 .PHONY: help env run verify audit archive-tools test test-all lint format lock bench docs reliability clean demo-numbers
@@ -49,26 +48,11 @@ env-slurm env-s3 env-deploy: env-%: env
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-$*.lock
 
 run: env
-	@$(BIN)/psfalign check $(CAMPAIGN)
-	@batches="$$($(BIN)/psfalign check --batches $(BATCH) $(CAMPAIGN))"; \
-	trap 'exit 130' INT; for i in $$(seq 1 $$((batches - 1))); do \
-		echo "Batch $$i of $$batches"; \
-		$(SNAKEMAKE) --quiet host reason --no-hooks exposures --batch "exposures=$$i/$$batches" || true; \
-	done
-	@results="$$($(BIN)/psfalign check --output-dir $(CAMPAIGN))"; \
-	start="$$(mktemp)"; PYTHONPATH=workflow/lib $(SNAKEMAKE) --logger psfalign; status=$$?; \
-	if [ $$status -eq 0 ] && ! [ "$$results/report/campaign.html" -nt "$$start" ]; then \
-		$(BIN)/psfalign crate $(CAMPAIGN) >/dev/null \
-		&& $(BIN)/psfalign summary $(CAMPAIGN) || status=$$?; \
-	fi; \
-	if [ $$status -eq 0 ] || [ "$$results/report/campaign.html" -nt "$$start" ]; then \
-		$(SNAKEMAKE) --quiet all --report "$$results/report/report.html" \
-		&& echo "Report:        $$results/report/report.html"; \
-	fi; rm -f "$$start"; exit $$status
+	@$(BIN)/psfalign run --batch $(BATCH) "$(CAMPAIGN)"
 
 verify: env
-	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir $(CAMPAIGN))" \
-		--config $(CAMPAIGN)
+	@$(BIN)/psfalign verify "$$($(BIN)/psfalign check --output-dir "$(CAMPAIGN)")" \
+		--config "$(CAMPAIGN)"
 
 test: env
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

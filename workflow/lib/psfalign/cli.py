@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from . import __version__
 from .campaign.options import schema_of
-from .campaign.settings import AlignOptions, PsfmaskOptions
+from .campaign.settings import AlignOptions, PsfmaskOptions, Settings
 from .errors import ConfigError, PsfalignError, error_line
 from .images.dq_flags import parse_bad_bits
 from .system.process import ended_in_order, prepare_process
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_shift,
         _add_campaign,
         _add_check,
+        _add_run,
         _add_verify,
         _add_summary,
         _add_show,
@@ -193,6 +194,22 @@ def _add_check(commands: Commands) -> None:
         "--batches", type=_positive, metavar="N", help="print only how many batches of N exposures"
     )
     command.set_defaults(run=_check)
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="run a campaign, and write its report")
+    command.add_argument(
+        "--batch",
+        type=_positive,
+        default=250,
+        metavar="N",
+        help="exposures to plan and run together, default 250",
+    )
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="what else to say to the engine: `--cores 4`"
+    )
+    command.set_defaults(run=_run)
 
 
 def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
@@ -444,19 +461,28 @@ def _campaign(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .campaign.checks import inspect_campaign, list_simulated
     from .campaign.configuration import read_settings
-    from .campaign.exposures import list_warnings, plan_exposures
-    from .campaign.facts import CACHE, FactsStore
 
     settings = read_settings(options.config)
     if options.output_dir:
         print(settings.output_dir)
         return 0
-    exposures, simulated = plan_exposures(settings), list_simulated(settings)
     if options.batches:
-        print(math.ceil(len(exposures) / options.batches))
+        from .campaign.exposures import plan_exposures
+        from .campaign.run import count_batches
+
+        print(count_batches(len(plan_exposures(settings)), options.batches))
         return 0
+    return not _is_right(settings)
+
+
+def _is_right(settings: Settings) -> bool:
+    """Check all files of a campaign, and print what is wrong or what would be done."""
+    from .campaign.checks import inspect_campaign, list_simulated
+    from .campaign.exposures import list_warnings, plan_exposures
+    from .campaign.facts import CACHE, FactsStore
+
+    exposures, simulated = plan_exposures(settings), list_simulated(settings)
     findings = inspect_campaign(settings, exposures, FactsStore(CACHE), simulated=simulated)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
@@ -465,7 +491,28 @@ def _check(options: argparse.Namespace) -> int:
     if not findings.errors:
         for exposure in exposures:
             print(f"{exposure.name}: psfs {exposure.stack.name}")
-    return bool(findings.errors)
+    return not findings.errors
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .campaign.configuration import complete_config
+    from .campaign.exposures import plan_exposures
+    from .campaign.run import Engine, count_batches, given_by, is_run, run_campaign
+    from .campaign.yaml import read_yaml
+
+    engine, given = Engine(options.config, options.arguments), given_by(options.arguments)
+    if not is_run(options.arguments):
+        return engine.run()
+    settings = complete_config(read_yaml(options.config), options.config, command_line=given)
+    if not _is_right(settings):
+        return 1
+
+    def close() -> None:
+        _write_crate(settings, threads=2)
+        _summarise(settings)
+
+    n_batches = count_batches(len(plan_exposures(settings)), options.batch)
+    return run_campaign(engine, settings.output_dir, n_batches=n_batches, close=close)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -477,11 +524,16 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _summary(options: argparse.Namespace) -> None:
     from .campaign.configuration import read_settings
+
+    _summarise(read_settings(options.config))
+
+
+def _summarise(settings: Settings) -> None:
+    """Write the campaign's page, and print how it went."""
     from .campaign.exposures import plan_exposures
     from .report.campaign import closing_lines, write_campaign_page
     from .report.states import survey_states
 
-    settings = read_settings(options.config)
     output = settings.output_dir
     if not output.is_dir():
         problem, remedy = "does not exist yet", "run the campaign first"
@@ -501,15 +553,19 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _crate(options: argparse.Namespace) -> None:
-    from .archive.write_rocrate import write_crate
     from .campaign.configuration import read_settings
+
+    threads = _at_least(1, options.threads, "--threads")
+    path = _write_crate(read_settings(options.config), threads=threads)
+    print(f"{path}: written")
+
+
+def _write_crate(settings: Settings, *, threads: int) -> Path:
+    from .archive.write_rocrate import write_crate
     from .campaign.exposures import plan_exposures
     from .campaign.facts import CACHE, FactsStore
 
-    settings = read_settings(options.config)
-    threads = _at_least(1, options.threads, "--threads")
-    path = write_crate(settings, plan_exposures(settings), FactsStore(CACHE), threads=threads)
-    print(f"{path}: written")
+    return write_crate(settings, plan_exposures(settings), FactsStore(CACHE), threads=threads)
 
 
 def _deploy(options: argparse.Namespace) -> None:

@@ -1,0 +1,152 @@
+"""`psfalign run`: what is started when, exit statuses, and what Ctrl-C does."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files import refused
+
+from psfalign.campaign import run
+from psfalign.campaign.run import INTERRUPTED, Engine, count_batches, given_by, is_run, run_campaign
+from psfalign.cli import main
+from psfalign.errors import ConfigError
+
+
+class FakeEngine(Engine):
+    """An engine that notes what it is asked for; its last run but the report writes the page."""
+
+    def __init__(self, page: Path | None, *, status: int = 0, report: int = 0) -> None:
+        self.page, self.status, self.report = page, status, report
+        self.asked: list[str] = []
+        self.interrupted = False
+
+    def run(self, *arguments: str) -> int:
+        name = next(n for n in ("--batch", "--logger", "--report") if n in arguments)
+        self.asked.append(name)
+        if name == "--logger" and self.page:
+            self.page.parent.mkdir(parents=True, exist_ok=True)
+            self.page.write_text("page")
+        return {"--logger": self.status, "--report": self.report}.get(name, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "writes", "report", "asked", "closed", "expected"),
+    [
+        (0, True, 0, ["--logger", "--report"], 0, 0),
+        (0, False, 0, ["--logger", "--report"], 1, 0),  # nothing to be done
+        (1, True, 0, ["--logger", "--report"], 0, 1),  # an exposure failed
+        (1, False, 0, ["--logger"], 0, 1),  # nothing ran at all
+        (0, True, 3, ["--logger", "--report"], 0, 3),
+        (2, True, 3, ["--logger", "--report"], 0, 2),
+    ],
+)
+def test_what_runs_and_the_exit_status(
+    status: int,
+    writes: bool,
+    report: int,
+    asked: list[str],
+    closed: int,
+    expected: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = tmp_path / run.CAMPAIGN_PAGE if writes else None
+    engine, calls = FakeEngine(page, status=status, report=report), []
+    found = run_campaign(engine, tmp_path, n_batches=1, close=lambda: calls.append(1))
+    assert (found, engine.asked, len(calls)) == (expected, asked, closed)
+    said = capsys.readouterr()
+    place = tmp_path / "report/report.html"
+    assert said.err == (f"psfalign: error: {place}: was not written\n" if report else "")
+    assert (said.out == f"Report:        {place}\n") == ("--report" in asked and not report)
+
+
+def test_all_batches_run_whatever_fails(tmp_path: Path) -> None:
+    engine = FakeEngine(tmp_path / run.CAMPAIGN_PAGE)
+    assert run_campaign(engine, tmp_path, n_batches=3, close=lambda: None) == 0
+    assert engine.asked == ["--batch", "--batch", "--logger", "--report"]
+
+
+@pytest.mark.parametrize(("exposures", "batches"), [(1, 1), (250, 1), (251, 2), (1000, 4)])
+def test_number_of_batches(exposures: int, batches: int) -> None:
+    assert count_batches(exposures, 250) == batches
+
+
+def engine_of(code: str) -> Engine:
+    """An engine that runs some Python instead."""
+    engine = Engine(Path("x.yaml"), [])
+    engine._command = [sys.executable, "-c", code]
+    return engine
+
+
+def test_exit_status_is_that_of_the_engine() -> None:
+    assert engine_of("raise SystemExit(7)").run() == 7
+
+
+def test_ctrl_c_waits_for_the_engine_and_starts_no_other(tmp_path: Path) -> None:
+    ended = tmp_path / "ended"
+    code = (
+        "import os, signal, pathlib, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.2); "
+        f"pathlib.Path({str(ended)!r}).touch()"
+    )
+    engine = engine_of(code)
+    assert engine.run() == INTERRUPTED
+    assert ended.exists()
+    ended.unlink()
+    assert engine.run() == INTERRUPTED
+    assert not ended.exists()
+
+
+def test_sigterm_reaches_the_engine() -> None:
+    code = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    assert engine_of(code).run() == -15
+
+
+def test_engine_gets_configuration_and_arguments_as_they_are() -> None:
+    engine = Engine(Path("a b/c'.yaml"), ["--cores", "2"])
+    assert engine._command[-4:] == ["--configfile", "a b/c'.yaml", "--cores", "2"]
+
+
+def test_library_without_a_workflow_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "PLACES", [tmp_path / "Snakefile"])
+    message = (
+        "there is no Snakefile here, nor beside this library; "
+        "run psfalign deploy FOLDER, and this command there"
+    )
+    with refused(message, ConfigError):
+        Engine(Path("x.yaml"), [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ([], {}),
+        (["--cores", "2", "--config", "output_dir=a b", "-n"], {"output_dir": "a b"}),
+        (["-C", "align_refs={max_shift: 5}"], {"align_refs": {"max_shift": "5"}}),
+        (["--config", "a=1", "b=x", "--cores", "c=3"], {"a": "1", "b": "x"}),
+    ],
+)
+def test_configuration_of_the_command_line(arguments: Iterable[str], given: dict[str, Any]) -> None:
+    assert given_by([*arguments]) == given
+
+
+@pytest.mark.parametrize("word", ["-n", "--dry-run", "--unlock"])
+def test_engine_that_runs_no_jobs_is_only_passed_on(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_run(["--cores", "1", word])
+    monkeypatch.setattr(Engine, "run", lambda self: 5)
+    assert main(["run", "nowhere.yaml", word]) == 5
+
+
+def test_campaign_that_is_wrong_starts_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Engine, "run", lambda self: pytest.fail("was started"))
+    config = tmp_path / "a b.yaml"
+    config.write_text("exposures: [{science: no.fits, psfs: no_psfstack.fits, asn_id: a3001}]\n")
+    assert main(["run", str(config), "--config", f"output_dir={tmp_path}/results"]) == 1
+    assert "no.fits" in capsys.readouterr().err
