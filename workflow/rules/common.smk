@@ -300,9 +300,9 @@ def combine_rolls_job(wildcards):
 def combined(wildcards):
     """All files of the pictures that can be made."""
     return [
-        file_of("combine_rolls", part).format(association=name)
+        file_of(step.name, part).format(association=name)
         for name in COMBINED
-        for part in STEPS["combine_rolls"].outputs
+        for step, part, _ in layout.outputs(steps_of(Scope.ASSOCIATION))
     ]
 
 
@@ -402,6 +402,10 @@ def plot_exposure_job(wildcards):
     return job("plot_exposure.py", {"style": sha256(STYLE)}, *masks_for(wildcards.exposure))
 
 
+def plot_association_job(wildcards):
+    return job("plot_association.py", {"style": sha256(STYLE)})
+
+
 def exposures_to_report():
     """Those that fit into the report: if not all, what deserves a look most."""
     if len(EXPOSURES) <= MOST_REPORTED:
@@ -438,6 +442,11 @@ def pages_to_report():
     if workflow.default_target:
         return []  # that of an outer workflow, whose inputs must not change with what is there
     pages = [(CAMPAIGN_PAGE, "campaign", "Campaign", None, {"page": "Did it work, and how well?"})]
+    for name in COMBINED[:MOST_REPORTED]:
+        for step, part, output in layout.outputs(steps_of(Scope.ASSOCIATION)):
+            if output.label:
+                path = layout.result(Path(OUTPUT), step.name, name, part)
+                pages.append((str(path), part, "North up", name, {"figure": output.label}))
     for exposure in exposures_to_report():
         for step, part, output in layout.outputs(steps_of(Scope.EXPOSURE)):
             if output.label:

@@ -28,6 +28,27 @@ rule plot_exposure:
         "../scripts/plot_exposure.py"
 
 
+rule plot_association:
+    input:
+        northup=file_of("combine_rolls", "northup"),
+        contrast=file_of("combine_rolls", "contrast"),
+    output:
+        **files_of("plot_association"),
+    log:
+        log_of("plot_association"),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory_of("plot_association"),
+        runtime=minutes_of("plot_association"),
+    params:
+        job=plot_association_job,
+    message:
+        "{wildcards.association}: drawing what is left around the star"
+    script:
+        "../scripts/plot_association.py"
+
+
 onstart:
     collect_as_usual()
     remember_code()

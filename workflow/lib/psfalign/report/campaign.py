@@ -1,19 +1,21 @@
 """The page of a campaign: did it work, how well, and where to look."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 from ..campaign.layout import CAMPAIGN_PAGE, REPORT, result
 from ..system.atomic_file import publish_bytes
-from .html import Cell, Marked, facts, heading, page, paragraph, table
+from .html import Cell, Marked, facts, heading, page, paragraph, picture, table
 from .states import ExposureState, State, StepRun, as_json
 
 NOTHING = "–"
 DOUBTS = ("suspicious", "doubtful")
 MOST_LINES = 50  # of exposures on a screen
+MOST_PICTURES = 12  # of associations, at 200 kB each
 MOST_NAMES = 6  # of psf exposures in a cell
 TABLE_HEADS = (
     *("exposure", "state", "pairs", "failed fits", "suspicious", "doubtful", "median shift (pix)"),
@@ -33,14 +35,17 @@ def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
         Of its exposures.
     """
     publish_bytes(output / REPORT / "campaign.json", as_json(states))
-    publish_bytes(output / CAMPAIGN_PAGE, campaign_page(states))
+    publish_bytes(output / CAMPAIGN_PAGE, campaign_page(states, _read_pictures(output, states)))
 
 
-def campaign_page(states: Sequence[ExposureState]) -> bytes:
-    """Return the page; what went wrong stands first in each table."""
+def campaign_page(
+    states: Sequence[ExposureState], pictures: Mapping[str, bytes] = MappingProxyType({})
+) -> bytes:
+    """Return the page, pictures by association first; what went wrong leads each table."""
     return page(
         "Campaign",
         paragraph(count(states)),
+        *(picture(content, f"{name}, north up") for name, content in pictures.items()),
         table("exposures", TABLE_HEADS, map(_row, states), caption=TABLE_CAPTION),
         *_failures(states),
         *_pairs(states),
@@ -50,8 +55,16 @@ def campaign_page(states: Sequence[ExposureState]) -> bytes:
     )
 
 
+def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, bytes]:
+    """Return the pictures of associations that are there, by name; of many, the first ones."""
+    names = dict.fromkeys(state.association for state in states)
+    paths = {name: result(output, "plot_association", name) for name in names}
+    there = [name for name, path in paths.items() if path.is_file()]
+    return {name: paths[name].read_bytes() for name in there[:MOST_PICTURES]}
+
+
 TABLE_CAPTION = (
-    "One row for each exposure; a click on a heading sorts. Shift: median length over the pairs "
+    "One row for each exposure; a heading sorts by its column. Shift: median length over the pairs "
     "that may be used; uncertainty: median of hypot(sigma_dx, sigma_dy). Residual: by which factor "
     "alignment divides the weighted RMS of science minus mean psf in one integration. Suspicious: "
     "closure beyond five sigma. Doubtful: the shift hangs on a small part of the image, or most of "

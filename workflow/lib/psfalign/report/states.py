@@ -70,12 +70,15 @@ class ExposureState:
         The last runs of its steps, as far as there are logs.
     summary
         What `psfalign.report.summary.Summary` wrote; empty where there is none.
+    association
+        What its exposure is combined under.
     """
 
     name: str
     state: State
     steps: list[StepRun] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+    association: str = ""
 
     @property
     def failure(self) -> StepRun | None:
@@ -117,7 +120,9 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
         steps.append(StepRun("plot_exposure", str(path), error=unread))
     complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure)))
     steps += _damaged(output, exposure)
-    return ExposureState(exposure.name, _judge(steps, complete=complete), steps, summary)
+    association = exposure.name_in(Scope.ASSOCIATION)
+    state = _judge(steps, complete=complete)
+    return ExposureState(exposure.name, state, steps, summary, association)
 
 
 def _logs(output: Path, exposure: ScienceExposure) -> dict[str, Path]:

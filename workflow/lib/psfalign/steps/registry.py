@@ -239,6 +239,18 @@ _ALL = (
         },
         in_report=True,
     ),
+    Step(
+        "plot_association",
+        Scope.ASSOCIATION,
+        "report.association",
+        Cost(base=150, fixed=300, per_plane=300),
+        {
+            "picture": Output("_northup.png", "the star subtracted, north up", label="1 north up"),
+            "curve": Output("_contrast.png", "the noise drawn", label="2 how faint"),
+        },
+        in_report=True,
+        is_optional=True,
+    ),
 )
 # In the order of the work.
 STEPS: Mapping[str, Step] = MappingProxyType({step.name: step for step in _ALL})

@@ -1,0 +1,59 @@
+"""Read the pictures and the table of noise that combine_rolls wrote."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..images.arrays import Image
+from .exposure import Exposure, read_plane, scale
+from .fits.structure import text_of
+from .subtracted import MEAN, SCIENCE, STAGES
+
+ARCSEC = 3600.0  # in a degree
+RUN_AGAIN = "remove it and run combine_rolls again"
+
+
+class NorthUp(Exposure):
+    """
+    All integrations and rolls of a target in one picture, north up and east left.
+
+    Attributes
+    ----------
+    modes
+        Numbers of principal components, one for each plane of SCI.
+    scale
+        Side of a pixel in arcsec.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        header = self.science.header
+        self.modes = [int(header[f"KLMODE{n}"]) for n in range(len(self))]
+        self.scale = abs(float(header["CD1_1"])) * ARCSEC
+
+    def read_before(self, stage: str) -> Image:
+        """Return the ``science`` images combined, or what their ``mean`` psf leaves of them."""
+        hdu = next((hdu for hdu in self.hdus if hdu.name == STAGES), None)
+        if hdu is None or text_of(hdu.header, f"STAGE{(SCIENCE, MEAN).index(stage)}") != stage:
+            raise InputError("no such picture", file=f"{self.path}[{STAGES}]", remedy=RUN_AGAIN)
+        with open(self.path, "rb") as stream:
+            index = (SCIENCE, MEAN).index(stage)
+            return scale(read_plane(stream, self.path, hdu, index), hdu.header)
+
+
+def read_limits(path: Path) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return the columns separation, limit and contrast of a table of noise, by stage."""
+    with open(path, encoding="utf-8", newline="") as lines:
+        text = (line for line in lines if not line.startswith("#"))
+        rows = list(csv.DictReader(text, delimiter=" "))
+    stages = dict.fromkeys(row["stage"] for row in rows)
+    return {
+        stage: {
+            name: np.array([float(row[name]) for row in rows if row["stage"] == stage])
+            for name in ("separation", "limit", "contrast")
+        }
+        for stage in stages
+    }

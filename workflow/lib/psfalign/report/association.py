@@ -1,0 +1,69 @@
+"""plot_association: what the subtraction leaves around a star, all its rolls in one picture."""
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from ..files.fits.structure import text_of
+from ..files.north_up import NorthUp, read_limits
+from ..files.subtracted import MEAN, SCIENCE
+from ..system.atomic_file import publish_bytes
+from .exposure import unit_of
+from .figures.images import Panel
+from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
+from .figures.style import draw_png
+
+
+class AssociationPages(NamedTuple):
+    """Where the pages of an association go: two PNG files."""
+
+    picture: Path
+    curve: Path
+
+
+def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, name: str) -> None:
+    """
+    Draw what is left of a star, north up, and the noise by separation.
+
+    Parameters
+    ----------
+    northup, contrast
+        What combine_rolls wrote.
+    pages
+        What to write.
+    name
+        Of the association.
+    """
+    combined = NorthUp(northup)
+    with combined:
+        largest = max(range(len(combined)), key=lambda n: combined.modes[n])
+        rest = combined.read_science(largest)
+    panels = [
+        Panel("Science", combined.read_before(SCIENCE)),
+        Panel("Less the mean psf", combined.read_before(MEAN)),
+        Panel(f"Less {_components(combined.modes[largest])} of the psf images", rest),
+    ]
+    field = choose_field(rest, combined.scale, unit_of(combined))
+    title = _title(combined, name)
+    what = f"{title}, {_made_of(combined)}"
+    draw = partial(draw_north_up, panels=panels, field=field, title=what)
+    publish_bytes(pages.picture, draw_png(draw, height=HEIGHT))
+    limits = read_limits(contrast)
+    curve = partial(draw_limits, limits=limits, title=f"{title}: how faint a source would show")
+    publish_bytes(pages.curve, draw_png(curve, height=CURVE_HEIGHT))
+
+
+def _title(combined: NorthUp, name: str) -> str:
+    """Return the target and the filter; the name of the association where headers do not tell."""
+    words = [text_of(combined.primary, keyword) for keyword in ("TARGPROP", "FILTER")]
+    return ", ".join(words) if all(words) else name
+
+
+def _components(number: int) -> str:
+    return f"{number} principal component{'s' if number != 1 else ''}"
+
+
+def _made_of(combined: NorthUp) -> str:
+    exposures, integrations = (combined.primary.get(key, 0) for key in ("NEXPO", "MAXFRAME"))
+    rolls = f"{exposures} exposure{'s' if exposures != 1 else ''}"
+    return f"{rolls}, up to {integrations} integration{'s' if integrations != 1 else ''} a pixel"
