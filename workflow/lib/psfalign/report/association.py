@@ -11,7 +11,9 @@ from ..system.atomic_file import publish_bytes
 from .exposure import unit_of
 from .figures.images import Panel
 from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
-from .figures.style import draw_png
+from .figures.style import LOADED_LATER, draw_png
+
+__all__ = ["LOADED_LATER", "AssociationPages", "plot_association"]
 
 
 class AssociationPages(NamedTuple):

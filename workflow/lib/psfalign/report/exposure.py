@@ -23,12 +23,12 @@ from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts
 from .figures.images import Panel
 from .figures.notice import draw_notice
-from .figures.style import Draw, draw_png
+from .figures.style import LOADED_LATER, Draw, draw_png
 from .pair_table import pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
 
-# What drawing imports when it draws, for processes that import ahead.
-LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
+__all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
+
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
 

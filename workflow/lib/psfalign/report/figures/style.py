@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Canvas: TypeAlias = "Figure | SubFigure"
 Draw: TypeAlias = Callable[[Canvas], None]
 
+# What drawing imports when it draws, for processes that import ahead.
+LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
 STYLE = Path(__file__).with_name("psfalign.mplstyle")
 WIDTH = 8.0  # inches; 1200 pixels
 LONGEST = 90  # characters of a text that fit into the width
