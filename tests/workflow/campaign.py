@@ -26,7 +26,8 @@ RULES = {
     "aligning": "align_psfs",
     "subtracting": "subtract_psf",
     "combining": "combine_rolls",
-    "drawing": "plot_exposure",
+    "drawing the figures": "plot_exposure",
+    "drawing what is left": "plot_association",
     "writing down": "write_crds_manifest",
 }
 OWN_CONFIG = {

@@ -29,7 +29,7 @@ NIRCAM_STACK = "jw09999-a3001_t001_nircam_f335m-maska335r"
 EXPOSURES = (NIRCAM, MIRI)
 SECOND = "jw09999002001_02102_00001_nrcalong_a3001"
 ROLLS = {NIRCAM: NIRCAM_ROLLS, SECOND: NIRCAM_ROLLS, MIRI: MIRI_ROLLS}
-COMBINE = "combine_rolls"
+COMBINE = ("combine_rolls", "plot_association")
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +146,12 @@ def add_exposure(campaign: Campaign) -> None:
 
 def chain(*rules: str, of: tuple[str, ...] = EXPOSURES) -> set[tuple[str, str]]:
     """Rules of exposures, and the pictures of all rolls where the rule for them is among these."""
-    rolls = {(COMBINE, ROLLS[exposure]) for exposure in of if COMBINE in rules}
-    return rolls | {(rule, exposure) for rule in rules for exposure in of if rule != COMBINE}
+    names = {rule: ROLLS if rule in COMBINE else {} for rule in rules}
+    return {(rule, names[rule].get(exposure, exposure)) for rule in rules for exposure in of}
 
 
 CLEAN_ALL = chain("clean", of=(*EXPOSURES, NIRCAM_STACK, MIRI_STACK))
-SUBTRACT = ("subtract_psf", COMBINE)
+SUBTRACT = ("subtract_psf", *COMBINE)
 AFTER_FIT = ("fit_shifts", "align_psfs", *SUBTRACT, "plot_exposure")
 
 CASES = {
@@ -186,9 +186,9 @@ CASES = {
     "max_shift": (set_option("align_refs", max_shift=6), chain(*AFTER_FIT)),
     "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs", *SUBTRACT)),
     "modes": (set_option("psf_subtraction", modes=[1, 2]), chain(*SUBTRACT)),
-    "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(COMBINE)),
+    "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(*COMBINE)),
     "the code of the subtraction": (edit("lib/psfalign/images/klip.py"), chain(*SUBTRACT)),
-    "the code of the picture": (edit("lib/psfalign/images/north_up.py"), chain(COMBINE)),
+    "the code of the picture": (edit("lib/psfalign/images/north_up.py"), chain(*COMBINE)),
     "convention": (
         set_option("psfmask", convention="weight"),
         chain("resolve_psfmask", *AFTER_FIT),
@@ -196,9 +196,9 @@ CASES = {
     "the code of the fit": (edit("lib/psfalign/fit/spectral.py"), chain(*AFTER_FIT)),
     "the code of the figures": (
         edit("lib/psfalign/report/figures/images.py"),
-        chain("plot_exposure"),
+        chain("plot_exposure", "plot_association"),
     ),
-    "the style of the figures": (restyle, chain("plot_exposure")),
+    "the style of the figures": (restyle, chain("plot_exposure", "plot_association")),
     "a module that no step uses": (edit("lib/psfalign/campaign/yaml.py"), set()),
     "a script": (edit("scripts/align_psfs.py"), chain("align_psfs", *SUBTRACT)),
     "one exposure more": (

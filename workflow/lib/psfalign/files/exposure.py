@@ -90,6 +90,11 @@ class Exposure:
         return self.shape[0]
 
     @property
+    def unit(self) -> str:
+        """Unit of the images, for people."""
+        return text_of(self.science.header, "BUNIT") or "unit of the file"
+
+    @property
     def occulter(self) -> tuple[float, float] | None:
         """Column and row of the reference pixel of SCI, which JWST puts on the occulter."""
         values = [self.science.header.get(keyword) for keyword in ("CRPIX1", "CRPIX2")]

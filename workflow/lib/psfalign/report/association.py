@@ -8,7 +8,6 @@ from ..files.fits.structure import text_of
 from ..files.north_up import NorthUp, read_limits
 from ..files.subtracted import MEAN, SCIENCE
 from ..system.atomic_file import publish_bytes
-from .exposure import unit_of
 from .figures.images import Panel
 from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
 from .figures.style import LOADED_LATER, draw_png
@@ -45,7 +44,7 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
         Panel("Less the mean psf", combined.read_before(MEAN)),
         Panel(f"Less {_components(combined.modes[largest])} of the psf images", rest),
     ]
-    field = choose_field(rest, combined.scale, unit_of(combined))
+    field = choose_field(rest, combined.scale, combined.unit)
     title = _title(combined, name)
     what = f"{title}, {_made_of(combined)}"
     draw = partial(draw_north_up, panels=panels, field=field, title=what)

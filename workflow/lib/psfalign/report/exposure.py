@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from ..files.exposure import Exposure
-from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
 from ..files.provenance.records import software_versions
@@ -75,7 +74,7 @@ def plot_exposure(
         _replaced(exposure, what)
         for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
     ]
-    unit = unit_of(exposures[0])
+    unit = exposures[0].unit
     for path, (draw, height) in zip(
         (pages.images, pages.shifts, pages.checks),
         _draw_all(summary, subtraction, table, origins, replaced, unit),
@@ -128,11 +127,6 @@ def replaced_share(exposure: Exposure) -> Image:
         for i in range(len(exposure)):
             total += (exposure.read_dq(i) & np.uint32(FLUX_ESTIMATED)) != 0
         return total / len(exposure)
-
-
-def unit_of(exposure: Exposure) -> str:
-    """Return the unit of an exposure's images."""
-    return text_of(exposure.science.header, "BUNIT") or "unit of the file"
 
 
 def _sum_up(
