@@ -20,9 +20,9 @@ OLD, NEW = "jwst_nircam_psfmask_0001.fits", "jwst_nircam_psfmask_0002.fits"
 REFERENCES = Path("cache/references/jwst/nircam")
 MANIFEST = Path("results/crds_manifest.json")
 WRITE_MANIFEST = ("write_crds_manifest", "crds_manifest")
-CHAIN = {
-    (rule, NIRCAM) for rule in ("resolve_psfmask", "fit_shifts", "align_psfs", "plot_exposure")
-}
+RULES = ("resolve_psfmask", "fit_shifts", "align_psfs", "subtract_psf", "plot_exposure")
+PICTURE = {(rule, NIRCAM_ROLLS) for rule in ("combine_rolls", "plot_association")}
+CHAIN = {(rule, NIRCAM) for rule in RULES} | PICTURE
 
 
 def config(context: str = CONTEXT) -> dict:

@@ -120,7 +120,8 @@ def test_failed_exposure_does_not_block_the_report(reported: Campaign) -> None:
 
 def test_no_figure_is_larger_than_300_kb(reported: Campaign) -> None:
     figures = list(reported.folder.glob("results/report/*/*.png"))
-    assert len(figures) == 2 * len(FIGURES)
+    pictures = 2 * 1  # of the one association that was done: what is left, and the noise
+    assert len(figures) == 2 * len(FIGURES) + pictures
     assert all(figure.stat().st_size <= 300_000 for figure in figures)
 
 
@@ -182,7 +183,7 @@ def test_a_click_on_a_heading_sorts(page: Page) -> None:
     choose(page, "Campaign")
     look_at(page, "Did it work")
     frame = framed(page)
-    head = frame.locator("#exposures thead th", has_text="pairs")
+    head = frame.locator("#exposures thead th", has_text="pairs").get_by_role("button")
     for order in (lambda n: n, lambda n: -n):
         head.click()
         pairs = [int(r["pairs"]) for r in read_table(frame, "exposures") if r["pairs"] != "–"]

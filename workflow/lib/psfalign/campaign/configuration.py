@@ -25,6 +25,8 @@ KINDS = {
     "object": "a mapping",
     "string": "a string",
     "integer": "an integer",
+    "number": "a number",
+    "boolean": "a boolean",
     "null": "null",
     list: "a list",
     dict: "a mapping",
