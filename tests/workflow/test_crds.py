@@ -11,7 +11,7 @@ from astropy.io import fits
 from crds_cache import CONTEXT, RMAP, ROW, write_cache, write_context, write_rules
 from files import digest, digests, error_lines
 
-from .campaign import NIRCAM, OWN_CONFIG, Campaign, make_campaign
+from .campaign import NIRCAM, NIRCAM_ROLLS, OWN_CONFIG, Campaign, make_campaign
 
 for package in ("crds", "stdatamodels"):
     pytest.importorskip(package, reason="CRDS look-ups need the extra: pip install psfalign[crds]")

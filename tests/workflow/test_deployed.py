@@ -27,8 +27,11 @@ JOBS = {
     "fit_shifts": 3,
     "align_psfs": 3,
     "plot_exposure": 3,
+    "subtract_psf": 3,
+    "combine_rolls": 2,
+    "plot_association": 2,
     "all": 1,
-    "total": 18,
+    "total": 25,
 }
 
 
