@@ -103,7 +103,7 @@ def test_item_09_two_exposures_with_one_name(config: dict[str, Any], tmp_path: P
     config["exposures"].append(dict(config["exposures"][0]))
     assert refusal(tmp_path, config) == (
         "exposures[0] and exposures[1] would both write jw1_a3001; "
-        "remove one, or give it another asn_id"
+        "remove one, or list it under exposures with another asn_id"
     )
 
 
@@ -119,7 +119,8 @@ def test_item_17_association_of_another_type(config: dict[str, Any], tmp_path: P
     association = write_association(tmp_path / "asn.json", [], asn_type="image3")
     config["associations"] = [str(association)]
     assert refusal(tmp_path, config) == (
-        f"{association} asn_type=image3: is not coron3; name a coron3 one"
+        f"{association} asn_type=image3: is no level-3 coronagraphic association; name one of type "
+        "coron3, or list its files under `exposures` in the configuration"
     )
 
 

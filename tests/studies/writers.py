@@ -21,7 +21,7 @@ from psfalign.archive.checkout import pack_code
 from psfalign.archive.write_rocrate import write_crate
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
-from psfalign.campaign.survey import survey_folder
+from psfalign.campaign.survey.campaign import survey_folders
 from psfalign.campaign.write_config import write_campaign
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.psfmask.reference import make_psfmask
@@ -72,7 +72,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     align_exposure(made["psfs"], made["shifts"], made["mask"], made["product"])
     write_exposure(folder / "survey/jw1_calints.fits", IS_PSF=False)
     write_psfs(folder / "survey/jw2_calints.fits", IS_PSF=True)
-    survey = survey_folder(folder / "survey", [])
+    survey = survey_folders([folder / "survey"])
     choices = {"jw1": CrdsChoice(str(mask), "jwst_1413.pmap", "jwst_nircam_psfmask_0005.rmap")}
     config = completed(campaign(folder, science, members, mask))
     exposures = plan_exposures(config)

@@ -137,7 +137,7 @@ def test_check_lists_the_exposures(
     captured = capsys.readouterr()
     assert captured.out == "s1_a3001: psfs jw09999-a3001_t001_nircam\n"
     assert captured.err == (
-        f"psfalign: warning: {association}: members of unknown exptype background are left out\n"
+        f"psfalign: warning: {association}: 1 member of exptype background not used\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from files import refused, write_association
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.exposures import list_warnings, plan_exposures
 from psfalign.errors import ConfigError
+from psfalign.steps.registry import Scope
 
 NAME_RULE = (
     "cannot be the name of results; "
@@ -71,27 +73,33 @@ def test_item_09_two_exposures_with_one_name(other: str) -> None:
     root = Path(other).name.removesuffix(".fits").removesuffix("_calints")
     message = (
         f"exposures[0] and exposures[1] would both write {root}_a1; "
-        "remove one, or give it another asn_id"
+        "remove one, or list it under exposures with another asn_id"
     )
     with refused(message, ConfigError):
         plan(("a_calints.fits", "p.fits", "a1"), (other, "p.fits", "a1"))
 
 
-def test_item_09_two_stacks_with_one_name() -> None:
-    message = (
-        "exposures[0] and exposures[1] have different psf stacks called P; rename one of the files"
+def test_two_stacks_with_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Folders may each hold a psfstack of one name; case makes no difference on some disks."""
+    first, second, third = plan(
+        ("a.fits", "x/p_psfstack.fits", "a1"),
+        ("b.fits", "y/P_psfstack.fits", "a1"),
+        ("c.fits", "z/q_psfstack.fits", "a1"),
     )
-    with refused(message, ConfigError):
-        plan(("a.fits", "x/p_psfstack.fits", "a1"), ("b.fits", "y/P_psfstack.fits", "a1"))
+    names = [e.stack.name for e in (first, second, third)]
+    assert re.fullmatch(r"p_[0-9a-f]{8} P_[0-9a-f]{8} q", " ".join(names))
+    backwards = plan(("b.fits", "y/P_psfstack.fits", "a1"), ("a.fits", "x/p_psfstack.fits", "a1"))
+    assert [e.stack.name for e in backwards] == names[1::-1]
 
 
 @pytest.mark.parametrize(
     "root", ["-x", "a b", "a{b}", ".hidden", "_x", "a..b", "é", "a;b", "a'b", "x" * 126, "a\tb"]
 )
 def test_item_10_names_that_are_no_names(root: str) -> None:
-    message = f"exposures[0]: {f'{root}_a1'!r} {NAME_RULE}"
+    science = f"{root}_calints.fits"
+    message = f"exposures[0] science={science}: {f'{root}_a1'!r} {NAME_RULE}"
     with refused(" ".join(message.split()), ConfigError):
-        plan((f"{root}_calints.fits", "p.fits", "a1"))
+        plan((science, "p.fits", "a1"))
 
 
 def test_item_10_folders_of_the_science_do_not_leak_into_the_name() -> None:
@@ -104,16 +112,44 @@ def test_item_10_longest_name() -> None:
     assert len(exposure.name) == 128
 
 
-@pytest.mark.parametrize("name", ["../../evil", "a/b", "-rf", "logs", "x y", ""])
-def test_item_10_product_name_of_an_association(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../evil", "evil"),
+        ("a/b", "a_b"),
+        ("-rf", "rf"),
+        ("logs", "logs_psfs"),
+        ("Level 3", "Level_3"),
+        ("*betPic-F335M", "betPic-F335M"),
+        ("jw01_{source_id}", "jw01__source_id"),
+        ("β Pic é", "Pic_e"),
+        ("a..b", "a_b"),
+        ("***", "psfs"),
+        ("x" * 200, "x" * 100),
+    ],
+)
+def test_item_10_product_name_of_an_association(name: str, safe: str, tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     members = [{"expname": "s.fits", "exptype": "science"}, {"expname": "p.fits", "exptype": "psf"}]
     write_association(path, [], products=[{"name": name, "members": members}])
-    with refused(f"associations[0] {path}: {name!r} {NAME_RULE}", ConfigError):
-        plan(associations=[str(path)])
+    (exposure,) = plan(associations=[str(path)])
+    assert (exposure.stack.name, exposure.product) == (safe, name)
 
 
-@pytest.mark.parametrize("asn_id", ["x1", "a", "A3001", "a3001\n", "", None, "a30 01", "../a1"])
+def test_item_10_name_of_a_psfstack() -> None:
+    """The notebooks' product is called `Level 3`."""
+    (exposure,) = plan(("s_calints.fits", "in/Level 3_psfstack.fits", "a1"))
+    assert exposure.stack.name == "Level_3"
+
+
+def test_association_without_a_product_name(tmp_path: Path) -> None:
+    members = [{"expname": "s.fits", "exptype": "science"}, {"expname": "p.fits", "exptype": "psf"}]
+    path = write_association(tmp_path / "asn.json", [], products=[{"members": members}])
+    (exposure,) = plan(associations=[str(path)])
+    assert re.fullmatch(r"p_1psfs_[0-9a-f]{8}", exposure.stack.name)
+
+
+@pytest.mark.parametrize("asn_id", ["x1", "a", "A3001", "a3001\n", "", 7, "a30 01", "../a1"])
 def test_item_16_asn_id_of_an_association(asn_id: Any, tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     write_association(path, [("s.fits", "science"), ("p.fits", "psf")], asn_id=asn_id)
@@ -170,17 +206,93 @@ def test_associations_come_first_and_each_science_member_is_an_exposure(tmp_path
     assert exposures[0].stack.members == (tmp_path / "p1.fits",)
 
 
-def test_item_17_members_of_an_unknown_type_are_said_to_be_left_out(tmp_path: Path) -> None:
+def test_item_17_what_is_left_out_of_an_association_is_said(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     members = [
         ("s.fits", "science"),
         ("p.fits", "psf"),
         ("b.fits", "background"),
+        ("c.fits", "background"),
         ("t.fits", "target_acquisition"),
     ]
     write_association(path, members)
     config = complete_config({"associations": [str(path)]})
-    assert list_warnings(config) == [f"{path}: members of unknown exptype background are left out"]
+    assert list_warnings(config) == [f"{path}: 2 members of exptype background not used"]
+
+
+def test_exposures_that_are_each_others_references(tmp_path: Path) -> None:
+    """SELFREF: the same files are science and psf; each gets all others."""
+    names = [(f"{name}.fits", kind) for name in "abc" for kind in ("science", "psf")]
+    path = write_association(tmp_path / "asn.json", names)
+    exposures = plan(associations=[str(path)])
+    assert ["".join(p.stem for p in e.stack.members) for e in exposures] == ["bc", "ac", "ab"]
+    assert len({e.stack.name for e in exposures}) == 3
+
+
+def test_item_17_exposure_that_is_its_own_only_psf(tmp_path: Path) -> None:
+    path = tmp_path / "asn.json"
+    write_association(path, [("a.fits", "science"), ("./a.fits", "psf")])
+    message = f"associations[0] {path} expname=a.fits: is its own only psf; add another psf member"
+    with refused(message, ConfigError):
+        plan(associations=[str(path)])
+
+
+def test_products_of_one_association(tmp_path: Path) -> None:
+    """Two filters under one name, and one of them twice, as loops over filters write them."""
+    products = [
+        {
+            "name": "Level3",
+            "members": [
+                {"expname": f"s{name}.fits", "exptype": "science"},
+                {"expname": f"p{name}.fits", "exptype": "psf"},
+            ],
+        }
+        for name in "112"
+    ]
+    path = write_association(tmp_path / "asn.json", [], products=products)
+    exposures = plan(associations=[str(path)])
+    assert [e.name for e in exposures] == ["s1_a3001", "s2_a3001"]
+    assert len({e.stack.name for e in exposures}) == 2
+    assert all(re.fullmatch(r"Level3_[0-9a-f]{8}", e.stack.name) for e in exposures)
+
+
+def test_products_and_associations_of_one_name_are_not_combined(tmp_path: Path) -> None:
+    names = ("s1", "s2")
+    products = [
+        {
+            "name": "Level3",
+            "members": [
+                {"expname": f"{name}.fits", "exptype": "science"},
+                {"expname": f"p{name}.fits", "exptype": "psf"},
+            ],
+        }
+        for name in names
+    ]
+    paths = [tmp_path / name / "l3 asn.json" for name in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        write_association(
+            path, [], products=products, asn_id="a1" if path.parent.name == "a" else "a2"
+        )
+    alone = plan(associations=[str(paths[0])])
+    assert [e.name_in(Scope.ASSOCIATION) for e in alone] == ["l3_asn_1", "l3_asn_2"]
+    both = plan(associations=list(map(str, paths)))
+    assert len({e.name_in(Scope.ASSOCIATION) for e in both}) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "exposure"),
+    [
+        ("jw1_a3001_crfints.fits", "jw1_a1"),
+        ("jw1_crfints.fits", "jw1_a1"),
+        ("jw1_CALINTS.FITS", "jw1_a1"),
+        ("jw1_calints.fit", "jw1_a1"),
+    ],
+)
+def test_ends_of_names_of_exposures(name: str, exposure: str) -> None:
+    (planned,) = plan((name, name.replace("jw1", "jw2"), "a1"))
+    assert planned.name == exposure
+    assert not planned.stack.is_stacked
 
 
 def test_psf_listed_twice(tmp_path: Path) -> None:

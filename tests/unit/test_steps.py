@@ -29,6 +29,7 @@ from files import (
     ring,
     scene,
     write,
+    write_association,
     write_exposure,
     write_mask,
     write_psfs,
@@ -308,6 +309,19 @@ def test_product_has_the_documented_axes_types_and_keywords(inputs: Path, tmp_pa
         "BADBITS": 1,
     }
     assert {key: header[key] for key in expected} == expected
+
+
+def test_product_keeps_the_name_that_its_association_gives_it(inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    association = write_association(tmp_path / "l3asn.json", [])
+    align_exposure(
+        *(paths[name] for name in ("psfs", "shifts", "mask")),
+        tmp_path / "named.fits",
+        association=association,
+        product_name="*βPic-F335M",
+    )
+    header = fits.getheader(tmp_path / "named.fits")
+    assert (header["ASNTABLE"], header["ASNPROD"]) == ("l3asn.json", r"*\u03b2Pic-F335M")
 
 
 def test_shifts_are_the_true_ones_within_their_uncertainty(inputs: Path, tmp_path: Path) -> None:

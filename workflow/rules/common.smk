@@ -13,7 +13,7 @@ from psfalign.campaign import layout, resources
 from psfalign.campaign.attempts import ATTEMPT, counted_attempt
 from psfalign import simulate
 from psfalign.campaign.combining import choose_combined, group_exposures
-from psfalign.campaign.exposures import NAME, list_warnings, plan_exposures
+from psfalign.campaign.exposures import NAME, plan_exposures
 from psfalign.report.campaign import closing_lines, write_campaign_page
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.options import values_of
@@ -58,7 +58,6 @@ with said_in_one_line():
     GIVEN = {} if IS_MODULE else workflow.config_settings.config
     SETTINGS = complete_config(config, ORIGIN, command_line=GIVEN)
     EXPOSURES = {exposure.name: exposure for exposure in plan_exposures(SETTINGS)}
-    WARNINGS = list_warnings(SETTINGS)
 
 if SETTINGS.warm_start and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
@@ -129,7 +128,7 @@ def inspect(exposures):
 # On a cluster, each job starts the engine again: there, only what it works on is looked at.
 FINDINGS = inspect(EXPOSURES.values()) if workflow.is_main_process else None
 CRDS = FINDINGS.crds if FINDINGS else {}
-for warning in (*WARNINGS, *(FINDINGS.warnings if FINDINGS else ())):
+for warning in FINDINGS.warnings if FINDINGS else ():
     logger.warning(f"psfalign: warning: {warning}")
 
 
@@ -309,6 +308,8 @@ def combined(wildcards):
 def align_psfs_job(wildcards):
     exposure = exposure_of(wildcards)
     settings = {**values_of(ALIGN, "align_psfs"), "candidate": exposure.asn_id}
+    if exposure.product:
+        settings["product_name"] = exposure.product
     association = [exposure.association] if exposure.association else []
     return job("align_psfs.py", settings, *masks_for(wildcards.exposure), *association)
 

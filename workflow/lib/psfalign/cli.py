@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import math
-import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -32,6 +31,10 @@ PATHS = {
     "input": "calints or psfstack",
     "output": "file to write",
 }
+NO_MASKS = (
+    "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
+    "make-psfmask`; docs/masks.md says where they come from"
+)
 INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product")
 
 
@@ -174,8 +177,20 @@ def _add_shift(commands: Commands) -> None:
 
 def _add_campaign(commands: Commands) -> None:
     command = commands.add_parser("campaign", help="write a configuration for a folder of files")
-    command.add_argument("folder", type=Path, help="folder of associations or calints files")
-    command.add_argument("--masks", type=Path, nargs="+", default=[], help="more folders of masks")
+    command.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="folder of calibrated exposures and associations, with all folders in it",
+    )
+    command.add_argument(
+        "--masks",
+        nargs="+",
+        default=[],
+        metavar="MASK",
+        help="more masks: files, folders, globs",
+    )
     command.add_argument(
         "--output",
         type=Path,
@@ -286,6 +301,7 @@ def _threads(command: argparse.ArgumentParser) -> None:
 def _candidate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
     command.add_argument("--association", type=Path, metavar="FILE", help="its file, to record it")
+    command.add_argument("--product-name", default="", help="its product's name, to record it")
 
 
 def _options(command: argparse.ArgumentParser, *steps: str, names: Collection[str] = ()) -> None:
@@ -433,31 +449,25 @@ def _shift(options: argparse.Namespace) -> None:
         options.output,
         candidate=options.candidate,
         association=options.association,
+        product_name=options.product_name,
         threads=_at_least(1, options.threads, "--threads"),
         **_values(options, "align_psfs"),
     )
 
 
 def _campaign(options: argparse.Namespace) -> None:
-    from .campaign.advice import list_advice
-    from .campaign.configuration import complete_config
-    from .campaign.exposures import plan_exposures
-    from .campaign.facts import FactsStore
-    from .campaign.survey import survey_folder
+    from .campaign.survey.campaign import survey_folders
     from .campaign.write_config import refuse_existing, write_campaign
 
     refuse_existing(options.output)
-    survey = survey_folder(options.folder, options.masks)
-    for line in survey.left_out:
-        print(f"psfalign: left out: {line}", file=sys.stderr)
+    survey = survey_folders(options.folders, options.masks)
+    found = bool(survey.associations or survey.entries)
+    for line in survey.remarks.lines(written=options.output if found else None):
+        print(f"psfalign: {line}", file=sys.stderr)
     write_campaign(survey, options.output)
     if not survey.references:
-        warning = "psfmask.references is empty; name masks there before you run it"
-        print(f"psfalign: warning: {options.output}: {warning}", file=sys.stderr)
-    exposures = plan_exposures(complete_config(survey.config))
-    for warning in list_advice(exposures, FactsStore(Path(os.devnull))):
-        print(f"psfalign: warning: {warning}", file=sys.stderr)
-    print(f"{options.output}: written")
+        print(f"psfalign: warning: {options.output}: {NO_MASKS}", file=sys.stderr)
+    print(f"{options.output}: written, {survey.summary}")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -479,14 +489,14 @@ def _check(options: argparse.Namespace) -> int:
 def _is_right(settings: Settings) -> bool:
     """Check all files of a campaign, and print what is wrong or what would be done."""
     from .campaign.checks import inspect_campaign, list_simulated
-    from .campaign.exposures import list_warnings, plan_exposures
+    from .campaign.exposures import plan_exposures
     from .campaign.facts import CACHE, FactsStore
 
     exposures, simulated = plan_exposures(settings), list_simulated(settings)
     findings = inspect_campaign(settings, exposures, FactsStore(CACHE), simulated=simulated)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
-    for warning in (*list_warnings(settings), *findings.warnings):
+    for warning in findings.warnings:
         print(f"psfalign: warning: {warning}", file=sys.stderr)
     if not findings.errors:
         for exposure in exposures:

@@ -11,8 +11,6 @@ from ..psfmask.resolved import NO_FILE
 from .exposures import ScienceExposure
 from .facts import FactsStore
 
-SKIPPED = "SKIPPED"  # S_BKDSUB where the step of the jwst pipeline was told to do nothing
-
 
 def list_advice(
     exposures: Iterable[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
@@ -95,7 +93,7 @@ REMEDY = (
 
 
 def _lacks(background: Background, statuses: Collection[str]) -> bool:
-    return background.is_there or (background.status == SKIPPED and SUBTRACTED in statuses)
+    return background.is_there or (background.status != SUBTRACTED and SUBTRACTED in statuses)
 
 
 def _describe(paths: Sequence[Path], found: dict[Path, Background]) -> str:

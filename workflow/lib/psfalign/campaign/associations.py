@@ -1,15 +1,40 @@
-"""Read level-3 coronagraphic association files."""
+"""Read level-3 coronagraphic associations, as the archive, notebooks and people write them."""
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files.text import read_text
+from ..files.fits.structure import check_regular_file
+from ..files.text import check_size
 
-ASN_TYPE = "coron3"
-KNOWN_TYPES = ("science", "psf", "target_acquisition")
+# jwst's coron3 looks at the members only; asn_from_list writes the word None for any rule.
+ASN_TYPES = ("coron3", "user_built", "none", "")
+ASN_ID = "a3001"  # where an association has none, as jwst writes it for associations of users
+ROLES = ("science", "psf")
+UNSAID = ("target_acquisition",)  # left out without a word: every program has them
+BY_HAND = "list its files under `exposures` in the configuration"
+
+
+@dataclass(frozen=True)
+class Product:
+    """
+    What one product of an association is made from.
+
+    Attributes
+    ----------
+    name
+        As it stands in the file, with whatever characters; empty where there is none.
+    science, psfs
+        Paths of its science and psf exposures, in the order of the file.
+    """
+
+    name: str
+    science: tuple[Path, ...]
+    psfs: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -22,73 +47,130 @@ class Association:
     path
     asn_id
         Association candidate, for example ``a3001``.
-    name
-        Name of its product, of which its psfstack takes its own.
-    science, psfs
-        Paths of its science and psf exposures, in the order of the file.
-    unknown_types
-        Exposure types of members that were left out and are not known to be useless here.
+    products
+        Those that have science and psf members; at least one.
+    left_out
+        What of it is not used, in words.
     """
 
     path: Path
     asn_id: str
-    name: str
-    science: tuple[Path, ...]
-    psfs: tuple[Path, ...]
-    unknown_types: tuple[str, ...]
+    products: tuple[Product, ...]
+    left_out: tuple[str, ...]
 
 
 def read_association(path: Path) -> Association:
     """
-    Read an association; the paths in it are relative to its own folder.
+    Read an association.
+
+    The paths in it are relative to its own folder and, for a file that is not there, to the
+    working directory.
 
     Raises
     ------
     InputError
-        If it is not JSON, not of type coron3, or lacks science or psf members.
+        If it is not JSON, is of another type, or no product has both science and psf members.
     """
-    content = _read_json(path)
+    content = read_json(path)
     kind = content.get("asn_type")
-    if kind != ASN_TYPE:
-        raise InputError(
-            f"is not {ASN_TYPE}",
-            file=path,
-            keyword="asn_type",
-            value=kind,
-            remedy="name a coron3 one",
-        )
+    if "products" in content and _plain(kind) not in ASN_TYPES:
+        problem = "is no level-3 coronagraphic association"
+        remedy = f"name one of type coron3, or {BY_HAND}"
+        raise InputError(problem, file=path, keyword="asn_type", value=kind, remedy=remedy)
     try:
-        product = content["products"][0]
-        name, asn_id = str(product["name"]), str(content["asn_id"])
-        members = [(m["exptype"].lower(), path.parent / m["expname"]) for m in product["members"]]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        problem = "lacks asn_id, or products[0] with name and members of expname and exptype"
-        raise InputError(problem, file=path, remedy="fetch it again") from error
-    if len(content["products"]) > 1:
-        problem = f"has {len(content['products'])} products, of which one would be made"
-        raise InputError(problem, file=path, remedy="write an association for each")
-    science, psfs = (_of_type(members, kind, path) for kind in ("science", "psf"))
-    both = set(science) & set(psfs)
-    if both:
-        problem = f"{min(both).name} is both science and psf"
-        raise InputError(problem, file=path, remedy="remove one of the members")
-    unknown = tuple(sorted({kind for kind, _ in members} - set(KNOWN_TYPES)))
-    return Association(path, asn_id, name, science, psfs, unknown)
+        products = [_read_product(product, path.parent) for product in content["products"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        problem = "lacks products whose members have expname and exptype"
+        raise InputError(problem, file=path, remedy=f"complete it, or {BY_HAND}") from error
+    complete = [product for product, _ in products if product.science and product.psfs]
+    if not complete:
+        raise _nothing_to_align([product for product, _ in products], path)
+    asn_id = content.get("asn_id")
+    left_out = tuple(_say_left_out(products))
+    return Association(path, ASN_ID if asn_id is None else str(asn_id), tuple(complete), left_out)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """
+    Read an object from a JSON file in any Unicode encoding, with a byte order mark or without.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds something else.
+    """
+    check_regular_file(path)
+    check_size(path)
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError.unreadable(error, path) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"is not JSON: {error}", file=path, remedy="fetch it again") from error
+        remedy = f"mend it with a text editor, or {BY_HAND}"
+        raise InputError(f"is not JSON: {error}", file=path, remedy=remedy) from error
     if not isinstance(content, dict):
-        raise InputError("is not an association", file=path, remedy="name a coron3 association")
+        remedy = "name a coron3 association"
+        raise InputError("is not an association", file=path, remedy=remedy)
     return content
 
 
-def _of_type(members: list[tuple[str, Path]], kind: str, path: Path) -> tuple[Path, ...]:
-    found = tuple(dict.fromkeys(member for exptype, member in members if exptype == kind))
-    if not found:
-        problem = f"has no {kind} members"
-        raise InputError(problem, file=path, keyword="exptype", remedy="leave it out")
-    return found
+def _plain(value: object) -> str:
+    return "" if value is None else str(value).strip().lower()
+
+
+def _read_product(product: dict[str, Any], folder: Path) -> tuple[Product, dict[str, int]]:
+    """Return a product, and how many members it has of each other type."""
+    found: dict[str, list[Path]] = {}
+    for member in product["members"]:
+        kind, name = member["exptype"].strip().lower(), member["expname"].strip()
+        found.setdefault(kind, []).append(_find_member(name, folder))
+    science, psfs = (tuple(dict.fromkeys(found.pop(role, ()))) for role in ROLES)
+    name = product.get("name")
+    others = {kind: len(paths) for kind, paths in found.items() if kind not in UNSAID}
+    return Product("" if name is None else str(name), science, psfs), others
+
+
+def _find_member(name: str, folder: Path) -> Path:
+    path = folder / name
+    return Path(name) if not _exists(path) and _exists(Path(name)) else path
+
+
+def check_member(member: Path, association: Path) -> None:
+    """Refuse a member that is nowhere; say where it was looked for."""
+    if _exists(member):
+        return
+    folder = association.parent
+    name = member.relative_to(folder) if member.is_relative_to(folder) else member
+    where = "" if name.is_absolute() else f" in {folder}, nor in the working directory"
+    raise InputError(
+        f"no such file{where}",
+        file=association,
+        keyword="expname",
+        value=name,
+        remedy="fetch the file, correct expname, or remove the member",
+    )
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where it may not look
+
+
+def _nothing_to_align(products: list[Product], path: Path) -> InputError:
+    lacking = next((r for r in ROLES if not any(_of_role(p, r) for p in products)), None)
+    problem = f"has no {lacking} members" if lacking else "no product has science and psf members"
+    remedy = f"add them, or {BY_HAND}"
+    return InputError(problem, file=path, keyword="exptype", remedy=remedy)
+
+
+def _of_role(product: Product, role: str) -> tuple[Path, ...]:
+    return product.science if role == "science" else product.psfs
+
+
+def _say_left_out(products: list[tuple[Product, dict[str, int]]]) -> Iterator[str]:
+    for number, (product, others) in enumerate(products):
+        for kind, count in others.items():
+            members = "member" if count == 1 else "members"
+            yield f"{count} {members} of exptype {kind or '(blank)'} not used"
+        lacking = next((role for role in ROLES if not _of_role(product, role)), None)
+        if lacking:
+            yield f"products[{number}] {product.name!r} left out, it has no {lacking} members"

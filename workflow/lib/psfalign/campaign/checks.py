@@ -15,9 +15,11 @@ from ..psfmask.catalogue import Catalogue, MaskEntry, list_references, no_start,
 from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NO_FILE
 from .advice import list_advice
+from .associations import check_member
 from .configuration import WILDCARD
 from .crds import choose_with_crds
-from .exposures import ScienceExposure
+from .doubts import list_doubts
+from .exposures import ScienceExposure, list_warnings
 from .facts import FactsStore, entry_of
 from .output_folder import check_output, check_space, expected_sizes
 from .settings import Settings, SubtractionOptions
@@ -39,7 +41,7 @@ class Findings:
     errors
         What is wrong; nothing may run before it is mended.
     warnings
-        What deserves a look.
+        What deserves a look, and what of associations is not used.
     """
 
     crds: dict[str, CrdsChoice]
@@ -67,7 +69,10 @@ def inspect_campaign(
             for path in paths:
                 if str(path) not in simulated:
                     facts.digest(path)
-    warnings = list_advice(exposures, facts, simulated=simulated)
+        errors = check_different(exposures, facts, simulated=simulated)
+    warnings = list_warnings(settings)
+    warnings += list_advice(exposures, facts, simulated=simulated)
+    warnings += list_doubts(exposures, facts, simulated=simulated)
     facts.save()
     return Findings(crds, masks, errors, warnings)
 
@@ -133,6 +138,7 @@ def choose_masks(
             masks[exposure.name] = made
         else:
             try:
+                _check_members(exposure)
                 known = facts.exposure(exposure.science)
                 start = _start(known, exposure.science)
                 selection = select(catalogue, known["marks"], start, exposure.science)
@@ -189,6 +195,7 @@ def check_exposure(
     """Refuse an exposure whose files cannot be used, or not together."""
     association = [exposure.association] if exposure.association else []
     check_characters([exposure.science, *exposure.stack.members, *masks, *association])
+    _check_members(exposure)
     science = facts.exposure(exposure.science)
     parties = [Party("science", exposure.science, science["shape"], science["marks"])]
     for member in exposure.stack.members:
@@ -205,6 +212,27 @@ def check_exposure(
         convention = settings.psfmask.convention
         facts.check_weight(path, convention=convention, occulter=occulter)
     check_box(settings.align_refs.median_box_length, science["shape"])
+
+
+def check_different(
+    exposures: Iterable[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
+) -> list[PsfalignError]:
+    """Say which psf exposures are the same: KLIP cannot invert the covariance of equal images."""
+    errors: list[PsfalignError] = []
+    for stack in {exposure.stack.name: exposure.stack for exposure in exposures}.values():
+        first: dict[str, Path] = {}
+        for member in (path for path in stack.members if str(path) not in simulated):
+            other = first.setdefault(facts.digest(member), member)
+            if other is not member:
+                problem, remedy = f"has the same content as {other}", "list each psf exposure once"
+                errors.append(InputError(problem, file=member, remedy=remedy))
+    return errors
+
+
+def _check_members(exposure: ScienceExposure) -> None:
+    if exposure.association:
+        for member in (exposure.science, *exposure.stack.members):
+            check_member(member, exposure.association)
 
 
 def check_characters(paths: Iterable[Path]) -> None:

@@ -3,20 +3,25 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..steps.registry import Scope
-from .associations import read_association
+from .associations import Product, read_association
 from .layout import FOLDERS
 from .settings import ExposureEntry, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
-CALINTS = "_calints.fits"
+# What ends the name of an exposure; crfints, calints with outliers flagged, name a candidate, too.
+EXPOSURE = re.compile(r"_calints\.fits?$|(_[oac][0-9]+)?_crfints\.fits?$", re.IGNORECASE)
+STACKED = re.compile(r"(_psfstack)?\.fits?$", re.IGNORECASE)
+LONGEST = 100  # characters of a stack's name, so that what is added to it leaves it a name
 RESERVED = (*FOLDERS, "simulated")  # folders of the output directory
 
 
@@ -61,6 +66,10 @@ class ScienceExposure:
         Where in the configuration it stands.
     association
         The association file that names it, where there is one.
+    product
+        The name of the product there, as it is written there.
+    together
+        What the exposures of that product are called together.
     """
 
     name: str
@@ -70,14 +79,12 @@ class ScienceExposure:
     psfmask: str | None
     origin: str
     association: Path | None = None
+    product: str = ""
+    together: str = ""
 
     def name_in(self, scope: Scope) -> str:
         """Return the name of what a step of this scope works on."""
-        association = (
-            self.association.stem.removesuffix("_asn")
-            if self.association
-            else f"{self.stack.name}_{self.asn_id}"
-        )
+        association = self.together or f"{self.stack.name}_{self.asn_id}"
         names = {Scope.EXPOSURE: self.name, Scope.STACK: self.stack.name}
         return names.get(scope, association if scope is Scope.ASSOCIATION else "")
 
@@ -98,23 +105,55 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
 
 
 def list_warnings(settings: Settings) -> list[str]:
-    """Say what was left out of associations although nobody knows what it is."""
+    """Say what of the associations is not used."""
     associations = map(read_association, settings.associations)
-    return [
-        f"{asn.path}: members of unknown exptype {', '.join(asn.unknown_types)} are left out"
-        for asn in associations
-        if asn.unknown_types
-    ]
+    return [f"{asn.path}: {words}" for asn in associations for words in asn.left_out]
 
 
-def _from_associations(paths: Iterable[Path]) -> Iterator[ScienceExposure]:
+def _from_associations(paths: Sequence[Path]) -> Iterator[ScienceExposure]:
+    taken = Counter(_stem_of(path).casefold() for path in paths)
     for index, path in enumerate(paths):
         association = read_association(path)
-        stack = Stack(association.name, association.psfs, is_stacked=False)
-        for science in association.science:
-            origin = f"associations[{index}] {path}"
-            exposure = _exposure(science, association.asn_id, stack, None, origin)
-            yield replace(exposure, association=path)
+        # Folders may each hold an association of one name, as notebooks write them.
+        stem = _stem_of(path)
+        name = stem if taken[stem.casefold()] == 1 else f"{stem}_{_digest([str(path)])}"
+        origin = f"associations[{index}] {path}"
+        exposures = [
+            replace(
+                _exposure(science, association.asn_id, stack, None, origin),
+                association=path,
+                product=product.name,
+                together=name if len(association.products) == 1 else f"{name}_{number}",
+            )
+            for number, product in enumerate(association.products, start=1)
+            for science, stack in _stacks_of(product, origin)
+        ]
+        # Products may repeat each other, as those of a loop over filters do.
+        yield from {(e.name, e.stack.members): e for e in exposures}.values()
+
+
+def _stem_of(association: Path) -> str:
+    return safe_name(association.stem.removesuffix("_asn"))
+
+
+def _stacks_of(product: Product, origin: str) -> Iterator[tuple[Path, Stack]]:
+    """Return each science exposure with its psfs: where it is among them, all the others."""
+    for science in product.science:
+        psfs = tuple(psf for psf in product.psfs if real_path(psf) != real_path(science))
+        if not psfs:
+            problem, remedy = "is its own only psf", "add another psf member"
+            raise ConfigError(
+                problem, file=origin, keyword="expname", value=science.name, remedy=remedy
+            )
+        name = safe_name(product.name) if product.name else _name_of(psfs)
+        yield science, Stack(name, psfs, is_stacked=False)
+
+
+def safe_name(text: str) -> str:
+    """Return a name that files can have anywhere, as near as possible to any text."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_.-]+|\.{2,}", "_", ascii_text).lstrip("_.-")[:LONGEST].rstrip("_")
+    return f"{name}_psfs" if name in RESERVED else name or "psfs"
 
 
 def _explicit(entries: Iterable[ExposureEntry]) -> Iterator[ScienceExposure]:
@@ -125,12 +164,19 @@ def _explicit(entries: Iterable[ExposureEntry]) -> Iterator[ScienceExposure]:
 
 
 def _stack_of(psfs: Path | tuple[Path, ...]) -> Stack:
-    if isinstance(psfs, Path) and not psfs.name.endswith(CALINTS):
-        return Stack(psfs.name.removesuffix(".fits").removesuffix("_psfstack"), (psfs,), True)
+    if isinstance(psfs, Path) and not EXPOSURE.search(psfs.name):
+        return Stack(safe_name(STACKED.sub("", psfs.name)), (psfs,), True)
     members = (psfs,) if isinstance(psfs, Path) else psfs
-    names = "\n".join(member.name for member in members)
-    digest = hashlib.sha256(names.encode()).hexdigest()[:8]
-    return Stack(f"{_root(members[0])}_{len(members)}psfs_{digest}", members, is_stacked=False)
+    return Stack(_name_of(members), members, is_stacked=False)
+
+
+def _name_of(members: tuple[Path, ...]) -> str:
+    digest = _digest([member.name for member in members])
+    return f"{safe_name(root_of(members[0]))}_{len(members)}psfs_{digest}"
+
+
+def _digest(names: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
 
 
 def _exposure(
@@ -155,7 +201,7 @@ def _exposure(
         raise ConfigError(
             problem, file=origin, keyword="science", value=science, remedy="remove one"
         )
-    return ScienceExposure(f"{_root(science)}_{asn_id}", science, asn_id, stack, psfmask, origin)
+    return ScienceExposure(f"{root_of(science)}_{asn_id}", science, asn_id, stack, psfmask, origin)
 
 
 def real_path(path: Path) -> str:
@@ -173,34 +219,41 @@ def _real_folder(folder: str) -> str:
     return os.path.realpath(folder)
 
 
-def _root(path: Path) -> str:
-    return path.name.removesuffix(".fits").removesuffix("_calints")
+def root_of(path: Path) -> str:
+    """Return what the results of an exposure are named after."""
+    return EXPOSURE.sub("", path.name).removesuffix(".fits")
 
 
 def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
-    """Let exposures whose psf images are the same use one stack."""
+    """
+    Let exposures whose psf images are the same use one stack, and no other ones its name.
+
+    Names of products and of psfstack files may repeat: a loop over filters, or a folder for each,
+    writes them so. Those get the digest of their paths.
+    """
     first: dict[tuple[Path, ...], Stack] = {}
-    return [replace(e, stack=first.setdefault(e.stack.members, e.stack)) for e in exposures]
+    shared = [replace(e, stack=first.setdefault(e.stack.members, e.stack)) for e in exposures]
+    taken = Counter(stack.name.casefold() for stack in first.values())
+    return [
+        replace(e, stack=_distinguished(e.stack)) if taken[e.stack.name.casefold()] > 1 else e
+        for e in shared
+    ]
+
+
+def _distinguished(stack: Stack) -> Stack:
+    return replace(stack, name=f"{stack.name}_{_digest(map(str, stack.members))}")
 
 
 def _check_names(exposures: list[ScienceExposure]) -> None:
     seen: dict[str, ScienceExposure] = {}
-    stacks: dict[str, ScienceExposure] = {}
     for exposure in exposures:
-        for name in (exposure.name, exposure.stack.name, exposure.name_in(Scope.ASSOCIATION)):
+        for name in (exposure.name, exposure.name_in(Scope.ASSOCIATION)):
             _check_name(name, exposure)
         other = seen.setdefault(exposure.name.casefold(), exposure)
         if other is not exposure:
             raise ConfigError(
                 f"{other.origin} and {exposure.origin} would both write {exposure.name}",
-                remedy="remove one, or give it another asn_id",
-            )
-        other = stacks.setdefault(exposure.stack.name.casefold(), exposure)
-        if other.stack != exposure.stack:
-            raise ConfigError(
-                f"{other.origin} and {exposure.origin} have different psf stacks called "
-                f"{exposure.stack.name}",
-                remedy="rename one of the files",
+                remedy="remove one, or list it under exposures with another asn_id",
             )
 
 
@@ -209,5 +262,7 @@ def _check_name(name: str, exposure: ScienceExposure) -> None:
         raise ConfigError(
             f"{name!r} cannot be the name of results",
             file=exposure.origin,
+            keyword="science",
+            value=exposure.science,
             remedy="name files with letters, digits, _ . and -, not beginning with a dash",
         )

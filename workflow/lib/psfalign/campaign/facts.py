@@ -19,6 +19,7 @@ from ..files.sky import read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
+from .roles import read_role_header
 
 CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
 # What other code has remembered is not believed.
@@ -56,7 +57,7 @@ class FactsStore:
 
     def exposure(self, path: Path) -> Facts:
         """
-        Return size, integrations, marks, start, occulter, target, and cards that nobody can read.
+        Return size, integrations, marks, header, start, occulter, target, and unreadable cards.
 
         Also, what is missing to know where the star and where north is; nothing where all is there.
         """
@@ -146,6 +147,7 @@ def describe_exposure(path: Path) -> Facts:
         "shape": exposure.shape[1:],
         "integrations": len(exposure),
         "marks": read_marks(exposure),
+        "header": read_role_header(exposure),
         "occulter": exposure.occulter,
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
         "unreadable": exposure.unreadable,

@@ -31,10 +31,12 @@ from .options import Json, option, plain, schema_of, values_of
 class ExposureEntry:
     """A science exposure and its psf images, as they are listed under `exposures`."""
 
-    science: Path = option("Calibrated science exposure, a `_calints.fits` file.", values="path")
+    science: Path = option(
+        "Calibrated science exposure, a `_calints.fits` or `_crfints.fits` file.", values="path"
+    )
     psfs: Path | tuple[Path, ...] = option(
-        "A `_psfstack.fits` file, or `_calints.fits` files of the reference star to stack in this "
-        "order.",
+        "A `_psfstack.fits` file, or `_calints.fits` or `_crfints.fits` files of the reference "
+        "star to stack in this order.",
         values="path or list of paths",
         minItems=1,
     )
@@ -256,9 +258,10 @@ class Settings:
         values="true or false",
     )
     associations: tuple[Path, ...] = option(
-        "Level-3 coronagraphic association files (`asn_type` `coron3`): each science member "
-        "becomes an exposure, the psf members are stacked, `target_acquisition` members are "
-        "ignored.",
+        "Level-3 coronagraphic association files (`asn_type` `coron3`, `user_built`, `None` or "
+        "none): each science member of each product becomes an exposure, the psf members are "
+        "stacked, other members are ignored. Members are looked for beside the association, then "
+        "in the working directory.",
         (),
         values="list of paths",
     )

@@ -61,6 +61,7 @@ def align_exposure(
     *,
     candidate: str = "",
     association: Path | None = None,
+    product_name: str = "",
     errors: Errors = "variance",
     threads: int = 1,
 ) -> None:
@@ -83,6 +84,8 @@ def align_exposure(
         Association candidate, for the header.
     association
         The association file that names the exposure, where there is one.
+    product_name
+        The name of its product there, which may be none for a file.
     errors
         ``variance`` or ``fourier``, see `psfalign.images.shifted_psf`.
     threads
@@ -90,6 +93,8 @@ def align_exposure(
     """
     table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
     settings = {"candidate": candidate, "errors": errors}
+    if product_name:
+        settings["product_name"] = product_name
     records = [*table.records, *_record(association, settings)]
     exposure = Exposure(psfs)
     _check_rows(table, mask, exposure, shifts)
@@ -97,7 +102,7 @@ def align_exposure(
         writer = FitsWriter(stream)
         shape = _product_shape(table, mask, exposure)
         primary = _primary(exposure, table, mask, output, candidate, errors)
-        _summarise(primary, records, association)
+        _summarise(primary, records, association, product_name)
         writer.add(primary)
         science = writer.add_image(_science_header(exposure, table, mask), shape, np.float32)
         error = writer.add_image(_extension(exposure, "ERR"), shape, np.float32)
@@ -124,7 +129,9 @@ def _record(association: Path | None, settings: dict[str, str]) -> Records:
     return record_step(STEP, __file__, inputs=inputs, parameters=settings)
 
 
-def _summarise(header: Header, records: Records, association: Path | None) -> None:
+def _summarise(
+    header: Header, records: Records, association: Path | None, product_name: str
+) -> None:
     """Put into the header what people look for first; the table PROVENANCE holds all of it."""
     for keyword, (name, comment) in CLEANING.items():
         value = find_parameter(records, "clean_psfs", name)
@@ -133,6 +140,8 @@ def _summarise(header: Header, records: Records, association: Path | None) -> No
     set_text(header, "CODESHA", summarise_code(records), "SHA-256 of its code")
     if association is not None:
         set_text(header, "ASNTABLE", association.name, "Name of the association")
+    if product_name:
+        set_text(header, "ASNPROD", product_name, "Name of its product there")
 
 
 def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:
