@@ -244,7 +244,9 @@ def test_what_lies_among_masks_is_named(folder: Path) -> None:
     assert survey.config["psfmask"]["references"] == ["data/masks/mask.fits"]
     reasons = left_out(survey)
     assert reasons[str(flat)].startswith("REFTYPE=FLAT: is not a PSFMASK file; ")
-    assert reasons[str(bare)].startswith("REFTYPE: missing or blank; ")
+    assert reasons[str(bare)].startswith(
+        "REFTYPE: missing or blank, so psfmask.references cannot hold it"
+    )
 
 
 def test_masks_are_named_by_folder_only_where_it_holds_nothing_else(folder: Path) -> None:
