@@ -21,7 +21,7 @@ from psfalign.files.exposure import Exposure  # noqa: E402
 from psfalign.files.frames import CleanFrames  # noqa: E402
 from psfalign.fit.pair import Pair  # noqa: E402
 from psfalign.fit.polynomials import CrossTerm, Jet  # noqa: E402
-from psfalign.fit.spectral import Psf, Science, Weighted, maximise, search_grid  # noqa: E402
+from psfalign.fit.spectral import Psf, Science, Weighted, maximise, merit_of, search_window  # noqa: E402
 from psfalign.images.fourier import Shift, column_factors  # noqa: E402
 from psfalign.images.mask_weight import weigh  # noqa: E402
 from psfalign.psfmask.file import read_mask  # noqa: E402
@@ -56,8 +56,9 @@ def draw_fit(pair: Pair) -> Figure:
     side = np.arange(-REACH, REACH + 1)
     grid = quality(pair, side, side)
     picture = left.imshow(grid, origin="lower", extent=_edges(side), cmap="cividis", vmin=0, vmax=1)
-    start, _ = search_grid(pair.cross.on_grid(), pair.science.grid_inverse, REACH)
-    left.plot(*start, "o", color=ORANGE, markerfacecolor="none", label="best whole pixel")
+    window = merit_of(pair.cross.on_window(REACH), pair.science.window_inverse(REACH))
+    start = search_window(window)
+    left.plot(*start, "o", color=ORANGE, markerfacecolor="none", label="best of the search")
     left.set_xticks(side[::5])
     left.set_yticks(side[::5])
     left.legend(loc="upper left")

@@ -45,7 +45,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
             "method": "spectral",
             "max_shift": 5,
             "weighting": "mask",
-            "background": "none",
+            "background": "auto",
             "padding": 0,
             "shifts": "pairwise",
             "errors": "variance",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..images.arrays import (
     AlignTo,
-    Background,
+    BackgroundChoice,
     Convention,
     Errors,
     Method,
@@ -125,7 +125,7 @@ class AlignOptions:
         "Largest shift along each axis that is searched for, on whole pixels; a fit that ends more "
         "than half a pixel beyond it is `out_of_range`. 0 starts the fit from no shift, without a "
         "search or a limit.",
-        10,
+        3,
         step="fit_shifts",
         unit="pixels",
         minimum=0,
@@ -137,10 +137,11 @@ class AlignOptions:
         "mask",
         step="fit_shifts",
     )
-    background: Background = option(
-        "A constant difference between psf and science image: `none`, or `fit` it with shift and "
-        "flux.",
-        "none",
+    background: BackgroundChoice = option(
+        "What is fitted with shift and flux besides: a `plane` in each image, `fit` for a constant, "
+        "or `none`; `auto` fits the plane, which serves both instruments best. Header and report "
+        "say which it was.",
+        "auto",
         step="fit_shifts",
     )
     padding: int = option(

@@ -9,7 +9,7 @@ from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..images.arrays import AlignTo, Flags, Image
+from ..images.arrays import AlignTo, Background, Flags, Image
 from .exposure import read_plane
 from .fits.structure import scan, text_of
 from .fits.tables import read_table
@@ -71,6 +71,12 @@ class Product:
             )
             raise unread(release_of(self.primary), refusal)
         return words[words.index(found)]
+
+    @property
+    def background(self) -> Background:
+        """What was fitted besides shift and flux."""
+        words: tuple[Background, ...] = get_args(Background)
+        return words[words.index(text_of(self.primary, "BACKGRND"))]
 
     @property
     def padding(self) -> int:

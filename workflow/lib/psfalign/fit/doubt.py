@@ -13,6 +13,9 @@ with the residual r = p - beta S(s, d) and its derivatives g. The influence of a
 largest move of the shift among all windows that moves it by more than noise does: noise in r of
 variance E / n makes a move with the covariance E / n · ((H - H_T)⁻¹ - H⁻¹).
 
+*Stripes.* Rows or columns that have a level of their own in both images hold a fit where they
+agree. They show as means of the residual along rows or columns.
+
 *Misfit.* A fit that has found something else than the star leaves most of the psf unexplained.
 """
 
@@ -30,8 +33,11 @@ from .polynomials import gradient_rates
 from .result import N_PARAMETERS, PairFit, Status
 
 BLOCK = 4  # pixels; a window is two blocks wide and high, as large as a companion is at 2 to 4 λ/D
+CANDIDATES = 64  # windows that are looked at closely, of those with the largest moves at a glance
+LEAST_REST = 0.01  # of the information, what a window must leave to the others
 NOISY = 3.0  # standard deviations, up to which a window's move may be noise
 MOST_INFLUENCE = 0.04  # pixels; flight exposures whose shifts are right have at most 0.035
+MOST_STRIPED = 0.12  # of the energy of the residual; flight exposures have at most 0.08
 MOST_UNEXPLAINED = 0.5  # of the energy of the psf; flight exposures with a background have 0.43
 FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
@@ -39,74 +45,66 @@ Sums = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 
-def add_doubts(
-    fits: Sequence[PairFit], pairs: Sequence[Pair | None], derivatives: NDArray[np.float64]
-) -> list[PairFit]:
-    """
-    Return the fits of one integration with `influence` and `doubtful`, where they have a minimum.
-
-    Parameters
-    ----------
-    fits, pairs
-        The fits, and what was fitted.
-    derivatives : (3, rows, columns) float64
-        Of the science image, see `psfalign.fit.noise.science_derivatives`.
-    """
-    steepest: dict[int, float] = {}  # pairs of one weight share it
+def add_doubts(fits: Sequence[PairFit], pairs: Sequence[Pair | None]) -> list[PairFit]:
+    """Return the fits of some pairs with `influence` and `doubtful`, where they have a minimum."""
     judged = []
     for fit, pair in zip(fits, pairs, strict=True):
         if pair is None or fit.curvature is None:
             judged.append(fit)
-            continue
-        key = id(pair.weighted)
-        if key not in steepest:
-            steepest[key] = _steepest_window(derivatives, pair)
-        bound = _bound_influence(fit, fit.curvature, steepest[key])
-        influence = np.nan if bound < MOST_INFLUENCE else find_influence(fit, pair)
-        judged.append(_judge(fit, influence))
+        elif _bound_error(fit, fit.curvature) < MOST_INFLUENCE:
+            judged.append(_judge(fit, np.nan, 0.0))
+        else:
+            judged.append(_judge(fit, *find_influence(fit, pair)))
     return judged
 
 
-def _judge(fit: PairFit, influence: float) -> PairFit:
+def _judge(fit: PairFit, influence: float, striped: float) -> PairFit:
     explained_by_noise = 1 / fit.chi2 if fit.chi2 > 0 else 0.0
     unexplained = fit.misfit * max(0.0, 1 - explained_by_noise)
-    wrong = influence > MOST_INFLUENCE or unexplained > MOST_UNEXPLAINED
+    wrong = influence > MOST_INFLUENCE or striped > MOST_STRIPED or unexplained > MOST_UNEXPLAINED
     return replace(fit, influence=influence, doubtful=wrong and fit.status is Status.OK)
 
 
-def _steepest_window(derivatives: NDArray[np.float64], pair: Pair) -> float:
-    """Return the largest sum of w² (g_x² + g_y²) over a window, for beta = 1 and no shift."""
-    along_x, along_y = derivatives[:2]
-    squares = pair.weighted.squared * (along_x**2 + along_y**2)
-    return float(_windows(squares[None]).max())
-
-
-def _bound_influence(fit: PairFit, curvature: NDArray[np.float64], steepest: float) -> float:
+def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
     """
-    Return what the influence cannot exceed, by Cauchy and Schwarz: √(E Σ_T w² g²) / H.
+    Return how wrong the residual can make a shift at most, √(E / H) by Cauchy and Schwarz.
 
-    It costs nothing, and spares the rest where the residual is too small to hold a large move.
-    The window is taken twice as steep as it is without a shift of the weight.
+    It costs nothing, and spares the rest where it is small. Where errors are known, only what
+    they do not explain of E counts; the noise of E itself is 2 E² / n.
     """
     least = float(np.linalg.eigvalsh(curvature[:2, :2])[0])
-    share = 2 * fit.beta**2 * steepest / least
-    return float(np.sqrt(fit.cost * share / least) / (1 - share)) if 0 < share < 1 else np.inf
+    excess = 1.0
+    if fit.chi2 > 0:
+        excess = max(abs(1 - 1 / fit.chi2), NOISY * np.sqrt(2 / fit.n_pixels))
+    return float(np.sqrt(fit.cost * excess / least))
 
 
-def find_influence(fit: PairFit, pair: Pair) -> float:
+def find_influence(fit: PairFit, pair: Pair) -> tuple[float, float]:
     """
-    Return how far the shift moves where the window that it hangs on most is left out, pixels.
+    Return how far the shift moves without the window that it hangs on most, and the stripes.
 
-    A move is a few hundredths of a pixel where it matters: single precision is plenty.
+    The former is in pixels, the latter the share of the residual's energy in means of rows or
+    columns. A move is a few hundredths of a pixel where it matters: single precision is plenty.
     """
     residual, derivatives = _linearise(fit, pair)
     weighted = pair.weighted.shares * derivatives
-    score = _windows(weighted * residual)
+    scores = _blocks(weighted * residual)
     products = _blocks(weighted[FIRST] * derivatives[SECOND])
     total = _matrix(products.sum(axis=(1, 2)))
-    rest = total - _matrix(_add_neighbours(products).reshape(len(FIRST), -1))
+    parts = _matrix(_add_neighbours(products).reshape(len(FIRST), -1))
+    score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
     scale = float(np.vdot(pair.weighted.shares, residual**2)) / pair.weighted.n_pixels
-    return _largest_move(rest, total, score.reshape(N_PARAMETERS, -1), scale)
+    return _largest_move(parts, total, score, scale), _stripes(residual, pair.weighted.shares)
+
+
+def _stripes(residual: SingleImage, shares: SingleImage) -> float:
+    energy = float(np.vdot(shares, residual**2))
+    striped = []
+    for axis in (0, 1):
+        sums, weights = (shares * residual).sum(axis=axis), shares.sum(axis=axis)
+        means = np.divide(sums**2, weights, out=np.zeros_like(sums), where=weights > 0)
+        striped.append(float(means.sum()))
+    return max(striped) / energy if energy > 0 else 0.0
 
 
 def _linearise(fit: PairFit, pair: Pair) -> tuple[SingleImage, Singles]:
@@ -121,33 +119,30 @@ def _linearise(fit: PairFit, pair: Pair) -> tuple[SingleImage, Singles]:
     single, (in_x, in_y) = moved.astype(np.complex64), gradient_rates(shape)
     spectra = np.stack([single * in_x, single * in_y[:, None], single], dtype=np.complex64)
     derivatives: Singles = irfft2(spectra, s=shape).astype(np.float32, copy=False)
-    if pair.weighted.centred:
-        shares = pair.weighted.shares
-        means = np.einsum("ijk,jk->i", derivatives, shares) / shares.sum()
-        derivatives -= means[:, None, None]
+    for image in pair.weighted.basis * pair.weighted.peak:
+        unit_image = image.astype(np.float32)
+        shares = np.tensordot(derivatives, pair.weighted.shares * unit_image, axes=2)
+        derivatives -= shares[:, None, None] * unit_image
     return pair.psf.image - derivatives[2], derivatives
 
 
-def _largest_move(rest: Sums, total: Sums, score: Sums, scale: float) -> float:
+def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
+    """Return the largest move of dx and dy without one of the parts, (n, 3, 3) and (3, n)."""
     inverse = np.linalg.inv(total)
-    steepness = np.diag(total)
+    share = np.einsum("ij,nji->n", inverse, parts)  # of the information that a window holds
+    rough = np.hypot(*(inverse @ score)[:2]) / np.maximum(1 - share, LEAST_REST)
+    chosen = np.argsort(-rough)[:CANDIDATES]
+    rest, score = total - parts[chosen], score[:, chosen].T
     # A window that holds all there is about one of the numbers leaves nothing to fit.
-    fitted = np.linalg.det(rest) > 1e-6 * np.prod(steepness)
-    if not fitted.any():
-        return np.inf
-    rest, score = rest[fitted], score[:, fitted].T
-    without = np.linalg.inv(rest)
-    moves = np.einsum("nij,nj->ni", without, score)[:, :2]
+    fitted = np.linalg.det(rest) > LEAST_REST**3 * np.linalg.det(total)
+    without = np.linalg.inv(rest[fitted])
+    moves = np.einsum("nij,nj->ni", without, score[fitted])[:, :2]
     noise = scale * (without - inverse)[:, (0, 1), (0, 1)].clip(0)
     lengths = np.hypot(*moves.T)
     return float(lengths[lengths > NOISY * np.sqrt(noise.max(axis=1))].max(initial=0.0))
 
 
-def _windows(maps: Singles | Sums) -> Sums:
-    return _add_neighbours(_blocks(maps))
-
-
-def _blocks(maps: Singles | Sums) -> Sums:
+def _blocks(maps: Singles) -> Sums:
     """Sum maps (n, rows, columns) over blocks; the last ones are smaller where they end."""
     rows, columns = (np.arange(0, size, BLOCK) for size in maps.shape[1:])
     sums = np.add.reduceat(np.add.reduceat(maps, rows, axis=1), columns, axis=2)

@@ -10,6 +10,7 @@ Either is tabulated by a Chebyshev expansion around the shifts where it is asked
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,13 +102,14 @@ class EnergyTerm(Tabulated):
         kx from 0 to columns, those of kx > 0 counted twice.
     shape
         Rows and columns of the images.
-    mean
-        Σ w² S(s, d) / √(Σ w²), whose square is taken away where means are subtracted.
+    background
+        Σ w² b S(s, d), for each function b of the background that is subtracted; their squares
+        are taken away.
     """
 
     spectrum: Spectrum
     shape: tuple[int, int]
-    mean: CrossTerm | None = None
+    background: Sequence[CrossTerm] = ()
 
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum over all frequencies."""
@@ -116,7 +118,9 @@ class EnergyTerm(Tabulated):
         in_y = np.exp(2j * np.pi / rows * np.outer(dy, ky))
         in_x = np.exp(2j * np.pi / columns * np.outer(dx, kx))
         values = real_product(in_y, self.spectrum, in_x)
-        return values if self.mean is None else values - self.mean.on_nodes(dx, dy) ** 2
+        for term in self.background:
+            values -= term.on_nodes(dx, dy) ** 2
+        return values
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def energy_term(
     squared_weight: Spectrum,
     shape: tuple[int, int],
     *,
-    mean: CrossTerm | None = None,
+    background: Sequence[CrossTerm] = (),
 ) -> EnergyTerm:
     """
     Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
@@ -156,7 +160,7 @@ def energy_term(
     spectrum *= squared_weight
     spectrum[:, 1:] *= 2
     spectrum /= (rows * columns) ** 2
-    return EnergyTerm(spectrum, shape, mean)
+    return EnergyTerm(spectrum, shape, background)
 
 
 def weight_harmonics(weight: Image) -> Spectrum:

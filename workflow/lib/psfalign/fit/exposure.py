@@ -6,8 +6,8 @@ from ..images.arrays import Image
 from ..images.frames import Frames
 from ..images.padding import pad_frame
 from ..system.parallel import ordered_map
-from .integration import FitOptions, Guide, PsfSet, fit_integration
-from .result import PairFit, Status
+from .integration import FitOptions, PsfSet, fit_integration
+from .result import PairFit
 
 
 def fit_shifts(
@@ -50,17 +50,9 @@ def fit_shifts(
     """
     options = options or FitOptions()
     prepared = PsfSet.of(psfs, weight, options)
-    guide = None
 
     def fit(integration: int) -> list[PairFit]:
         frame = pad_frame(science[integration], options.padding)
-        return fit_integration(frame, prepared, options, guide)
+        return fit_integration(frame, prepared, options)
 
-    remaining = iter(range(len(science)))
-    for integration in remaining if options.max_shift else ():
-        fits = fit(integration)
-        yield fits
-        if any(one.status is Status.OK for one in fits):
-            guide = Guide(fits)
-            break
-    yield from ordered_map(fit, remaining, threads=threads)
+    yield from ordered_map(fit, iter(range(len(science))), threads=threads)

@@ -1,4 +1,4 @@
-"""Fit all psf images to one science integration, and start where an earlier one points."""
+"""Fit all psf images to one science integration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.arrays import Background, Bools, Image, Method, Weighting
+from ..images.arrays import Background, BackgroundChoice, Bools, Image, Method, Weighting
 from ..images.fourier import Shift
 from ..images.frames import Frame, Frames
 from ..images.padding import pad_frame, pad_weight
@@ -18,10 +18,6 @@ from .pair import Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
 from .weighting import pair_weight
-
-AGREEMENT = 0.25  # pixels: images that moved together agree far better, other basins are farther
-WORSE = 1.5  # times the misfit of the same psf in the guide, from which a fit is doubted
-N_ANCHORS = 3
 
 
 @dataclass(frozen=True)
@@ -38,15 +34,16 @@ class FitOptions:
     weighting
         ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.fit.weighting`.
     background
-        ``fit`` a constant difference between psf and science, or ``none``.
+        ``fit`` a constant difference between psf and science, a ``plane``, or ``none``; ``auto``
+        is the plane, see `fitted_background`.
     padding
         Pixels between opposite edges, against wrapping around; see `psfalign.images.padding`.
     """
 
     method: Method = "spectral"
-    max_shift: int = 10
+    max_shift: int = 3
     weighting: Weighting = "mask"
-    background: Background = "none"
+    background: BackgroundChoice = "none"
     padding: int = 0
 
     @classmethod
@@ -56,52 +53,14 @@ class FitOptions:
         return cls(**{name: settings.pop(name) for name in names})
 
     @property
-    def centred(self) -> bool:
-        """Whether means are subtracted."""
-        return self.background == "fit"
+    def fitted_background(self) -> Background:
+        """
+        The background that is fitted.
 
-
-@dataclass(frozen=True)
-class Guide:
-    """
-    The fits of an earlier integration, found by searching.
-
-    All psf images keep their places from one integration to the next, so that one offset leads
-    from its shifts to those of another integration. It is measured by searching for a few psfs,
-    the anchors; a fit that it leads to is trusted only if it is as good as the guide's.
-    """
-
-    fits: Sequence[PairFit]
-
-    @cached_property
-    def anchors(self) -> list[int]:
-        """The psfs to search for: the first, a middle and the last of those that were fitted."""
-        usable = [i for i, fit in enumerate(self.fits) if fit.status is Status.OK]
-        if len(usable) <= N_ANCHORS:
-            return usable
-        return [usable[0], usable[len(usable) // 2], usable[-1]]
-
-    def offset(self, found: dict[int, PairFit]) -> Shift | None:
-        """Return the mean offset of the anchors; None where they do not agree on one."""
-        if not found or any(fit.status is not Status.OK for fit in found.values()):
-            return None
-        pairs = [(fit, self.fits[i]) for i, fit in found.items()]
-        offsets = np.array([(new.dx - old.dx, new.dy - old.dy) for new, old in pairs])
-        if np.ptp(offsets, axis=0).max() > AGREEMENT:
-            return None
-        return Shift(*offsets.mean(axis=0).tolist())
-
-    def predict(self, psf: int, offset: Shift | None) -> Shift | None:
-        """Return the shift to expect, None where there is nothing to go by."""
-        old = self.fits[psf]
-        if offset is None or old.status is not Status.OK:
-            return None
-        return Shift(old.dx + offset.dx, old.dy + offset.dy)
-
-    def confirms(self, psf: int, fit: PairFit, expected: Shift) -> bool:
-        """Return whether a fit is near what was expected and about as good as the guide's."""
-        near = max(abs(fit.dx - expected.dx), abs(fit.dy - expected.dy)) < AGREEMENT
-        return fit.status is Status.OK and near and fit.misfit <= WORSE * self.fits[psf].misfit
+        On the flight exposures of both instruments the plane leaves least of the psf, and no more
+        of the science image than the others; on images without a background it costs nothing.
+        """
+        return "plane" if self.background == "auto" else self.background
 
 
 @dataclass(frozen=True)
@@ -132,7 +91,7 @@ class PsfSet:
     def of(cls, frames: Frames, weight: Image, options: FitOptions) -> "PsfSet":
         """Prepare psf images with the weight of the mask."""
         padding, padded = options.padding, pad_weight(weight, options.padding)
-        weighted, seen = Weighted(padded, options.centred), padded != 0
+        weighted, seen = Weighted(padded, options.fitted_background), padded != 0
         prepared: list[Psf | None] = []
         noises: list[PsfNoise | None] = []
         for frame in (pad_frame(frame, padding) for frame in frames):
@@ -149,9 +108,7 @@ class PsfSet:
         return pad_frame(self.frames[psf], self.padding)
 
 
-def fit_integration(
-    science: Frame, psfs: PsfSet, options: FitOptions, guide: Guide | None = None
-) -> list[PairFit]:
+def fit_integration(science: Frame, psfs: PsfSet, options: FitOptions) -> list[PairFit]:
     """
     Fit all psf images to one science image.
 
@@ -163,23 +120,12 @@ def fit_integration(
         The psf images and their weight.
     options
         How to fit.
-    guide
-        The fits of an earlier integration; without it, each psf is searched for.
     """
     if not _usable(science, np.ones(science.image.shape, dtype=bool)):
         return [PairFit(status=Status.BAD_SCIENCE) for _ in range(len(psfs))]
-    integration = _Integration(science, Science(science.image, psfs.weighted), psfs, options)
-    searched = {i: integration.search(i) for i in guide.anchors} if guide else {}
-    offset = guide.offset(searched) if guide else None
-    fits = []
-    for i in range(len(psfs)):
-        fit = searched.get(i)
-        expected = guide.predict(i, offset) if guide else None
-        if fit is None and guide and expected:
-            fit = integration.fit(i, start=expected)
-            fit = fit if guide.confirms(i, fit, expected) else None
-        fits.append(fit or integration.search(i))
-    return integration.finish(fits)
+    ready = Science.of(science.image, psfs.weighted)
+    integration = _Integration(science, ready, psfs, options)
+    return integration.finish([integration.search(i) for i in range(len(psfs))])
 
 
 @dataclass(frozen=True)
@@ -192,17 +138,13 @@ class _Integration:
     options: FitOptions
 
     def search(self, psf: int) -> PairFit:
-        """Fit a psf without knowing where it is."""
-        return self.fit(psf, start=None)
-
-    def fit(self, psf: int, start: Shift | None) -> PairFit:
-        """Fit a psf with the weight of the mask."""
+        """Fit a psf with the weight of the mask, without knowing where it is."""
         pair = self._pair(psf)
         if pair is None:
             return PairFit(status=Status.BAD_PSF)
         if self.options.method == "leastsq":
             pair = replace(pair, psf_image=self.psfs.frame(psf).image)
-        return self._fit(pair, start)
+        return self._fit(pair, None)
 
     def _pair(self, psf: int) -> Pair | None:
         prepared, weighted = self.psfs.prepared[psf], self.psfs.weighted
@@ -213,12 +155,12 @@ class _Integration:
         if self.options.weighting == "mask":
             known = add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noises)
             pairs = [self._pair(psf) for psf in range(len(self.psfs))]
-            return add_doubts(known, pairs, self._derivatives)
+            return add_doubts(known, pairs)
         return [self._refine(i, fit) for i, fit in enumerate(fits)]
 
     @cached_property
     def _derivatives(self) -> NDArray[np.float64]:
-        return science_derivatives(self.frame.image, self.science.spectrum)
+        return science_derivatives(self.science.image, self.science.spectrum)
 
     def _noise(self, weighted: Weighted) -> ScienceNoise:
         return ScienceNoise(self.frame, self._derivatives, weighted)
@@ -230,14 +172,15 @@ class _Integration:
         shift, frame = Shift(fit.dx, fit.dy), self.psfs.frame(psf)
         mask, kind = self.psfs.weighted.weight, self.options.weighting
         weight = pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind)
-        own = Weighted(weight, self.options.centred)
+        own = Weighted(weight, self.options.fitted_background)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
         # leastsq minimises what it is documented to minimise, noise included.
         corrected = kind == "inverse_variance" and self.options.method == "spectral"
         noise = self._noise(own)
         psf_noise = PsfNoise.of(frame.variance, own)
-        pair = Pair(Science(self.frame.image, own), Psf.of(frame.image, own), own, frame.image)
+        science = Science.of(self.frame.image, own)
+        pair = Pair(science, Psf.of(frame.image, own), own, frame.image)
         found = add_uncertainties([self._fit(pair, shift)], noise, [psf_noise])
         (first,) = found
         if corrected and np.isfinite(first.beta_bias):
@@ -245,7 +188,7 @@ class _Integration:
             start = Shift(first.dx - first.dx_bias, first.dy - first.dy_bias)
             again = add_uncertainties([self._fit(pair, start)], noise, [psf_noise])
             found = [unbiased(fit) for fit in again]
-        return add_doubts(found, [pair], self._derivatives)[0]
+        return add_doubts(found, [pair])[0]
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

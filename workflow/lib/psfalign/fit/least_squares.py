@@ -35,15 +35,14 @@ def fit_least_squares(
     The shift, the number of evaluations, and whether it converged.
     """
     seen = weighted.weight != 0
-    psf, weight = psf_image[seen], weighted.weight[seen]
+    psf, weight, basis = psf_image[seen], weighted.weight[seen], weighted.basis[:, seen]
 
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy, flux = parameters
         shifted = shift_spectrum(science.spectrum, science.shape, Shift(dx, dy))
         moved = irfft2(shifted, s=science.shape)
         residual = psf - flux * moved[seen]
-        if weighted.centred:
-            residual -= np.average(residual, weights=weight**2)
+        residual -= (basis @ (weight**2 * residual)) @ basis
         return np.asarray(residual * weight)
 
     solution, _, info, _, ier = leastsq(

@@ -38,6 +38,7 @@ MOST_NOISE = 4.0
 # (benchmarks/studies/biases) unbiased numbers are better above it, and worse below it.
 LEAST_CURVATURE = 0.7
 SIGNIFICANT = 5.0  # sigma of beta; of all places in an image, noise alone reaches four to five
+LEAD = 4.0  # sigma of beta, that the peak of the search must be above its rivals
 # The products of two derivatives, as rows and columns of a symmetric matrix.
 FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
@@ -106,9 +107,8 @@ class ScienceNoise:
     def products(self, whole: tuple[int, int]) -> NDArray[np.float64]:
         """Return the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
         derivatives = np.roll(self.derivatives, whole, axis=(1, 2)).reshape(N_PARAMETERS, -1)
-        if self.weighted.centred:
-            means = derivatives @ self.weighted.squared.ravel() / self.weighted.total
-            derivatives -= means[:, None]
+        basis = self.weighted.basis.reshape(-1, derivatives.shape[1])
+        derivatives -= (derivatives * self.weighted.squared.ravel()) @ basis.T @ basis
         products = np.empty((len(FIRST), derivatives.shape[1]))
         for product, i, j in zip(products, FIRST, SECOND, strict=True):
             np.multiply(derivatives[i], derivatives[j], out=product)
@@ -202,7 +202,7 @@ def _scale(
 ) -> NDArray[np.float64]:
     """Return what V is to be multiplied by, so that each E is what is expected of it; (fits,)."""
     n_pixels = np.array([fit.n_pixels for fit in fits])
-    n_free = n_pixels - N_PARAMETERS - weighted.centred
+    n_free = n_pixels - N_PARAMETERS - len(weighted.basis)
     return np.asarray(np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free)
 
 
@@ -253,7 +253,8 @@ def _curvatures(fits: Sequence[PairFit]) -> NDArray[np.float64]:
 def _with_uncertainties(fit: PairFit, sigmas: Sequence[float]) -> PairFit:
     """Note them, and whether the flux is significant."""
     dx, dy, beta = sigmas
-    significant = fit.beta >= SIGNIFICANT * beta
+    lead = fit.beta * (1 - np.sqrt(fit.rival))
+    significant = fit.beta >= SIGNIFICANT * beta and lead >= LEAD * beta
     status = Status.INSIGNIFICANT if fit.status is Status.OK and not significant else fit.status
     return replace(fit, sigma_dx=dx, sigma_dy=dy, sigma_beta=beta, status=status)
 

@@ -1,14 +1,31 @@
 """Fit one psf image to one science image, and judge the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..images.arrays import Image, Method
 from ..images.fourier import Shift
 from .energy import EnergyTerm, LessNoise, NoiseTerm
 from .polynomials import CrossTerm
 from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature
-from .spectral import Climb, Psf, Science, Weighted, is_summit, maximise, search_grid
+from .spectral import (
+    Climb,
+    Psf,
+    Science,
+    Weighted,
+    is_summit,
+    maximise,
+    merit_of,
+    reach_of,
+    rival_peak,
+    search_window,
+)
 
+LITTLE = 0.05  # misfit, from which the whole image is searched for a better place
+ROUNDING = 1e-14  # of A, what rounding leaves of E
+TOLERABLE = 0.01  # pixels, that rounding may move a shift
 HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
 
 
@@ -71,14 +88,38 @@ def fit_pair(
         minimum within the range, with a positive flux, carries the status that says so. It has
         no uncertainties yet, see `psfalign.fit.noise`.
     """
-    if pair.weighted.n_pixels <= N_PARAMETERS + pair.weighted.centred:
+    if pair.weighted.n_pixels <= N_PARAMETERS + len(pair.weighted.basis):
         return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_WEIGHT)
     cross = pair.cross
-    rival = 0.0
+    window = None
     if start is None and max_shift:
-        start, rival = search_grid(cross.on_grid(), pair.science.grid_inverse, max_shift)
+        reach = reach_of(pair.science.shape, max_shift)
+        window = merit_of(cross.on_window(reach), pair.science.window_inverse(reach))
+        start = search_window(window)
     climb = _climb(pair, cross, start or Shift(0.0, 0.0), method, searched=max_shift > 0)
-    return _judge(climb, pair, max_shift=max_shift, rival=rival)
+    fit = _judge(climb, pair)
+    if fit.status is not Status.OK or max_shift == 0:
+        return fit
+    return _compare(fit, pair, cross, window, max_shift)
+
+
+def _compare(
+    fit: PairFit, pair: Pair, cross: CrossTerm, window: Image | None, max_shift: int
+) -> PairFit:
+    """Compare a fit with other places: those of the window, or all where it explains little."""
+    beyond = max(abs(fit.dx), abs(fit.dy)) > max_shift + HALF_PIXEL
+    merit, outshone = window, False
+    explained = (1 - fit.misfit) * pair.psf.energy
+    if window is not None and fit.misfit > LITTLE:
+        merit = merit_of(cross.on_grid(), pair.science.grid_inverse)
+        reach = np.arange(-reach_of(pair.science.shape, max_shift), 0)
+        inside = np.concatenate([reach, -reach, [0]])
+        elsewhere = merit.copy()
+        elsewhere[np.ix_(inside, inside)] = 0.0
+        outshone = bool(elsewhere.max() > explained)
+    rival = 0.0 if merit is None or explained <= 0 else rival_peak(merit, explained) / explained
+    status = Status.OUT_OF_RANGE if beyond or outshone else Status.OK
+    return replace(fit, status=status, rival=min(1.0, rival))
 
 
 def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, searched: bool) -> Climb:
@@ -98,19 +139,19 @@ def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, search
     return Climb(shift, b, c, n_calls, converged)
 
 
-def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit:
+def _judge(climb: Climb, pair: Pair) -> PairFit:
     b, c = climb.cross, climb.energy
     n_pixels = pair.weighted.n_pixels
     if b.value <= 0 or not climb.converged:
         status = Status.NEGATIVE_FLUX if b.value <= 0 else Status.NO_CONVERGENCE
         return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=status)
     cost, curvature = cost_and_curvature(pair.psf.energy, b, c)
+    if _is_lost_in_rounding(pair, curvature):
+        return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=Status.ROUNDING)
     if pair.noise is not None:  # it is in the residual all the same
         noise = pair.noise_scale * pair.noise.at(climb.shift).value
         cost += (b.value / c.value) ** 2 * noise
     dx, dy = climb.shift
-    beyond = max_shift > 0 and max(abs(dx), abs(dy)) > max_shift + HALF_PIXEL
-    outshone = rival > b.value**2 / c.value
     return PairFit(
         dx=float(dx),
         dy=float(dy),
@@ -119,6 +160,11 @@ def _judge(climb: Climb, pair: Pair, *, max_shift: int, rival: float) -> PairFit
         misfit=cost / pair.psf.energy,
         n_pixels=n_pixels,
         n_iterations=climb.n_iterations,
-        status=Status.OUT_OF_RANGE if beyond or outshone else Status.OK,
         curvature=curvature,
     )
+
+
+def _is_lost_in_rounding(pair: Pair, curvature: NDArray[np.float64]) -> bool:
+    """Return whether the shift hangs on the last digits of A: E = A - B²/C has no more."""
+    least = float(np.linalg.eigvalsh(curvature[:2, :2])[0])
+    return bool(ROUNDING * pair.psf.energy > TOLERABLE**2 * least)

@@ -8,6 +8,7 @@ matrix product and no transform. Those that are the same for all psf images are 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -76,6 +77,14 @@ class CrossTerm:
     def on_grid(self) -> Image:
         """Values at all whole-pixel shifts, [dy % rows, dx % columns]."""
         return irfft2(self.spectrum, s=self.shape)
+
+    def on_window(self, reach: int) -> Image:
+        """Values at whole-pixel shifts from -reach to reach, (dy, dx); cheaper than all of them."""
+        rows, columns = self.shape
+        in_y = _whole_powers(_row_rates, rows, reach)
+        in_x = _whole_powers(_column_rates, columns, reach).copy()
+        in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
+        return real_product(in_y, self.spectrum, in_x) / (rows * columns)
 
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
@@ -147,6 +156,14 @@ def _row_rates(size: int) -> NDArray[np.complexfloating]:
 def _column_rates(size: int) -> NDArray[np.complexfloating]:
     """2πi f of the axis of which ``rfft2`` keeps one half."""
     return 2j * np.pi * rfftfreq(size)
+
+
+@cache
+def _whole_powers(
+    rates: Callable[[int], NDArray[np.complexfloating]], size: int, reach: int
+) -> NDArray[np.complex128]:
+    """exp(2πi f d) for whole d from -reach to reach, (d, frequencies)."""
+    return np.exp(np.outer(np.arange(-reach, reach + 1), rates(size)))
 
 
 def _powers(rates: NDArray[np.complexfloating], shift: float, size: int) -> NDArray[np.complex128]:

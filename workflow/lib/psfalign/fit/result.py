@@ -19,6 +19,7 @@ class Status(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     NEGATIVE_FLUX = "negative_flux"
     INSIGNIFICANT = "insignificant"
+    ROUNDING = "rounding"
     NO_WEIGHT = "no_weight"
     BAD_SCIENCE = "bad_science"
     BAD_PSF = "bad_psf"
@@ -63,6 +64,8 @@ class PairFit:
         Evaluations of the cost and its derivatives; of the last fit, where each pair is weighted.
     status
         Whether the numbers may be used; where it is not `OK`, they are what was reached, or NaN.
+    rival
+        What the second peak of the search explains of the psf, over what the first one does.
     curvature : (3, 3) float64, optional
         ½ ∂²E by (dx, dy, beta) at a minimum that was reached.
     """
@@ -85,6 +88,7 @@ class PairFit:
     n_pixels: int = 0
     n_iterations: int = 0
     status: Status = Status.OK
+    rival: float = 0.0
     curvature: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
 

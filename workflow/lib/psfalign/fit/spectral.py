@@ -2,14 +2,15 @@
 The fit by exact derivatives of trigonometric polynomials.
 
 The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p², B of `polynomials` and C of
-`energy`. A constant background is eliminated, too, where it is fitted: p and S(s, d) then have
-their weighted means subtracted. Noise in s adds N(d) = Σ w² Var S(n, d) to C, which
-biases beta and, as N varies with d, the shift; where N is given, it is taken away from C (Fuller
-1987, Measurement Error Models, section 2.2).
+`energy`. A background, a constant or a plane, is eliminated, too, where it is fitted: what p and
+S(s, d) have in common with it under the weight is then subtracted from both. Noise in s adds
+N(d) = Σ w² Var S(n, d) to C, which biases beta and, as N varies with d, the shift; where N is
+given, it is taken away from C (Fuller 1987, Measurement Error Models, section 2.2).
 A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import Image, SingleImage, Spectrum
+from ..images.arrays import Background, Cube, Image, SingleImage, Spectrum
 from ..images.fourier import Shift
 from .energy import EnergyTerm, LessNoise, energy_term, weight_harmonics
 from .polynomials import CrossTerm, Jet
@@ -37,12 +38,12 @@ class Weighted:
     Attributes
     ----------
     weight : (rows, columns) float64
-    centred
-        Whether weighted means are subtracted, so that a constant background drops out.
+    background
+        What is subtracted, so that it drops out: nothing, a constant, or a plane.
     """
 
     weight: Image
-    centred: bool = False
+    background: Background = "none"
 
     @cached_property
     def squared(self) -> Image:
@@ -68,6 +69,40 @@ class Weighted:
     def total(self) -> float:
         """Σ w²."""
         return float(self.squared.sum())
+
+    @cached_property
+    def basis(self) -> Cube:
+        """Functions b that span the background, with Σ w² b_j b_k = 1 for j = k, else 0."""
+        made: list[Image] = []
+        for monomial in self._monomials():
+            image = monomial
+            for other in made * 2:  # the second time takes away what rounding left
+                image = image - np.vdot(self.squared, image * other) * other
+            energy = float(np.vdot(self.squared, image**2))
+            if energy > FLATTEST * self.total:  # all weight may lie on one line
+                made.append(image / math.sqrt(energy))
+        return np.array(made).reshape(len(made), *self.weight.shape)
+
+    def _monomials(self) -> Iterator[Image]:
+        shape = self.weight.shape
+        if self.background != "none":
+            yield np.ones(shape)
+        if self.background == "plane":
+            for axis in (0, 1):
+                yield np.indices(shape)[axis] / shape[axis] - 0.5
+
+    def without_background(self, image: Image) -> Image:
+        """Return an image less the background that fits it best."""
+        if not len(self.basis):
+            return image
+        weights = self.basis * self.squared
+        shares = np.tensordot(weights, image, axes=2)
+        return np.asarray(image - np.tensordot(shares, self.basis, axes=1))
+
+    @cached_property
+    def background_spectra(self) -> list[Spectrum]:
+        """``rfft2`` of w² b, for each b."""
+        return [rfft2(self.squared * image) for image in self.basis]
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -108,8 +143,7 @@ class Psf:
     def of(cls, image: Image, weighted: Weighted) -> "Psf":
         """Prepare a psf image; what stands under zero weight is never looked at."""
         seen = np.where(weighted.weight != 0, image, 0.0)
-        if weighted.centred:
-            seen -= np.vdot(weighted.squared, seen) / weighted.total
+        seen = weighted.without_background(seen)
         product = weighted.squared * seen
         energy = float(np.vdot(product, seen))
         unit = weighted.peak / np.sqrt(max(energy, np.finfo(float).tiny))
@@ -130,6 +164,16 @@ class Science:
 
     image: Image
     weighted: Weighted
+
+    @classmethod
+    def of(cls, image: Image, weighted: Weighted) -> "Science":
+        """
+        Prepare a science image.
+
+        The background that fits it best is taken off beforehand: a constant would round, and a
+        slope ends in a step at the edges, which the shift would turn into waves.
+        """
+        return cls(weighted.without_background(image), weighted)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,7 +196,9 @@ class Science:
         """C at all whole-pixel shifts."""
         squares = rfft2(self.image**2)
         energy = irfft2(self.weighted.spectrum * squares.conj(), s=self.shape)
-        return energy if self._mean is None else energy - self._mean.on_grid() ** 2
+        for term in self._background:
+            energy -= term.on_grid() ** 2
+        return energy
 
     @cached_property
     def grid_inverse(self) -> Image:
@@ -160,51 +206,78 @@ class Science:
         positive = self.grid_energy > np.finfo(float).tiny  # less has no finite inverse
         return np.divide(1.0, self.grid_energy, out=np.zeros(self.shape), where=positive)
 
+    def window_inverse(self, reach: int) -> Image:
+        """1/C at whole-pixel shifts from -reach to reach, (dy, dx)."""
+        whole = np.arange(-reach, reach + 1)
+        return self.grid_inverse[np.ix_(whole, whole)]
+
     @cached_property
     def energy(self) -> EnergyTerm:
         """C."""
-        return energy_term(self.spectrum, self.weighted.harmonics, self.shape, mean=self._mean)
+        return energy_term(
+            self.spectrum, self.weighted.harmonics, self.shape, background=self._background
+        )
 
     @cached_property
-    def _mean(self) -> CrossTerm | None:
-        """Σ w² S(s, d) / √(Σ w²), where means are subtracted."""
-        if not self.weighted.centred:
-            return None
-        root = np.sqrt(self.weighted.total)
-        return CrossTerm(self.weighted.spectrum * (self.conjugate / root), self.shape)
+    def _background(self) -> list[CrossTerm]:
+        """Σ w² b S(s, d), for each b of the background."""
+        spectra = self.weighted.background_spectra
+        return [CrossTerm(spectrum * self.conjugate, self.shape) for spectrum in spectra]
 
 
-def search_grid(cross: Image, inverse: Image, max_shift: int) -> tuple[Shift, float]:
+def reach_of(shape: tuple[int, int], max_shift: int) -> int:
+    """Return how far a search goes: half an image away is as far one way as the other."""
+    return min(max_shift, (min(shape) - 1) // 2)
+
+
+def search_window(merit: Image) -> Shift:
     """
-    Find the best whole-pixel shift within a range, and how good the best outside it is.
+    Find the best shift of a square of whole pixels, and place it between them by parabolas.
 
     Parameters
     ----------
-    cross, inverse : (rows, columns) float64
-        B and 1/C at all whole-pixel shifts, [dy % rows, dx % columns].
-    max_shift
-        Largest shift along each axis.
-
-    Returns
-    -------
-    start
-        The shift with the largest B²/C for a positive B.
-    rival
-        The largest B²/C of the shifts outside the range, 0 where there are none.
+    merit : (2 reach + 1, 2 reach + 1)
+        B²/C at whole-pixel shifts around none, (dy, dx), 0 where B is negative.
     """
+    reach = len(merit) // 2
+    row, column = np.unravel_index(np.argmax(merit), merit.shape)
+    dx = _parabola(merit[row], int(column)) - reach
+    dy = _parabola(merit[:, column], int(row)) - reach
+    return Shift(dx, dy)
+
+
+def _parabola(values: NDArray[np.float64], best: int) -> float:
+    """Return where the parabola through a largest value and its neighbours has its summit."""
+    if not 0 < best < len(values) - 1:
+        return float(best)
+    left, middle, right = values[best - 1 : best + 2].tolist()
+    bend = left - 2 * middle + right
+    return best + (0.5 * (left - right) / bend if bend < 0 else 0.0)
+
+
+def merit_of(cross: Image, inverse: Image) -> Image:
+    """Return B²/C from B and 1/C, 0 where B is negative."""
     merit = np.maximum(cross, 0.0)
     merit *= merit
     merit *= inverse
-    dy, dx = (_within(size, max_shift) for size in merit.shape)
-    window = merit[np.ix_(dy, dx)]
-    best = np.unravel_index(np.argmax(window), window.shape)
-    merit[np.ix_(dy, dx)] = 0.0
-    return Shift(float(dx[best[1]]), float(dy[best[0]])), float(merit.max())
+    return merit
 
 
-def _within(size: int, max_shift: int) -> NDArray[np.intp]:
-    reach = min(max_shift, (size - 1) // 2)
-    return np.arange(-reach, reach + 1)
+def rival_peak(merit: Image, fitted: float) -> float:
+    """
+    Return the largest peak inside an image of B²/C but for the fitted one.
+
+    A peak is higher than its eight neighbours; the fitted one is that which is as high as the fit,
+    or nearest to it.
+    """
+    inside = merit[1:-1, 1:-1]
+    peaks = inside > 0
+    rows, columns = merit.shape
+    for y, x in ((y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)):
+        peaks &= inside > merit[y : rows - 2 + y, x : columns - 2 + x]
+    heights = np.sort(inside[peaks])
+    others = np.delete(heights, np.argmin(np.abs(heights - fitted))) if len(heights) else heights
+    return float(others.max(initial=0.0))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..files.origins import read_origins
 from ..files.provenance.records import software_versions
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
+from ..fit.spectral import Weighted
 from ..images.arrays import Image
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.frames import choose_frames
@@ -175,4 +176,7 @@ def _subtract(
         cube = np.array([psfs.read_science(psf) for psf in columns["psf"].tolist()])
     aligned = shift_all(cube, -columns["dx"], -columns["dy"], int(table.meta["padding"]))
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
-    return Subtraction(image, after, before, mask.read_weight())
+    weight = mask.read_weight()
+    weighted = Weighted(weight, table.meta["background"])
+    image, after, before = map(weighted.without_background, (image, after, before))
+    return Subtraction(image, after, before, weight)

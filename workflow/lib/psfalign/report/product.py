@@ -12,6 +12,7 @@ from ..files.frames import CleanFrames
 from ..files.origins import stem
 from ..files.product import Product
 from ..fit.result import Status
+from ..fit.spectral import Weighted
 from ..images.arrays import Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.frames import choose_frames
@@ -75,7 +76,11 @@ def _panels(product: Product, integration: int, science: Path | None) -> list[Pa
         ]
     image = _science(product, science, integration)
     before = mean_psf(shift_all(cube, dx, dy, product.padding), beta)
-    subtraction = Subtraction(image, mean_psf(cube, beta), before, product.read_weight())
+    weight = product.read_weight()
+    take_off = Weighted(weight, product.background).without_background
+    subtraction = Subtraction(
+        take_off(image), take_off(mean_psf(cube, beta)), take_off(before), weight
+    )
     return images.subtraction_panels(subtraction, integration=integration)
 
 

@@ -33,7 +33,7 @@ PROVENANCE = {
     "SHIFTSOL": ("shifts", "shifts of single pairs, or joint ones"),
     "FITMETH": ("method", "how shifts were fitted"),
     "WEIGHTNG": ("weighting", "what weighted the residuals"),
-    "BACKGRND": ("background", "whether a constant was fitted"),
+    "BACKGRND": ("background", "what was fitted: none, fit (a constant), plane"),
 }
 CLEANING = {
     "BOXLEN": ("median_box_length", "[pix] box whose median replaced a bad pixel"),
@@ -47,6 +47,7 @@ FAILURES = {
     Status.OUT_OF_RANGE: "NOUTRNG",
     Status.NEGATIVE_FLUX: "NNEGFLUX",
     Status.INSIGNIFICANT: "NINSIGN",
+    Status.ROUNDING: "NROUND",
     Status.NO_WEIGHT: "NNOWEIGH",
     Status.BAD_SCIENCE: "NBADSCI",
     Status.BAD_PSF: "NBADPSF",

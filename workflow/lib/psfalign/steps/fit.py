@@ -83,7 +83,7 @@ def fit_exposure(
         "shifts": shifts,
         "on_failed_fit": on_failed_fit,
     }
-    meta = _meta(*exposures, mask, settings)
+    meta = _meta(*exposures, mask, settings) | {"background": options.fitted_background}
     table = ShiftTable.of([], meta)
     if mask.applies:
         weighting, weight = options.weighting, mask.read_weight()
