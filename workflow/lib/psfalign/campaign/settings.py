@@ -138,9 +138,9 @@ class AlignOptions:
         step="fit_shifts",
     )
     background: BackgroundChoice = option(
-        "What is fitted with shift and flux besides: a `plane` in each image, `fit` for a constant, "
-        "or `none`; `auto` fits the plane, which serves both instruments best. Header and report "
-        "say which it was.",
+        "What is fitted with shift and flux besides: a `plane` in each image, `fit` for a "
+        "constant, or `none`; `auto` fits the plane, which serves both instruments best. Header "
+        "and report say which it was.",
         "auto",
         step="fit_shifts",
     )
