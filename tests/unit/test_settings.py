@@ -148,6 +148,10 @@ REFUSED = {
         valid(psfmask={"convention": 7}),
         "psfmask.convention=7: is not known; write auto or weight or exclude",
     ),
+    "item_05_flux_of_null": (
+        valid() | {"psf_subtraction": {"star_flux": None}},
+        "psf_subtraction.star_flux=null: is null, expected a number; write a number",
+    ),
     "item_05_negative_max_shift": (
         valid(align_refs={"max_shift": -1}),
         "align_refs.max_shift=-1: is less than 0; write 0 or more",
