@@ -41,7 +41,7 @@ turns = st.sampled_from(
 
 def fit(science: np.ndarray, psf: np.ndarray) -> PairFit:
     frames = [Frame(read_only(psf))]
-    weight, options = transmission(science.shape), FitOptions(max_shift=10)
+    weight, options = transmission(science.shape), FitOptions(max_shift=10, background="none")
     return next(fit_shifts([Frame(read_only(science))], frames, weight, options=options))[0]
 
 

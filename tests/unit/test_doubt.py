@@ -49,7 +49,11 @@ def observed(image: Image, seed: int, sigma: float = SIGMA) -> Frame:
 
 
 def fit(science: Frame, psf: Frame, weight: Image, **options) -> PairFit:
-    return next(fit_shifts([science], [psf], weight, options=FitOptions(**options)))[0]
+    return next(
+        fit_shifts(
+            [science], [psf], weight, options=FitOptions(**{"background": "none", **options})
+        )
+    )[0]
 
 
 def is_wrong(found: PairFit) -> bool:

@@ -34,7 +34,11 @@ def draw(mean: Image, variance: Image, seed: int, *, variance_known: bool = True
 
 
 def fit_one(science: Frame, psf: Frame, weight: Image, **options) -> PairFit:
-    return next(fit_shifts([science], [psf], weight, options=FitOptions(**options)))[0]
+    return next(
+        fit_shifts(
+            [science], [psf], weight, options=FitOptions(**{"background": "none", **options})
+        )
+    )[0]
 
 
 def pulls(found: list[PairFit]) -> np.ndarray:
@@ -147,7 +151,9 @@ def test_psf_without_errors_takes_them_from_no_other(offset: tuple[float, float]
     science, image = draw(star, star_variance, 1), draw(psf, psf_variance, 2)
     unknown = Frame(shifted(psf, (offset[0] - OFFSET[0], offset[1] - OFFSET[1])))
     alone, other = (
-        next(fit_shifts([science], psfs, transmission(SHAPE)))[0]
+        next(
+            fit_shifts([science], psfs, transmission(SHAPE), options=FitOptions(background="none"))
+        )[0]
         for psfs in ([image], [image, unknown])
     )
     assert other == alone

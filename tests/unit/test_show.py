@@ -23,6 +23,7 @@ from psfalign.cli import main
 from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit.integration import FitOptions
+from psfalign.images.background import subtract_background
 from psfalign.images.subtraction import mean_psf, weighted_rms
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure
@@ -94,13 +95,19 @@ def test_residual_that_is_told_is_that_of_the_product(padding: int, tmp_path: Pa
     product, cleaned = Product(paths["product"]), pixels(paths["psfs"]).astype(float)
     assert (product.padding, product.columns["status"].tolist()) == (padding, ["ok"] * 3)
     aligned = np.array([product.read_image(pair) for pair in range(len(product))])
+    weight = product.read_weight()
     before, after = (
         weighted_rms(
-            pixels(paths["science"])[0] - mean_psf(psfs, product.columns["beta"]),
-            product.read_weight(),
+            subtract_background(
+                pixels(paths["science"])[0] - mean_psf(psfs, product.columns["beta"]),
+                weight,
+                product.background,
+            ),
+            weight,
         )
         for psfs in (cleaned, aligned)
     )
+    assert product.background == "plane"
     # Products are stored in single precision, seven digits.
     assert summary["gain"] == pytest.approx(before / after, rel=1e-5)
 

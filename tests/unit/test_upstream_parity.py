@@ -68,7 +68,7 @@ class Case:
         """Shifts and fluxes, (integrations, psfs, 3)."""
         weight = weigh(self.read("psfmask*", "SCI"), convention="weight").image
         frames = [Frame(psf) for psf in psfs]
-        options = FitOptions(method=method, max_shift=10)  # some are beyond the default range
+        options = FitOptions(method=method, max_shift=10, background="none")
         fits_of_all = list(fit_shifts([*map(Frame, sciences)], frames, weight, options=options))
         assert {f.status for row in fits_of_all for f in row} == {Status.OK}
         return np.array([[(f.dx, f.dy, f.beta) for f in row] for row in fits_of_all])

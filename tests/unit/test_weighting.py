@@ -92,7 +92,7 @@ def fit_with_bad_pixels(weighting: Weighting) -> PairFit:
     variance = np.full(LARGE, 1e-6)  # what the fit takes into account, though there is no noise
     science_frame = Frame(science, in_science, variance)
     psf_frame = Frame(psf + 10.0 * in_psf, in_psf, variance)
-    options = FitOptions(weighting=weighting)
+    options = FitOptions(weighting=weighting, background="none")
     return next(fit_shifts([science_frame], [psf_frame], transmission(LARGE), options=options))[0]
 
 

@@ -43,7 +43,7 @@ class FitOptions:
     method: Method = "spectral"
     max_shift: int = 3
     weighting: Weighting = "mask"
-    background: BackgroundChoice = "none"
+    background: BackgroundChoice = "auto"
     padding: int = 0
 
     @classmethod

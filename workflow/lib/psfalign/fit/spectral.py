@@ -10,7 +10,6 @@ A search of B²/C over whole-pixel shifts finds the basin, Newton's method on lo
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
 from ..images.arrays import Background, Cube, Image, SingleImage, Spectrum
+from ..images.background import span_background, subtract_span
 from ..images.fourier import Shift
 from .energy import EnergyTerm, LessNoise, energy_term, weight_harmonics
 from .polynomials import CrossTerm, Jet
@@ -72,32 +72,12 @@ class Weighted:
 
     @cached_property
     def basis(self) -> Cube:
-        """Functions b that span the background, with Σ w² b_j b_k = 1 for j = k, else 0."""
-        made: list[Image] = []
-        for monomial in self._monomials():
-            image = monomial
-            for other in made * 2:  # the second time takes away what rounding left
-                image = image - np.vdot(self.squared, image * other) * other
-            energy = float(np.vdot(self.squared, image**2))
-            if energy > FLATTEST * self.total:  # all weight may lie on one line
-                made.append(image / math.sqrt(energy))
-        return np.array(made).reshape(len(made), *self.weight.shape)
-
-    def _monomials(self) -> Iterator[Image]:
-        shape = self.weight.shape
-        if self.background != "none":
-            yield np.ones(shape)
-        if self.background == "plane":
-            for axis in (0, 1):
-                yield np.indices(shape)[axis] / shape[axis] - 0.5
+        """Functions b that span the background, see `psfalign.images.background`."""
+        return span_background(self.squared, self.background)
 
     def without_background(self, image: Image) -> Image:
         """Return an image less the background that fits it best."""
-        if not len(self.basis):
-            return image
-        weights = self.basis * self.squared
-        shares = np.tensordot(weights, image, axes=2)
-        return np.asarray(image - np.tensordot(shares, self.basis, axes=1))
+        return subtract_span(image, self.basis, self.squared)
 
     @cached_property
     def background_spectra(self) -> list[Spectrum]:

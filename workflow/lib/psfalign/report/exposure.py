@@ -13,8 +13,8 @@ from ..files.origins import read_origins
 from ..files.provenance.records import software_versions
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
-from ..fit.spectral import Weighted
 from ..images.arrays import Image
+from ..images.background import subtract_background
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, mean_psf, shift_all
@@ -177,6 +177,8 @@ def _subtract(
     aligned = shift_all(cube, -columns["dx"], -columns["dy"], int(table.meta["padding"]))
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
     weight = mask.read_weight()
-    weighted = Weighted(weight, table.meta["background"])
-    image, after, before = map(weighted.without_background, (image, after, before))
+    background = table.meta["background"]
+    image, after, before = (
+        subtract_background(plane, weight, background) for plane in (image, after, before)
+    )
     return Subtraction(image, after, before, weight)

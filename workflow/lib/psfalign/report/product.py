@@ -12,8 +12,8 @@ from ..files.frames import CleanFrames
 from ..files.origins import stem
 from ..files.product import Product
 from ..fit.result import Status
-from ..fit.spectral import Weighted
 from ..images.arrays import Image
+from ..images.background import subtract_background
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
@@ -77,10 +77,11 @@ def _panels(product: Product, integration: int, science: Path | None) -> list[Pa
     image = _science(product, science, integration)
     before = mean_psf(shift_all(cube, dx, dy, product.padding), beta)
     weight = product.read_weight()
-    take_off = Weighted(weight, product.background).without_background
-    subtraction = Subtraction(
-        take_off(image), take_off(mean_psf(cube, beta)), take_off(before), weight
+    image, after, before = (
+        subtract_background(plane, weight, product.background)
+        for plane in (image, mean_psf(cube, beta), before)
     )
+    subtraction = Subtraction(image, after, before, weight)
     return images.subtraction_panels(subtraction, integration=integration)
 
 

@@ -1,0 +1,36 @@
+"""What a background is, and that it is taken off."""
+
+import numpy as np
+import pytest
+from simulate import noise, read_only, transmission
+
+from psfalign.images.arrays import Background
+from psfalign.images.background import span_background, subtract_background
+
+SHAPE = (32, 41)
+
+
+@pytest.mark.parametrize(("background", "number"), [("none", 0), ("fit", 1), ("plane", 3)])
+def test_functions_are_orthonormal_under_the_weight(background: Background, number: int) -> None:
+    squared = read_only(transmission(SHAPE) ** 2)
+    basis = span_background(squared, background).reshape(number, squared.size)
+    # Sums of a thousand numbers of order one round by a few 1e-15.
+    products = (basis * squared.ravel()) @ basis.T
+    np.testing.assert_allclose(products, np.eye(number), rtol=0, atol=1e-12)
+
+
+def test_plane_is_taken_off_and_nothing_else() -> None:
+    weight, (y, x) = read_only(transmission(SHAPE)), np.indices(SHAPE)
+    image = read_only(noise(SHAPE, seed=1))
+    alone = subtract_background(image, weight, "plane")
+    tilted = subtract_background(image + 5 + 0.3 * x - 0.2 * y, weight, "plane")
+    np.testing.assert_allclose(tilted, alone, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(subtract_background(image, weight, "none"), image)
+    constant = subtract_background(image + 5, weight, "fit")
+    assert np.average(constant, weights=weight**2) == pytest.approx(0.0, abs=1e-14)
+
+
+def test_weight_on_one_line_knows_no_slope_across_it() -> None:
+    squared = np.zeros(SHAPE)
+    squared[7] = 1.0
+    assert len(span_background(squared, "plane")) == 2
