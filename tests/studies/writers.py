@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+from astropy.io import fits
 from files import (
     PSF_STEPS,
     campaign,
@@ -25,6 +26,7 @@ from psfalign.campaign.survey.campaign import survey_folders
 from psfalign.campaign.write_config import write_campaign
 from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.psfmask.reference import make_psfmask
+from psfalign.report.association import AssociationPages, plot_association
 from psfalign.report.campaign import write_campaign_page
 from psfalign.report.exposure import Pages, plot_exposure
 from psfalign.report.product import show_product
@@ -32,9 +34,11 @@ from psfalign.report.states import survey_states
 from psfalign.simulate import simulate_campaign
 from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
+from psfalign.steps.combine import combine_rolls
 from psfalign.steps.fit import fit_exposure
 from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.stack import stack_psfs
+from psfalign.steps.subtract import subtract_psf
 
 Writer = Callable[[Path], object]
 
@@ -58,11 +62,15 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     are those of a campaign that has not begun.
     """
     science = write_exposure(folder / "jw1_calints.fits")
+    with fits.open(science, mode="update", memmap=False) as hdus:
+        hdus["SCI"].header.update({"CRPIX1": 20.0, "CRPIX2": 16.0})
+        hdus["SCI"].header.update({"PA_APER": 30.0, "PIXAR_A2": 0.01})
+        hdus["SCI"].add_checksum()
     members = [write_psfs(folder / f"p{i}_calints.fits", scene(PSF_STEPS, seed=i)) for i in (2, 3)]
     mask = write_mask(folder / "mask.fits")
     made = {
         name: folder / f"made_{name}"
-        for name in ("stack", "psfs", "science", "mask", "shifts", "product")
+        for name in ("stack", "psfs", "science", "mask", "shifts", "product", "subtracted")
     }
     stack_psfs(members, made["stack"])
     clean_exposure(made["stack"], made["psfs"])
@@ -70,6 +78,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     resolve_psfmask(science, made["mask"], psfmask=str(mask))
     fit_exposure(made["science"], made["psfs"], made["mask"], made["shifts"])
     align_exposure(made["psfs"], made["shifts"], made["mask"], made["product"])
+    subtract_psf(made["science"], made["product"], made["subtracted"])
     write_exposure(folder / "survey/jw1_calints.fits", IS_PSF=False)
     write_psfs(folder / "survey/jw2_calints.fits", IS_PSF=True)
     survey = survey_folders([folder / "survey"])
@@ -89,6 +98,8 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "clean.fits": lambda path: clean_exposure(science, path),
         "shifts.ecsv": lambda path: fit_exposure(made["science"], made["psfs"], made["mask"], path),
         "psfalign.fits": partial(_align, made),
+        "psfsub.fits": lambda path: subtract_psf(made["science"], made["product"], path),
+        "pictures": _given({"report.association.draw_png": FIGURE}, partial(_picture, made)),
         "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
@@ -131,6 +142,13 @@ def _plot(made: dict[str, Path], path: Path) -> None:
     names = ("images.png", "shifts.png", "checks.png", "table.html", "summary.json")
     inputs = (made[name] for name in ("science", "psfs", "shifts", "mask"))
     plot_exposure(*inputs, Pages(*(path / name for name in names)), name="jw1")
+
+
+def _picture(made: dict[str, Path], path: Path) -> None:
+    names = ("northup.fits", "contrast.ecsv", "northup.png", "contrast.png")
+    northup, contrast, *figures = (path / name for name in names)
+    combine_rolls([made["subtracted"]], northup, contrast)
+    plot_association(northup, contrast, AssociationPages(*figures), name="jw1")
 
 
 def _remember(science: Path, path: Path) -> None:
