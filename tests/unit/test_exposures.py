@@ -128,12 +128,64 @@ def test_item_10_longest_name() -> None:
         ("x" * 200, "x" * 100),
     ],
 )
-def test_item_10_product_name_of_an_association(name: str, safe: str, tmp_path: Path) -> None:
+def test_item_10_any_text_makes_a_safe_name(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "-rf", "logs", "x y", ""])
+def test_item_10_product_name_of_an_association_names_nothing(name: str, tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     members = [{"expname": "s.fits", "exptype": "science"}, {"expname": "p.fits", "exptype": "psf"}]
     write_association(path, [], products=[{"name": name, "members": members}])
     (exposure,) = plan(associations=[str(path)])
-    assert (exposure.stack.name, exposure.product) == (safe, name)
+    assert (exposure.name, exposure.stack.name) == ("s_a3001", "p_1psfs_01488cd2")
+    assert exposure.product == name
+
+
+def write_two_associations(folder: Path) -> list[str]:
+    """Associations with one product name, other science members, and a psf more in the second."""
+    paths = []
+    for index, psfs in enumerate((["p1.fits", "p2.fits"], ["p1.fits", "p2.fits", "p3.fits"])):
+        members = [(f"s{index}.fits", "science"), *((psf, "psf") for psf in psfs)]
+        paths.append(str(write_association(folder / f"asn{index}.json", members)))
+    return paths
+
+
+@pytest.mark.bad_input(57)
+def test_associations_with_one_product_name_live_side_by_side(tmp_path: Path) -> None:
+    first, second = plan(associations=write_two_associations(tmp_path))
+    assert first.stack.name.startswith("p1_2psfs_")
+    assert second.stack.name.startswith("p1_3psfs_")
+
+
+@pytest.mark.bad_input(57)
+def test_no_name_depends_on_what_comes_first(tmp_path: Path) -> None:
+    def names(exposures: list[Any]) -> dict[str, str]:
+        return {exposure.name: exposure.stack.name for exposure in exposures}
+
+    paths = write_two_associations(tmp_path)
+    more = str(tmp_path / "more.json")
+    members = [("s3.fits", "science"), ("p1.fits", "psf"), ("p2.fits", "psf")]
+    write_association(Path(more), members)
+    every = names(plan(associations=[more, *paths]))
+    assert every["s3_a3001"] == every["s0_a3001"]
+    assert names(plan(associations=[*reversed(paths), more])) == every
+    assert names(plan(associations=paths)).items() <= every.items()
+
+
+@pytest.mark.bad_input(57)
+def test_order_of_psfs_which_is_that_of_the_planes_is_in_the_name() -> None:
+    one, other = plan(
+        ("a.fits", ["p1.fits", "p2.fits"], "a1"), ("b.fits", ["p2.fits", "p1.fits"], "a1")
+    )
+    assert one.stack.name != other.stack.name
+
+
+def test_one_file_spelled_in_two_ways_is_one_stack(tmp_path: Path) -> None:
+    spelled = f"{tmp_path}/x/../p.fits"
+    (tmp_path / "x").mkdir()
+    one, other = plan(("a.fits", [f"{tmp_path}/p.fits"], "a1"), ("b.fits", [spelled], "a1"))
+    assert one.stack is other.stack
 
 
 def test_item_10_name_of_a_psfstack() -> None:
@@ -202,7 +254,7 @@ def test_associations_come_first_and_each_science_member_is_an_exposure(tmp_path
     exposures = plan(("e.fits", "p.fits", "a1"), associations=[str(path)])
     assert [e.name for e in exposures] == ["s1_a3001", "s2_a3001", "e_a1"]
     assert exposures[0].stack is exposures[1].stack
-    assert exposures[0].stack.name == "jw09999-a3001_t001_nircam"
+    assert exposures[0].stack.name.startswith("p1_1psfs_")
     assert exposures[0].stack.members == (tmp_path / "p1.fits",)
 
 

@@ -40,7 +40,7 @@ def test_a_run_says_what_it_does_and_how_far_it_is() -> None:
         {"event": LogEvent.SHELLCMD, "text": "rm"},
         progress(1, 12),
         start(2, None, "align_psfs"),
-        start(0, "All products are there", "all"),
+        start(0, "All results are there", "all"),
         progress(12, 12),
         {"text": "Complete log(s): x"},
     )

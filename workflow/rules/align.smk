@@ -3,9 +3,9 @@
 
 rule align_psfs:
     input:
-        psfs=clean_psfs_of,
-        shifts=file_of("fit_shifts"),
-        psfmask=file_of("resolve_psfmask"),
+        psfs=made_by("clean_psfs", for_step="align_psfs"),
+        shifts=made_by("fit_shifts", for_step="align_psfs"),
+        psfmask=made_by("resolve_psfmask", for_step="align_psfs"),
         masks=masks_of,
         association=association_of,
     output:
@@ -19,7 +19,7 @@ rule align_psfs:
         mem_mb=memory_of("align_psfs"),
         runtime=minutes_of("align_psfs"),
     params:
-        job=align_psfs_job,
+        job=uncounted(align_psfs_job),
     message:
         "{wildcards.exposure}: aligning the psf images"
     script:

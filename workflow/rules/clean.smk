@@ -14,7 +14,7 @@ rule clean_science:
         mem_mb=memory_of("clean_science"),
         runtime=minutes_of("clean_science"),
     params:
-        job=clean_science_job,
+        job=uncounted(clean_science_job),
     message:
         "{wildcards.exposure}: replacing bad pixels"
     script:
@@ -34,7 +34,7 @@ rule clean_psfs:
         mem_mb=memory_of("clean_psfs"),
         runtime=minutes_of("clean_psfs"),
     params:
-        job=clean_psfs_job,
+        job=uncounted(clean_psfs_job),
     message:
         "{wildcards.stack}: replacing bad pixels"
     script:

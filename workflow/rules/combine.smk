@@ -14,7 +14,7 @@ rule combine_rolls:
         mem_mb=memory_of("combine_rolls"),
         runtime=minutes_of("combine_rolls"),
     params:
-        job=combine_rolls_job,
+        job=uncounted(combine_rolls_job),
     message:
         "{wildcards.association}: combining the rolls"
     script:

@@ -13,10 +13,12 @@ from psfalign.campaign import layout, resources
 from psfalign.campaign.attempts import ATTEMPT, counted_attempt
 from psfalign import simulate
 from psfalign.campaign.combining import choose_combined, group_exposures
+from psfalign.campaign.expected import Expectations, manifest_of, simulation_of
 from psfalign.campaign.exposures import NAME, plan_exposures
 from psfalign.report.campaign import closing_lines, write_campaign_page
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.options import values_of
+from psfalign.campaign.truth import Truth
 from psfalign.errors import PsfalignError, error_line
 from psfalign.campaign.facts import CACHE, FactsStore
 from psfalign.report.figures.style import STYLE
@@ -26,8 +28,8 @@ from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
 from psfalign.files.provenance.code import code_digest, remember_code
 from psfalign.report.states import survey_states
-from psfalign.steps.registry import STEPS, Scope, steps_of
 from psfalign.system import warm
+from psfalign.steps.registry import STEPS, Scope, led_to, steps_of
 
 
 report: "../report/workflow.rst"
@@ -68,6 +70,8 @@ ALIGN, SUBTRACTION = SETTINGS.align_refs, SETTINGS.psf_subtraction
 SUBTRACTING = SUBTRACTION.method != "none"
 OUTPUT = str(SETTINGS.output_dir)
 SIMULATED = list_simulated(SETTINGS)
+SEED = 9999  # of the demo
+STYLE_DIGEST = sha256(STYLE)
 
 # More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
 # the campaign has all; the figures of all are in the folder of the report.
@@ -164,6 +168,117 @@ def raw(path):
     return ancient(flag(staged, PATH_MODIFIER_FLAG))
 
 
+def in_storage():
+    """Whether results lie where only the engine can look at them."""
+    return bool(workflow.storage_settings and workflow.storage_settings.default_storage_provider)
+
+
+def masking_of(exposure):
+    """How the mask of an exposure is read, or made of its flags."""
+    how = values_of(SETTINGS.psfmask, "resolve_psfmask")
+    if exposure.psfmask == UNIFORM:
+        how["bad_bits"] = ALIGN.cleaning["bad_bits"]
+    return how
+
+
+def aligning(exposure):
+    settings = {**values_of(ALIGN, "align_psfs"), "candidate": exposure.asn_id}
+    if exposure.product:
+        settings["product_name"] = exposure.product
+    return settings
+
+
+def combining():
+    star = values_of(SUBTRACTION, "subtract_psf")["star"]
+    return {"star": star, **values_of(SUBTRACTION, "combine_rolls")}
+
+
+def settings_of(step, exposure):
+    """The settings of a job, by the names under which its step records them; None: it never runs."""
+    if STEPS[step].is_optional and not SUBTRACTING:
+        return None
+    if step == "combine_rolls" and exposure.name_in(Scope.ASSOCIATION) not in COMBINED:
+        return None
+    settings = {
+        "resolve_psfmask": masking_of(exposure),
+        "clean_science": ALIGN.cleaning,
+        "clean_psfs": ALIGN.cleaning,
+        "fit_shifts": values_of(ALIGN, "fit_shifts"),
+        "align_psfs": aligning(exposure),
+        "subtract_psf": values_of(SUBTRACTION, "subtract_psf"),
+        "combine_rolls": combining(),
+        "plot_exposure": {"style": STYLE_DIGEST},
+    }
+    return settings.get(step, {})
+
+
+def judge_results():
+    """Find out which results are what they should be; nothing where nobody can look at them."""
+    if not workflow.is_main_process or in_storage():
+        return None
+    is_demo = any(str(exposure.science) in SIMULATED for exposure in EXPOSURES.values())
+    simulated = simulation_of(RESULTS, SIMULATED, SEED) if is_demo else []
+    again = Truth(simulated, FACTS).outdated or not all(map(os.path.exists, SIMULATED))
+    expected = Expectations(
+        RESULTS,
+        settings_of,
+        FINDINGS.masks,
+        FACTS,
+        unknown=SIMULATED if again else (),
+        with_crds=bool(CRDS),
+    )
+    results = [*simulated, *expected.results(EXPOSURES.values())]
+    if CRDS:
+        results.append(manifest_of(RESULTS, CRDS, FACTS))
+    truth = Truth(results, FACTS)
+    FACTS.save()
+    return truth
+
+
+# The engine remembers jobs in the working directory, by paths as they are spelled. What results say
+# of themselves decides instead.
+TRUTH = judge_results()
+for line in TRUTH.describe() if TRUTH else ():
+    logger.info(f"psfalign: {line}")
+
+
+@cache
+def tell_engine():
+    """Let the engine make again what is outdated, as --forcerun does, but ask for no file."""
+    if TRUTH:
+        workflow.dag.forcefiles.update(str(found.path) for found in TRUTH.outdated)
+
+
+def uncounted(job):
+    """The function of a parameter by which the engine does not decide what runs again."""
+
+    # It never counts what is derived from `input`, as this pretends to be.
+    def derived(wildcards, input):
+        return job(wildcards)
+
+    return derived if TRUTH else job
+
+
+def made_by(step, *, for_step):
+    """Return the input function for what another step made of the same exposure or stack."""
+
+    def path(wildcards):
+        if STEPS[for_step].scope is Scope.STACK:
+            names = {Scope.STACK: stack_of(wildcards).name}
+        else:
+            exposure = exposure_of(wildcards)
+            names = {scope: exposure.name_in(scope) for scope in Scope}
+        file = file_of(step).format(**names)
+        # Where nothing from here on has to run, the time of a file tells nothing, nor that it is
+        # made again; where something has to, the engine sees so only along inputs that count.
+        if TRUTH is None:  # what a step only waits for never counts
+            return file if step in led_to(for_step) else ancient(file)
+        follows = TRUTH.follows(for_step, names[STEPS[for_step].scope])
+        return file if follows else ancient(file)
+
+    return path
+
+
 @cache
 def code_of(script):
     return code_digest(SCRIPTS / script)
@@ -176,6 +291,7 @@ def job(script, settings, *paths):
 
 def known(name, campaign):
     """The exposure or stack of this name; a target on the command line may name another."""
+    tell_engine()
     if name not in campaign:
         refuse([f"{name}: is not in the campaign; check the name"])
     return campaign[name]
@@ -199,11 +315,9 @@ def science_input(wildcards):
 
 def psfs_input(wildcards):
     stack = stack_of(wildcards)
-    return raw(stack.members[0]) if stack.is_stacked else file_of("stack_psfs")
-
-
-def clean_psfs_of(wildcards):
-    return file_of("clean_psfs").format(stack=exposure_of(wildcards).stack.name)
+    if stack.is_stacked:
+        return raw(stack.members[0])
+    return made_by("stack_psfs", for_step="clean_psfs")(wildcards)
 
 
 def resolve_psfmask_inputs(wildcards):
@@ -227,9 +341,7 @@ def resolve_psfmask_job(wildcards):
     exposure = exposure_of(wildcards)
     choice = choice_of_crds(exposure.name)
     psfmask = choice.psfmask if choice else exposure.psfmask
-    settings = {"psfmask": psfmask, **values_of(SETTINGS.psfmask, "resolve_psfmask")}
-    if psfmask == UNIFORM:
-        settings["bad_bits"] = ALIGN.cleaning["bad_bits"]
+    settings = {"psfmask": psfmask} | settings_of("resolve_psfmask", exposure)
     source = {"crds": True} if choice else {}
     masks = masks_for(exposure.name)
     return source | job("resolve_psfmask.py", settings, exposure.science, *masks)
@@ -257,7 +369,8 @@ def stack_psfs_job(wildcards):
 
 
 def clean_science_job(wildcards):
-    return job("clean.py", ALIGN.cleaning, exposure_of(wildcards).science)
+    exposure = exposure_of(wildcards)
+    return job("clean.py", settings_of("clean_science", exposure), exposure.science)
 
 
 def clean_psfs_job(wildcards):
@@ -275,16 +388,16 @@ def association_members(wildcards):
 
 
 def subtracted_of(wildcards):
-    return [
-        file_of("subtract_psf").format(exposure=member.name)
-        for member in association_members(wildcards)
-    ]
+    members = association_members(wildcards)
+    follows = TRUTH is None or TRUTH.follows("combine_rolls", wildcards.association)
+    paths = [file_of("subtract_psf").format(exposure=member.name) for member in members]
+    return paths if follows else [ancient(path) for path in paths]
 
 
 def subtracted_before(wildcards):
     """What the figures wait for, so that one file of an exposure stands for all."""
-    path = file_of("subtract_psf").format(exposure=wildcards.exposure)
-    return ancient(path) if SUBTRACTING else []
+    before = made_by("subtract_psf", for_step="plot_exposure")
+    return before(wildcards) if SUBTRACTING else []
 
 
 def subtract_psf_job(wildcards):
@@ -292,8 +405,7 @@ def subtract_psf_job(wildcards):
 
 
 def combine_rolls_job(wildcards):
-    star = values_of(SUBTRACTION, "subtract_psf")["star"]
-    return job("combine_rolls.py", {"star": star, **values_of(SUBTRACTION, "combine_rolls")})
+    return job("combine_rolls.py", combining())
 
 
 def combined(wildcards):
@@ -307,10 +419,8 @@ def combined(wildcards):
 
 def align_psfs_job(wildcards):
     exposure = exposure_of(wildcards)
-    settings = {**values_of(ALIGN, "align_psfs"), "candidate": exposure.asn_id}
-    if exposure.product:
-        settings["product_name"] = exposure.product
     association = [exposure.association] if exposure.association else []
+    settings = settings_of("align_psfs", exposure)
     return job("align_psfs.py", settings, *masks_for(wildcards.exposure), *association)
 
 
@@ -400,11 +510,11 @@ def minutes_of(step):
 
 
 def plot_exposure_job(wildcards):
-    return job("plot_exposure.py", {"style": sha256(STYLE)}, *masks_for(wildcards.exposure))
+    return job("plot_exposure.py", {"style": STYLE_DIGEST}, *masks_for(wildcards.exposure))
 
 
 def plot_association_job(wildcards):
-    return job("plot_association.py", {"style": sha256(STYLE)})
+    return job("plot_association.py", {"style": STYLE_DIGEST})
 
 
 def exposures_to_report():
@@ -454,6 +564,22 @@ def pages_to_report():
                 path = layout.result(Path(OUTPUT), step.name, exposure, part)
                 pages.append((str(path), part, "Exposures", exposure, {"figure": output.label}))
     return [reported(*page) for page in pages if placed(page[0]).exists()]
+
+
+def all_results():
+    """All files that a finished campaign has; those that go when they are used are not asked for."""
+    stacked = {name: stack for name, stack in STACKS.items() if not stack.is_stacked}
+    names = {Scope.EXPOSURE: EXPOSURES, Scope.STACK: STACKS}
+    pages = dict.fromkeys(pages_to_report())
+    paths = [
+        str(layout.result(Path(OUTPUT), step.name, name, part))
+        for scope in names
+        for step, part, _ in layout.outputs(steps_of(scope))
+        if SUBTRACTING or not step.is_optional
+        if SETTINGS.keep_intermediates or not step.is_intermediate
+        for name in (stacked if step.name == "stack_psfs" else names[scope])
+    ]
+    return [*pages, *(path for path in paths if path not in pages)]
 
 
 def conclude():

@@ -3,9 +3,9 @@
 
 rule fit_shifts:
     input:
-        science=file_of("clean_science"),
-        psfs=clean_psfs_of,
-        psfmask=file_of("resolve_psfmask"),
+        science=made_by("clean_science", for_step="fit_shifts"),
+        psfs=made_by("clean_psfs", for_step="fit_shifts"),
+        psfmask=made_by("resolve_psfmask", for_step="fit_shifts"),
         masks=masks_of,
     output:
         **files_of("fit_shifts"),
@@ -18,7 +18,7 @@ rule fit_shifts:
         mem_mb=memory_of("fit_shifts"),
         runtime=minutes_of("fit_shifts"),
     params:
-        job=fit_shifts_job,
+        job=uncounted(fit_shifts_job),
     message:
         "{wildcards.exposure}: fitting shifts"
     script:

@@ -15,7 +15,7 @@ rule write_crds_manifest:
         mem_mb=memory_of("write_crds_manifest"),
         runtime=minutes_of("write_crds_manifest"),
     params:
-        job=crds_manifest_job,
+        job=uncounted(crds_manifest_job),
     message:
         "crds_manifest: writing down what CRDS chose"
     script:
@@ -35,7 +35,7 @@ rule resolve_psfmask:
         mem_mb=memory_of("resolve_psfmask"),
         runtime=minutes_of("resolve_psfmask"),
     params:
-        job=resolve_psfmask_job,
+        job=uncounted(resolve_psfmask_job),
         crds=crds_reason,
     message:
         "{wildcards.exposure}: choosing the mask"

@@ -3,13 +3,13 @@
 
 rule plot_exposure:
     input:
-        science=file_of("clean_science"),
-        psfs=clean_psfs_of,
-        shifts=file_of("fit_shifts"),
-        psfmask=file_of("resolve_psfmask"),
+        science=made_by("clean_science", for_step="plot_exposure"),
+        psfs=made_by("clean_psfs", for_step="plot_exposure"),
+        shifts=made_by("fit_shifts", for_step="plot_exposure"),
+        psfmask=made_by("resolve_psfmask", for_step="plot_exposure"),
         masks=masks_of,
-        # Not looked at: where the summary is, the product was made, and nothing needs CLEAN again.
-        product=ancient(file_of("align_psfs")),
+        # Not looked at: where the summary is, these were made.
+        product=made_by("align_psfs", for_step="plot_exposure"),
         subtracted=subtracted_before,
     output:
         **files_of("plot_exposure"),
@@ -21,7 +21,7 @@ rule plot_exposure:
         mem_mb=memory_of("plot_exposure"),
         runtime=minutes_of("plot_exposure"),
     params:
-        job=plot_exposure_job,
+        job=uncounted(plot_exposure_job),
     message:
         "{wildcards.exposure}: drawing the figures of the result"
     script:

@@ -12,7 +12,7 @@ rule simulate_demo:
         mem_mb=memory_of("simulate_demo"),
         runtime=minutes_of("simulate_demo"),
     params:
-        job=job("simulate_demo.py", {"seed": 9999}),
+        job=job("simulate_demo.py", {"seed": SEED}),
     message:
         "Simulating the demo exposures"
     script:

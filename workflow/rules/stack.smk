@@ -14,7 +14,7 @@ rule stack_psfs:
         mem_mb=memory_of("stack_psfs"),
         runtime=minutes_of("stack_psfs"),
     params:
-        job=stack_psfs_job,
+        job=uncounted(stack_psfs_job),
     message:
         "{wildcards.stack}: stacking {input}"
     script:

@@ -3,8 +3,8 @@
 
 rule subtract_psf:
     input:
-        science=file_of("clean_science"),
-        product=file_of("align_psfs"),
+        science=made_by("clean_science", for_step="subtract_psf"),
+        product=made_by("align_psfs", for_step="subtract_psf"),
     output:
         **files_of("subtract_psf"),
     log:
@@ -15,7 +15,7 @@ rule subtract_psf:
         mem_mb=memory_of("subtract_psf"),
         runtime=minutes_of("subtract_psf"),
     params:
-        job=subtract_psf_job,
+        job=uncounted(subtract_psf_job),
     message:
         "{wildcards.exposure}: subtracting the psf"
     script:

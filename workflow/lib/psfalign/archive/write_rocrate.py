@@ -52,6 +52,7 @@ def write_crate(
     The file of the metadata.
     """
     root = settings.output_dir
+    facts.look_again()
     names = [exposure.name for exposure in exposures]
     made = {name: found for name in names if (found := _find(root, name))}
     shared = [path for scope in SHARED for path in shared_results(root, scope)]

@@ -145,8 +145,7 @@ def _stacks_of(product: Product, origin: str) -> Iterator[tuple[Path, Stack]]:
             raise ConfigError(
                 problem, file=origin, keyword="expname", value=science.name, remedy=remedy
             )
-        name = safe_name(product.name) if product.name else _name_of(psfs)
-        yield science, Stack(name, psfs, is_stacked=False)
+        yield science, Stack(_name_of(psfs), psfs, is_stacked=False)
 
 
 def safe_name(text: str) -> str:
@@ -171,6 +170,7 @@ def _stack_of(psfs: Path | tuple[Path, ...]) -> Stack:
 
 
 def _name_of(members: tuple[Path, ...]) -> str:
+    """Name a stack by its members and their order, which is that of the planes of the product."""
     digest = _digest([member.name for member in members])
     return f"{safe_name(root_of(members[0]))}_{len(members)}psfs_{digest}"
 
@@ -228,11 +228,15 @@ def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
     """
     Let exposures whose psf images are the same use one stack, and no other ones its name.
 
-    Names of products and of psfstack files may repeat: a loop over filters, or a folder for each,
-    writes them so. Those get the digest of their paths.
+    Names of psfs and of psfstack files may repeat: folders for each filter hold them so. Those get
+    the digest of their paths.
     """
-    first: dict[tuple[Path, ...], Stack] = {}
-    shared = [replace(e, stack=first.setdefault(e.stack.members, e.stack)) for e in exposures]
+    first: dict[tuple[str, ...], Stack] = {}
+    keys = [tuple(map(real_path, exposure.stack.members)) for exposure in exposures]
+    shared = [
+        replace(e, stack=first.setdefault(key, e.stack))
+        for e, key in zip(exposures, keys, strict=True)
+    ]
     taken = Counter(stack.name.casefold() for stack in first.values())
     return [
         replace(e, stack=_distinguished(e.stack)) if taken[e.stack.name.casefold()] > 1 else e

@@ -98,6 +98,10 @@ class FactsStore:
         self._about(path)[key] = value
         self._changed = True
 
+    def look_again(self) -> None:
+        """Forget which version of each file was seen: a run has made results since."""
+        self._seen.clear()
+
     def save(self) -> None:
         """Remember what was read; where that cannot be written, the next run reads it again."""
         if self._changed and not self._read_only:

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import MAKE_AGAIN, InputError
 from ..fit.closure import close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Shifts
@@ -127,8 +127,9 @@ class ShiftTable:
 
     def write(self, path: Path) -> None:
         """Publish the table as ECSV, with all digits."""
+        meta = self.meta | {"pairs": len(self)}  # so that a table that was cut is noticed
         text = io.StringIO()
-        text.write("".join(f"# {line}\n" for line in _ecsv_header(self.meta)))
+        text.write("".join(f"# {line}\n" for line in _ecsv_header(meta)))
         writer = csv.writer(text, delimiter=" ", lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(zip(*(self.columns[name].tolist() for name in COLUMNS), strict=True))
@@ -187,6 +188,28 @@ def with_absent(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     }
     known = {name: absent.get(name, columns.get(name, np.array([]))) for name in COLUMNS}
     return known | columns
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """
+    Read what a table says of itself, and see that it has all its rows.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    content = read_text(path, largest=LARGEST_TABLE)
+    lines = content.split("\n")
+    try:
+        found = next(n for n, line in enumerate(lines) if line.startswith(META))
+        meta: dict[str, Any] = json.loads(lines[found].removeprefix(META))
+        n_rows = sum(not line.startswith("#") for line in lines) - 2  # names, and after the last
+        if lines[-1] or n_rows != meta.get("pairs", n_rows):
+            raise ValueError("rows are missing")
+    except (StopIteration, ValueError, TypeError) as error:
+        raise InputError("is damaged", file=path, remedy=MAKE_AGAIN) from error
+    return meta
 
 
 def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shifts: Shifts) -> None:

@@ -37,13 +37,17 @@ class CrdsChoice:
         return [] if self.psfmask == NOT_APPLICABLE else [Path(self.psfmask)]
 
 
-def write_manifest(
-    path: Path, choices: Mapping[str, CrdsChoice], digests: Mapping[str, str]
-) -> None:
-    """Publish the choices of all exposures, with the SHA-256 of each file by its path."""
+def render_manifest(choices: Mapping[str, CrdsChoice], digests: Mapping[str, str]) -> bytes:
+    """Write the choices of all exposures as JSON, with the SHA-256 of each file by its path."""
     content = {
         name: asdict(choice) | {"sha256": digests.get(choice.psfmask, "")}
         for name, choice in choices.items()
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    publish_bytes(path, text.encode())
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_manifest(
+    path: Path, choices: Mapping[str, CrdsChoice], digests: Mapping[str, str]
+) -> None:
+    """Publish the choices of all exposures."""
+    publish_bytes(path, render_manifest(choices, digests))

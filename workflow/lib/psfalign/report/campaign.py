@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
 from typing import Any
 
 from ..campaign.layout import CAMPAIGN_PAGE, REPORT, result
+from ..files.provenance.records import Record, list_mixture, versions_of
 from ..system.atomic_file import publish_bytes
 from .html import Cell, Marked, facts, heading, page, paragraph, picture, table
 from .states import ExposureState, State, StepRun, as_json
@@ -63,6 +65,7 @@ def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, b
     return {name: paths[name].read_bytes() for name in there[:MOST_PICTURES]}
 
 
+MIXTURE = "Several versions of software made these results, by number of exposures"
 TABLE_CAPTION = (
     "One row for each exposure; a heading sorts by its column. Shift: median length over the pairs "
     "that may be used; uncertainty: median of hypot(sigma_dx, sigma_dy). Residual: by which factor "
@@ -218,13 +221,22 @@ def _duration(steps: Sequence[StepRun]) -> tuple[Cell, ...]:
 
 
 def _versions(states: Sequence[ExposureState]) -> Iterator[str]:
-    versions: dict[str, dict[str, None]] = defaultdict(dict)
-    for state in states:
-        for name, version in state.summary.get("versions", {}).items():
-            versions[name][version] = None
-    if versions:
+    versions = [_versions_of(state) for state in states]
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, version in chain.from_iterable(versions):
+        found[name][version] = None
+    if found:
         yield heading("Versions")
-        yield facts((name, ", ".join(found)) for name, found in versions.items())
+        mixture = list_mixture(versions)
+        if mixture:
+            yield paragraph(f"{MIXTURE}: {'; '.join(mixture)}.")
+        yield facts((name, ", ".join(ones)) for name, ones in found.items())
+
+
+def _versions_of(state: ExposureState) -> list[tuple[str, str]]:
+    """Return the software of all steps that led to the figures of an exposure."""
+    records = [Record(*entry) for entry in state.summary.get("provenance", [])]
+    return versions_of(records) or list(state.summary.get("versions", {}).items())
 
 
 def _n_failed(summary: dict[str, Any]) -> int:

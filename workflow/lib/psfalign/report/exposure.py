@@ -1,16 +1,17 @@
 """plot_exposure: figures, table and summary of an exposure's result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
-from ..files.provenance.records import software_versions
+from ..files.provenance.records import record_step, software_versions
 from ..files.shifts import ShiftTable
 from ..fit.result import Status
 from ..images.arrays import Image
@@ -23,12 +24,13 @@ from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts
 from .figures.images import Panel
 from .figures.notice import draw_notice
-from .figures.style import LOADED_LATER, Draw, draw_png
+from .figures.style import LOADED_LATER, STYLE, Draw, draw_png
 from .pair_table import pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
 
 __all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
 
+STEP = "plot_exposure"
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
 
@@ -41,6 +43,11 @@ class Pages:
     checks: Path
     table: Path
     summary: Path
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes each but the summary has, by the names of their files."""
+        paths = (self.images, self.shifts, self.checks, self.table)
+        return {path.name: path.stat().st_size for path in paths}
 
 
 def plot_exposure(
@@ -83,6 +90,7 @@ def plot_exposure(
     ):
         publish_bytes(path, draw_png(draw, height=height))
     publish_bytes(pages.table, pair_page(summary, table.columns))
+    summary = replace(summary, sizes=pages.sizes())
     publish_bytes(pages.summary, summary.to_json())
     return summary
 
@@ -161,6 +169,10 @@ def _sum_up(
         n_look_at=int(deserve_a_look(table.columns).sum()),
         look_at=pairs_to_look_at(table.columns),
         versions=software_versions(),
+        provenance=[
+            *table.records,
+            *record_step(STEP, __file__, parameters={"style": sha256(STYLE)}),
+        ],
     )
 
 

@@ -1,12 +1,13 @@
 """What is worth knowing of an exposure's result, in a few numbers."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files.provenance.records import Records
 from ..fit.result import Status
 from ..images.arrays import Bools
 
@@ -55,6 +56,10 @@ class Summary:
         The first of them.
     versions
         Of the software.
+    sizes
+        Bytes of the figures and the table beside it, by the names of their files.
+    provenance
+        The records of all steps that led to them.
     """
 
     exposure: str
@@ -78,6 +83,8 @@ class Summary:
     n_look_at: int
     look_at: list[dict[str, Any]]
     versions: dict[str, str]
+    sizes: dict[str, int] = field(default_factory=dict)
+    provenance: Records = field(default_factory=list)
 
     def to_json(self) -> bytes:
         """Write it as JSON."""

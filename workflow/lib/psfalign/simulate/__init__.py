@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ..files.provenance.records import Records, record_step
 from ..system.atomic_file import publish_bytes
 from .observations import CAMPAIGN, FILES, SHAPES, TRUTH
 
@@ -41,4 +42,10 @@ def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:
         for science in observation.sciences:
             root = science.name.removesuffix("_calints.fits")
             truth[f"{root}_{observation.asn_id}"] = true_shifts(science, observation, seed=seed)
-    publish_bytes(folder / TRUTH, render_truth(truth))
+    made = [list(entry) for entry in record_simulation(seed) if entry.kind != "software"]
+    publish_bytes(folder / TRUTH, render_truth(truth, made))
+
+
+def record_simulation(seed: int) -> Records:
+    """Record how the demo is made."""
+    return record_step("simulate_demo", __file__, parameters={"seed": seed})

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,9 +42,10 @@ def render_mask(transmission: Image, mode: Mode) -> bytes:
     return _render(primary, fits.ImageHDU(transmission.astype(np.float32), name="SCI"))
 
 
-def render_truth(exposures: Mapping[str, Any]) -> bytes:
-    """Render the true shifts and flux ratios of all exposures as JSON."""
-    text = json.dumps({"exposures": exposures}, indent=1, sort_keys=True)
+def render_truth(exposures: Mapping[str, Any], provenance: Sequence[Sequence[str]]) -> bytes:
+    """Render the true shifts and flux ratios of all exposures as JSON, and what made them."""
+    content = {"exposures": exposures, "provenance": provenance}
+    text = json.dumps(content, indent=1, sort_keys=True)
     return f"{text}\n".encode()
 
 

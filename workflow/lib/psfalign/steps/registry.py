@@ -107,6 +107,8 @@ class Step:
         What memory and time it needs.
     outputs
         What it writes, by the names that the rule has for them; the main one first.
+    rests_on
+        The steps whose results it works on, and whose records it passes on.
     in_report
         Whether its files lie in the folder of the report.
     is_intermediate
@@ -120,9 +122,16 @@ class Step:
     module: str
     cost: Cost
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    rests_on: tuple[str, ...] = ()
     in_report: bool = False
     is_intermediate: bool = False
     is_optional: bool = False
+
+
+def led_to(step: str) -> list[str]:
+    """Return all steps on which a step rests, directly or not, in the order of its records."""
+    found = (name for direct in STEPS[step].rests_on for name in (*led_to(direct), direct))
+    return list(dict.fromkeys(found))
 
 
 def steps_of(scope: Scope) -> list[Step]:
@@ -166,6 +175,7 @@ _ALL = (
         "steps.clean",
         Cost(base=95, fixed=52, per_plane=200),
         {"clean": Output("_clean.fits", "the psf images, bad pixels replaced", Planes.PSFS)},
+        rests_on=("stack_psfs",),
     ),
     Step(
         "clean_science",
@@ -194,6 +204,7 @@ _ALL = (
             depends_on_fit=True,
         ),
         {"shifts": Output("_shifts.ecsv", "the shift of each pair of integration and psf")},
+        rests_on=("resolve_psfmask", "clean_science", "clean_psfs"),
     ),
     Step(
         "align_psfs",
@@ -205,6 +216,7 @@ _ALL = (
                 "_psfalign.fits", "the product: the psf images aligned", planes=Planes.PAIRS
             )
         },
+        rests_on=("fit_shifts",),
     ),
     Step(
         "subtract_psf",
@@ -212,6 +224,7 @@ _ALL = (
         "steps.subtract",
         Cost(base=80, fixed=430, per_psf=18, per_plane=150, per_pair=40),
         {"subtracted": Output("_psfsub.fits", "the science exposure less its star", Planes.STAGES)},
+        rests_on=("align_psfs",),
         is_optional=True,
     ),
     Step(
@@ -223,6 +236,7 @@ _ALL = (
             "northup": Output("_northup.fits", "all integrations and rolls in one, north up"),
             "contrast": Output("_contrast.ecsv", "noise and throughput by separation"),
         },
+        rests_on=("subtract_psf",),
         is_optional=True,
     ),
     Step(
@@ -237,6 +251,7 @@ _ALL = (
             "checks": Output("_checks.png", "what to check", label="3 pixels, weight, radius"),
             "table": Output("_table.html", "a row for each pair", label="4 table of shifts"),
         },
+        rests_on=("fit_shifts",),
         in_report=True,
     ),
     Step(

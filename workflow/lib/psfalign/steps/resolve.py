@@ -72,7 +72,8 @@ def resolve_psfmask(
         resolved = ResolvedMask(NOT_APPLICABLE, reason=reason, source=source)
     elif psfmask == UNIFORM:
         resolved = _weigh_all(Exposure(science), bad_bits)
-        parameters["bad_bits"] = bad_bits
+        # Of a mask that is made of the exposure itself, which is no file to name as an input.
+        parameters |= {"bad_bits": bad_bits, "science_sha256": sha256(science)}
     else:
         exposure = Exposure(science)
         resolved = _resolve(exposure, candidates, psfmask, convention, crds)

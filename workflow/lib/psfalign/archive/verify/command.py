@@ -11,6 +11,7 @@ from ...campaign.exposures import ScienceExposure, plan_exposures
 from ...campaign.layout import result_pattern
 from ...errors import ConfigError, InputError, PsfalignError, error_line
 from ...files.fits.structure import check_regular_file
+from ...files.provenance.records import list_mixture
 from ...files.text import LARGEST_CRATE, read_text
 from ...psfmask.resolved import ResolvedMask
 from ..rocrate import CONFIGURATION, METADATA, listed_digests
@@ -50,6 +51,9 @@ def verify_targets(
             verdicts.append(verdict)
     if not any(verdict.is_product for verdict in verdicts):
         raise InputError("holds no product", file=targets[0], remedy="name another folder")
+    mixture = list_mixture(verdict.versions for verdict in verdicts)
+    if mixture:
+        print(f"made with several versions, by number of products: {'; '.join(mixture)}")
     print(_sum_up(verdicts, time.perf_counter() - start))
     return int(any(verdict.problems for verdict in verdicts))
 

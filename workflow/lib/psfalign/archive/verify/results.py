@@ -16,7 +16,7 @@ from ...errors import MAKE_AGAIN, InputError, PsfalignError
 from ...files.digest import sha256
 from ...files.fits.checksums import check_checksums
 from ...files.fits.structure import scan, text_of
-from ...files.provenance.records import Records, renamed
+from ...files.provenance.records import Records, renamed, versions_of
 from ...files.provenance.table import read_records
 from ...files.shifts import ShiftTable
 from ...psfmask.resolved import ResolvedMask
@@ -45,12 +45,15 @@ class Verdict:
         What is worth knowing, and no mistake.
     size
         Bytes that were read.
+    versions
+        Of the software that made a product, as its steps have recorded them.
     """
 
     path: Path
     problems: list[PsfalignError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     size: int = 0
+    versions: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def is_product(self) -> bool:
@@ -114,6 +117,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
         if (target / name).exists():
             yield _check(target / name, partial(_compare_digest, expected=expected))
     yield from _find_missing(target, expected, products)
+    yield from _find_gone(expected)
     yield from _find_leftovers(target, expected)
 
 
@@ -151,7 +155,8 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     problems += compare_settings(path, product.records, expected.settings)
     changed, gone = compare_inputs(product, expected.files)
     problems += changed
-    verdict = Verdict(path, problems, _describe(product, gone), product.size)
+    notes, versions = _describe(product, gone), frozenset(versions_of(product.records))
+    verdict = Verdict(path, problems, notes, product.size, versions)
     stem = path.name.removesuffix(PRODUCT)
     files = [path.with_name(f"{stem}{ending}") for ending in exposure_endings()]
     beside = (file for file in files if file.exists() and file != path)
@@ -265,6 +270,14 @@ def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) ->
         if path.name not in there:
             error = InputError("there is no product", file=path, remedy="run the workflow")
             yield Verdict(path, [error])
+
+
+def _find_gone(expected: Expected) -> Iterator[Verdict]:
+    """Find files that the RO-Crate lists and that are not there; products were looked for."""
+    for path in sorted(expected.digests):
+        if not path.exists() and not (expected.exposures and path.name.endswith(PRODUCT)):
+            problem, remedy = f"{METADATA} lists it, but it is not there", "run the workflow again"
+            yield Verdict(path, [InputError(problem, file=path, remedy=remedy)])
 
 
 def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
 CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers modules
 # Rooms that say and show things, share work and surround the engine: nothing of what is computed.
@@ -44,6 +44,7 @@ class Module(NamedTuple):
 @cache
 def code_digest(script: Path) -> str:
     """Return one SHA-256 for a script or module and every module that it computes with."""
+    script = script.resolve()  # a checkout may be reached by a link
     digest = hashlib.sha256()
     for path in (script, *sorted(_closure(script))):
         digest.update(_module(path).digest.encode())

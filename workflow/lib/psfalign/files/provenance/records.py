@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -79,6 +80,28 @@ def software_versions() -> dict[str, str]:
     """Return the versions of psfalign, Python and what computes numbers, by name."""
     versions = {"psfalign": __version__, "python": platform.python_version()}
     return versions | {name: version(name) for name in COMPUTING}
+
+
+def versions_of(records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Return name and version of all software that the steps of a file ran with."""
+    found = ((entry.name, entry.value) for entry in records if entry.kind == "software")
+    return list(dict.fromkeys(found))
+
+
+def list_mixture(versions: Iterable[Iterable[tuple[str, str]]]) -> list[str]:
+    """
+    Say of which software several versions made the files of a campaign.
+
+    Parameters
+    ----------
+    versions
+        Name and version of the software of each file.
+    """
+    counts = Counter(entry for one in versions for entry in set(one))
+    found: dict[str, list[str]] = {}
+    for (name, version_), count in sorted(counts.items()):
+        found.setdefault(name, []).append(f"{version_} ({count})")
+    return [f"{name} {', '.join(ones)}" for name, ones in found.items() if len(ones) > 1]
 
 
 def renamed(records: Iterable[Record], old: str, new: str) -> Records:

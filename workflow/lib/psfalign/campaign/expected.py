@@ -1,0 +1,222 @@
+"""What each result of a campaign has to say of itself to be what a run would make now."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..files.fits.structure import plain_text
+from ..files.provenance.code import PACKAGE, code_digest
+from ..psfmask.crds_manifest import CrdsChoice, render_manifest
+from ..psfmask.resolved import UNIFORM
+from ..simulate import TRUTH
+from ..steps.registry import STEPS, Scope, led_to, steps_of
+from . import layout
+from .exposures import ScienceExposure
+from .facts import FactsStore
+
+TELLING = (".fits", ".ecsv", ".json")  # kinds of files that say how they were made
+Job = tuple[str, str]  # a step, and the exposure, stack or association that it works on
+Inputs = tuple[tuple[str, str], ...]
+# The settings of a step for an exposure, by the names that it records; None where it never runs.
+SettingsOf = Callable[[str, ScienceExposure], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """
+    A step that led to a result.
+
+    Attributes
+    ----------
+    step
+        What the result calls it.
+    code
+        SHA-256 of its sources.
+    parameters
+        Its settings as JSON.
+    inputs
+        Name and SHA-256 of its inputs from outside, in their order; None where nobody knows them
+        before the run.
+    source
+        Who chose the mask, where the step does that.
+    """
+
+    step: str
+    code: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    inputs: Inputs | None = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    A file that a run would make.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    job
+        What makes it.
+    made
+        The steps that led to it, its own the last.
+    later
+        The jobs that rest on it, directly or not.
+    masks
+        Which files it may name, for a psfmask.json.
+    content
+        Its bytes, where they are known before the run.
+    """
+
+    path: Path
+    job: Job
+    made: tuple[Made, ...] = ()
+    later: frozenset[Job] = frozenset()
+    masks: tuple[Path, ...] = ()
+    content: bytes | None = None
+
+
+@cache
+def code_of(step: str) -> str:
+    """Return the SHA-256 of the sources of a step."""
+    path = PACKAGE.joinpath(*STEPS[step].module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return code_digest(file.resolve())
+
+
+class Expectations:
+    """
+    What the results of a campaign should be.
+
+    Parameters
+    ----------
+    folder
+        The output directory.
+    settings_of
+        The settings of a job.
+    masks
+        The candidates for the mask of each exposure by its name.
+    facts
+        What is known of the inputs.
+    unknown
+        Inputs that the run itself may make anew.
+    with_crds
+        Whether CRDS chooses the masks of exposures for which none is named.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings_of: SettingsOf,
+        masks: Mapping[str, Sequence[Path]],
+        facts: FactsStore,
+        *,
+        unknown: Collection[str] = (),
+        with_crds: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._settings_of = settings_of
+        self._masks = masks
+        self._facts = facts
+        self._unknown = unknown
+        self._chooser = "crds" if with_crds else "catalogue"
+
+    def results(self, exposures: Iterable[ScienceExposure]) -> Iterator[Result]:
+        """List the results of exposures and of their psf stacks, each once."""
+        groups: dict[tuple[Scope, str], list[ScienceExposure]] = {}
+        for exposure in exposures:
+            for scope in (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION):
+                groups.setdefault((scope, exposure.name_in(scope)), []).append(exposure)
+        for (scope, _), members in groups.items():
+            for step in steps_of(scope):
+                if self._runs(step.name, members[0]):
+                    yield self._result(step.name, members)
+
+    def _runs(self, step: str, exposure: ScienceExposure) -> bool:
+        main = next(iter(STEPS[step].outputs.values()))
+        if not main.ending.endswith(TELLING):
+            return False
+        if step == "stack_psfs" and exposure.stack.is_stacked:
+            return False
+        return self._settings_of(step, exposure) is not None
+
+    def _result(self, step: str, exposures: Sequence[ScienceExposure]) -> Result:
+        scope = STEPS[step].scope
+        name = exposures[0].name_in(scope)
+        # Members of a stack share all that leads to it, those of an association do not.
+        sources = exposures if scope is Scope.ASSOCIATION else exposures[:1]
+        before = [
+            self._made(name, exposure)
+            for exposure in sources
+            for name in led_to(step)
+            if self._runs(name, exposure)
+        ]
+        own = self._made(step, exposures[0])
+        if step in ("clean_science", "clean_psfs"):
+            own = Made("clean", own.code, own.parameters, own.inputs)  # so the file itself says
+        later = (
+            (after, exposure.name_in(STEPS[after].scope))
+            for after in STEPS
+            if step in led_to(after)
+            for exposure in exposures
+        )
+        masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
+        path = layout.result(self._folder, step, name)
+        return Result(path, (step, name), (*before, own), frozenset(later), masks)
+
+    def _made(self, step: str, exposure: ScienceExposure) -> Made:
+        settings = dict(_as_json(self._settings_of(step, exposure) or {}))
+        made_of_it = step == "resolve_psfmask" and exposure.psfmask == UNIFORM
+        if made_of_it and str(exposure.science) not in self._unknown:
+            settings["science_sha256"] = json.dumps(self._facts.digest(exposure.science))
+        named = "configuration" if exposure.psfmask is not None else self._chooser
+        source = named if step == "resolve_psfmask" else ""
+        return Made(step, code_of(step), settings, self._inputs(step, exposure), source)
+
+    def _inputs(self, step: str, exposure: ScienceExposure) -> Inputs | None:
+        masks, stack = self._masks[exposure.name], exposure.stack
+        if step == "clean_psfs" and not stack.is_stacked:
+            return None  # what the psfstack is made of says all of it
+        if step == "resolve_psfmask" and len(masks) > 1:
+            return None  # the headers of the demo's masks decide, which it has to make first
+        paths: dict[str, Sequence[Path]] = {
+            "resolve_psfmask": masks,
+            "stack_psfs": stack.members,
+            "clean_psfs": stack.members,
+            "clean_science": (exposure.science,),
+            "align_psfs": (exposure.association,) if exposure.association else (),
+        }
+        found = paths.get(step, ())
+        if any(str(path) in self._unknown for path in found):
+            return None
+        return tuple((plain_text(path.name), self._facts.digest(path)) for path in found)
+
+
+def simulation_of(folder: Path, simulated: Sequence[str], seed: int) -> list[Result]:
+    """Return what the demo's files should say, where the campaign has any of them."""
+    truth = [Path(name) for name in simulated if Path(name).name == TRUTH]
+    made = Made("simulate_demo", code_of("simulate_demo"), {"seed": json.dumps(seed)})
+    return [Result(path, ("simulate_demo", folder.name), (made,)) for path in truth]
+
+
+def manifest_of(folder: Path, choices: Mapping[str, CrdsChoice], facts: FactsStore) -> Result:
+    """Return what the manifest of CRDS' choices should be."""
+    digests = {
+        str(mask): facts.digest(mask) for choice in choices.values() for mask in choice.files
+    }
+    job = ("write_crds_manifest", "the campaign")
+    path = layout.result(folder, job[0], "")
+    return Result(path, job, content=render_manifest(choices, digests))
+
+
+def _as_json(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Write settings as the records do, those in a mapping one by one."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _as_json(value)
+        else:
+            yield name, json.dumps(value)

@@ -1,0 +1,182 @@
+"""Which results on the disk are what a run would make now: they say it themselves."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, PsfalignError
+from ..files.fits.outline import outline, read_rows
+from ..files.provenance.records import Record, Records
+from ..files.provenance.table import NAME as PROVENANCE
+from ..files.shifts import read_meta
+from ..files.text import read_text
+from ..psfmask.resolved import ResolvedMask
+from .expected import Job, Made, Result
+from .exposures import real_path
+from .facts import FactsStore
+
+KEY = "as it should be"  # of what is remembered of a result
+MOST_NAMES = 3  # of exposures in a line
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A result that a run makes again, and why."""
+
+    path: Path
+    job: Job
+    reason: str
+
+
+class Truth:
+    """
+    What of the results may stay, judged by what each says of itself.
+
+    Attributes
+    ----------
+    outdated
+        Those that are there and are not what a run would make now.
+    """
+
+    def __init__(self, results: Iterable[Result], facts: FactsStore) -> None:
+        self.outdated: list[Outdated] = []
+        self._followed: set[Job] = set()
+        before: dict[Job, list[Job]] = defaultdict(list)
+        again: list[Job] = []
+        for result in results:
+            for job in result.later:
+                before[job].append(result.job)
+            there = result.path.exists()
+            reason = judge(result, facts) if there else ""
+            if reason:
+                self.outdated.append(Outdated(result.path, result.job, reason))
+            if reason or not there:
+                again.append(result.job)
+        for job in again:
+            self._followed |= {job, *before[job]}
+
+    def follows(self, step: str, name: str) -> bool:
+        """Return whether a job, or one that rests on it, has to run."""
+        return (step, name) in self._followed
+
+    def describe(self) -> list[str]:
+        """Say in a line for each step and reason what runs again, and for which exposures."""
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for entry in self.outdated:
+            step, name = entry.job
+            found[step, entry.reason].append(name)
+        return [
+            f"{step} runs again for {_list(names)}: {why}" for (step, why), names in found.items()
+        ]
+
+
+def judge(result: Result, facts: FactsStore) -> str:
+    """
+    Say why a result that is there is not what a run would make now; nothing where it is.
+
+    Only headers are read, and those once for each version of a file.
+    """
+    wanted = _fingerprint(result)
+    try:
+        if facts.recall(result.path, KEY) == wanted:
+            return ""
+        if result.content is not None:
+            return "" if result.path.read_bytes() == result.content else "it says something else"
+        reason = compare(_read_records(result), result.made)
+    except (PsfalignError, OSError, ValueError, LookupError, TypeError) as error:
+        return error.problem if isinstance(error, PsfalignError) else "it is damaged"
+    if not reason:
+        facts.remember(result.path, KEY, wanted)
+    return reason
+
+
+def compare(records: Sequence[Record], steps: Sequence[Made]) -> str:
+    """Return the first difference between what a result says and what a run would do."""
+    told: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        told[record.step].append(record)
+    others = set(told) - {made.step for made in steps}
+    if others:
+        return f"it was made with {min(others)}"
+    wanted: dict[str, list[Made]] = defaultdict(list)
+    for made in steps:
+        wanted[made.step].append(made)
+    reasons = (_compare_step(told[step], ones) for step, ones in wanted.items())
+    return next(filter(None, reasons), "")
+
+
+def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
+    """Compare what is told of a step with how it would run: once, or for each of some exposures."""
+    if not told:
+        return f"it says nothing about {wanted[0].step}"
+    settings: dict[str, list[str]] = defaultdict(list)
+    for entry in told:
+        if entry.kind == "parameter":
+            settings[entry.name].append(entry.value)
+    for name, value in ((n, v) for made in wanted for n, v in made.parameters.items()):
+        if value not in settings[name]:
+            return f"{name} was {', '.join(settings[name]) or 'not a setting'}, is {value}"
+    if {entry.value for entry in told if entry.kind == "code"} != {made.code for made in wanted}:
+        return f"the code of {wanted[0].step} is another"
+    sources = {e.value for e in told if (e.kind, e.name) == ("mask", "source")}
+    chosen = {made.source for made in wanted if made.source}
+    if chosen and sources != chosen:
+        return f"its mask was chosen by {', '.join(sorted(sources))}, is by {', '.join(chosen)}"
+    if any(made.inputs is None for made in wanted):
+        return ""
+    inputs = [(entry.name, entry.value) for entry in told if entry.kind == "input"]
+    every = (entry for made in wanted for entry in made.inputs or ())
+    return _compare_inputs(list(dict.fromkeys(inputs)), list(dict.fromkeys(every)))
+
+
+def _compare_inputs(told: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> str:
+    if told == wanted:
+        return ""
+    if sorted(told) == sorted(wanted):
+        return "its inputs have another order"
+    if [name for name, _ in told] != [name for name, _ in wanted]:
+        return "it has other inputs"
+    names = [name for (name, was), (_, now) in zip(told, wanted, strict=True) if was != now]
+    return f"{names[0]} is another file"
+
+
+def _read_records(result: Result) -> Records:
+    """Read what a result says of itself; refuse one that is damaged."""
+    path = result.path
+    if path.suffix == ".fits":
+        tables = [hdu for hdu in outline(path) if hdu.name == PROVENANCE]
+        return [Record(*row) for row in read_rows(path, tables[-1])] if tables else []
+    if path.suffix == ".ecsv":
+        return [Record(*entry) for entry in read_meta(path)["provenance"]]
+    if result.job[0] == "resolve_psfmask":
+        return _read_mask(path, result.masks)
+    content: dict[str, Any] = json.loads(read_text(path))
+    for name, size in content.get("sizes", {}).items():
+        beside = path.with_name(name)
+        if not beside.is_file() or beside.stat().st_size != size:
+            raise InputError(f"{name} is gone or damaged", file=path)
+    return [Record(*entry) for entry in content["provenance"]]
+
+
+def _read_mask(path: Path, masks: Sequence[Path]) -> Records:
+    resolved = ResolvedMask.read(path)
+    places = {real_path(mask) for mask in masks}
+    if resolved.applies and masks and real_path(Path(resolved.psfmask)) not in places:
+        raise InputError(f"it names {resolved.psfmask}", file=path)
+    return resolved.records()
+
+
+def _fingerprint(result: Result) -> str:
+    """Digest what a result should say, so that it is compared once."""
+    made = [asdict(step) for step in result.made]
+    text = json.dumps([made, [real_path(mask) for mask in result.masks]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _list(names: Sequence[str]) -> str:
+    rest = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
