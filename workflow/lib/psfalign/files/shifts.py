@@ -142,6 +142,7 @@ class ShiftTable:
         try:
             lines = read_text(path, largest=LARGEST_TABLE).splitlines()
             meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
+            meta.pop("pairs", None)  # of the file, not of where its fits come from
             declared = [json.loads(x.removeprefix(COLUMN)) for x in lines if x.startswith(COLUMN)]
             rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
             columns = {
