@@ -100,7 +100,7 @@ def test_astropy_reads_it_with_units_types_and_meta(tmp_path: Path) -> None:
             == {"int64": "i", "float64": "f", "string": "U", "bool": "b"}[dtype]
         )
     assert_same({name: read[name] for name in COLUMNS}, made.columns)
-    assert dict(read.meta) == META
+    assert dict(read.meta) == META | {"pairs": len(read)}
 
 
 def test_fits_table_holds_the_same(tmp_path: Path) -> None:
@@ -181,4 +181,4 @@ def test_meta_is_one_line_of_json(tmp_path: Path) -> None:
     path = tmp_path / "s.ecsv"
     table().write(path)
     (line,) = [x for x in path.read_text().splitlines() if x.startswith("# meta: ")]
-    assert json.loads(line.removeprefix("# meta: ")) == META
+    assert json.loads(line.removeprefix("# meta: ")) == META | {"pairs": len(table())}

@@ -16,6 +16,7 @@ from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.truth import Truth, compare
 from psfalign.files.provenance.records import Record
 from psfalign.fit.integration import FitOptions
+from psfalign.steps.registry import STEPS
 
 STEM = f"results/{NAME}/{NAME}"
 FITTING = {
@@ -44,7 +45,7 @@ def judge(folder: Path, settings: dict[str, dict[str, Any]] = SETTINGS) -> Truth
     facts = FactsStore(folder / "facts.json")
     expectations = Expectations(
         Path("results"),
-        lambda step, _: settings.get(step, {}),
+        lambda step, _: None if STEPS[step].is_optional else settings.get(step, {}),
         {NAME: [Path("data/mask.fits")]},
         facts,
     )

@@ -30,6 +30,7 @@ def configure(campaign: Campaign, **changes: Any) -> None:
         "associations": [f"data/{root}_asn.json" for root in SCIENCES],
         "psfmask": {"references": ["masks"]},
         "align_refs": {"max_shift": 4},
+        "psf_subtraction": {"method": "none"},
     }
     campaign.write_config(config | changes)
 
