@@ -10,7 +10,7 @@ import pytest
 from files import refused, write_association
 
 from psfalign.campaign.configuration import complete_config
-from psfalign.campaign.exposures import list_warnings, plan_exposures
+from psfalign.campaign.exposures import list_warnings, plan_exposures, safe_name
 from psfalign.errors import ConfigError
 from psfalign.steps.registry import Scope
 
