@@ -172,9 +172,11 @@ ROWS: dict[str, tuple[Callable[[Campaign], None], set[tuple[str, str]]]] = {
     "associations reversed": (reverse_associations, set()),
     "first association removed": (remove_first_association, set()),
     "psfs of one swapped": (swap_psfs, SECOND | {("stack_psfs", "p2"), ("clean", "p2")}),
+    # What a file that is gone was needed for is made again with it, but nothing after that: the
+    # table of shifts says the same as before.
     "cleaned exposure deleted": (
         remove("s1_a3001/*_clean.fits"),
-        jobs("clean", *AFTER_CLEAN, of=FIRST),
+        jobs("clean", "fit_shifts", "plot_exposure", of=FIRST),
     ),
     "shifts deleted": (remove("s1_a3001/*_shifts.ecsv"), jobs(*AFTER_CLEAN, of=FIRST)),
     "mask deleted": (
