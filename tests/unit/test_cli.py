@@ -135,7 +135,7 @@ def test_check_lists_the_exposures(
     path = tmp_path / "c.yaml"
     assert main(["check", str(path)]) == 0
     captured = capsys.readouterr()
-    assert captured.out == "s1_a3001: psfs jw09999-a3001_t001_nircam\n"
+    assert captured.out == "s1_a3001: psfs p_1psfs_01488cd2\n"
     assert captured.err == (
         f"psfalign: warning: {association}: 1 member of exptype background not used\n"
     )

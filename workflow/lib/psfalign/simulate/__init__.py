@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ..files.provenance.records import Records, record_step
 from ..system.atomic_file import publish_bytes
 from .observations import CAMPAIGN, FILES, SHAPES, TRUTH
 
@@ -26,6 +25,7 @@ def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:
         Of all random numbers, at least 0. The same seed gives the same bytes.
     """
     # The Snakefile imports this package for `FILES` alone; poppy and its like take seconds.
+    from ..files.provenance.records import record_step
     from .files import render_exposure, render_mask, render_truth
     from .optics import optical_images, transmission
     from .scene import draw_scene, expose, random_stream, true_shifts
@@ -42,10 +42,6 @@ def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:
         for science in observation.sciences:
             root = science.name.removesuffix("_calints.fits")
             truth[f"{root}_{observation.asn_id}"] = true_shifts(science, observation, seed=seed)
-    made = [list(entry) for entry in record_simulation(seed) if entry.kind != "software"]
+    records = record_step("simulate_demo", __file__, parameters={"seed": seed})
+    made = [list(entry) for entry in records if entry.kind != "software"]
     publish_bytes(folder / TRUTH, render_truth(truth, made))
-
-
-def record_simulation(seed: int) -> Records:
-    """Record how the demo is made."""
-    return record_step("simulate_demo", __file__, parameters={"seed": seed})
