@@ -202,7 +202,8 @@ def read_independently(path: Path, kind: str) -> Content:
             for name in ("SCI", "ERR"):
                 data = hdus[name].data.astype(np.float64) if name in hdus else 0 * science
                 data[np.abs(data) > LARGEST] = np.inf
-                planes.append(data[i] if name in hdus else np.zeros(science.shape[1:]))
+                unknown = np.full(science.shape[1:], np.nan)
+                planes.append(data[i] if name in hdus else unknown)
             stored = hdus["DQ"].data if "DQ" in hdus else np.zeros(science.shape, np.uint32)
             planes.append((stored[i].astype(np.int64) & 0xFFFFFFFF).astype(np.uint32))
     return Content(planes, selectors)

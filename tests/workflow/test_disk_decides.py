@@ -175,6 +175,7 @@ ROWS: dict[str, tuple[Callable[[Campaign], None], set[tuple[str, str]]]] = {
     # What a file that is gone was needed for is made again with it, but nothing after that: the
     # table of shifts says the same as before.
     "cleaned exposure deleted": (
+        # The shifts will be the same, and the product says that it was made with them.
         remove("s1_a3001/*_clean.fits"),
         jobs("clean", "fit_shifts", "plot_exposure", of=FIRST),
     ),

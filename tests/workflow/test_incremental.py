@@ -159,12 +159,13 @@ CASES = {
     "the times of all raw files": (touch, set()),
     "a comment in the configuration": (comment, set()),
     "one science file": (
+        # Another image chooses no other mask.
         change_science,
-        chain("resolve_psfmask", "clean", *AFTER_FIT, of=(NIRCAM,)),
+        chain("clean", *AFTER_FIT, of=(NIRCAM,)),
     ),
     "one science file, by an older one": (
         replace_by_older_file,
-        chain("resolve_psfmask", "clean", *AFTER_FIT, of=(NIRCAM,)),
+        chain("clean", *AFTER_FIT, of=(NIRCAM,)),
     ),
     "the psfstack": (change_psfstack, {("clean", MIRI_STACK), *chain(*AFTER_FIT, of=(MIRI,))}),
     "one mask file": (change_mask, chain("resolve_psfmask", *AFTER_FIT, of=(MIRI,))),

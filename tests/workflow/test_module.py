@@ -87,9 +87,9 @@ def test_module_makes_the_bytes_that_psfalign_makes_alone(alone: Campaign, prefi
     made = products(place)
     assert made == products(alone.folder / "results")
     assert sorted(made) == [f"{NIRCAM}_psfalign.fits", f"{MIRI}_psfalign.fits"]
-    # Of each of the two exposures the product, the subtracted exposure and the summary; of each
+    # Of each of the two exposures five files and five of the report, of each stack one, of each
     # association two files and two figures.
-    assert (alone.folder / "count.txt").read_text().strip() == str(2 * 3 + 2 * 4)
+    assert (alone.folder / "count.txt").read_text().strip() == str(2 * (5 + 5 + 1 + 2 + 2))
     again = run(embed(alone, prefix=prefix), "-n")
     assert "Nothing to be done" in again.stdout + again.stderr
     (alone.folder / "count.txt").unlink()
