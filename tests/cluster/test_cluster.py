@@ -14,7 +14,10 @@ from .slurm import Cluster, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 BAD_SCIENCE = "data/jw09999002001_02102_00001_nrcalong_calints.fits"
 BAD = "jw09999002001_02102_00001_nrcalong_a3001"
-STEPS = ("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "plot_exposure")
+STEPS = (
+    *("resolve_psfmask", "clean_science", "fit_shifts", "align_psfs", "subtract_psf"),
+    "plot_exposure",
+)
 # What fails a bad exposure, and has no effect on the others.
 STRICT = OWN_CONFIG | {"align_refs": OWN_CONFIG["align_refs"] | {"on_failed_fit": "stop"}}
 
@@ -47,8 +50,9 @@ def test_products_are_those_of_a_local_run_and_one_bad_exposure_stops_no_other(
     before = set(cluster.all_jobs())
     status, text = ClusterRun(campaign, cluster).run("--retries", "0")
     assert status == 1
-    # One job for each of three exposures, and one for each of their two stacks.
-    assert len(set(cluster.all_jobs()) - before) == 5
+    # One job for each of three exposures, one for each of their two stacks, and one for the
+    # pictures of the association that has no bad exposure.
+    assert len(set(cluster.all_jobs()) - before) == 6
     made = results(campaign)
     good = {name: content for name, content in local.items() if BAD not in name}
     products = [name for name in good if name.endswith(("_psfalign.fits", "_clean.fits"))]
