@@ -121,7 +121,7 @@ def test_item_18_no_permission(good: Path, unprivileged: Path) -> None:
 
 def test_no_name_of_a_file() -> None:
     path = Path("a\0.fits")
-    with refused(r"a\x00.fits: no name of a file: embedded null byte; name a file", InputError):
+    with refused(r"a\x00.fits: is no name of a file; name a file", InputError):
         scan(path)
 
 

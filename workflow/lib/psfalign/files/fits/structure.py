@@ -114,7 +114,7 @@ def check_regular_file(path: Path) -> os.stat_result:
     except OSError as error:
         raise InputError.unreadable(error, path) from error
     except ValueError as error:
-        raise InputError(f"no name of a file: {error}", file=path, remedy="name a file") from error
+        raise InputError("is no name of a file", file=path, remedy="name a file") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError("is a folder", file=path, remedy="name a file")
     if not stat.S_ISREG(status.st_mode):
