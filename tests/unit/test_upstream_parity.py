@@ -2,8 +2,8 @@
 The numbers of jwst, where they are right; UPSTREAM.md has where they are not.
 
 Shifts, aligned images and errors are compared with jwst 1.15.1, which aligns every integration;
-cleaned pixels with 3.0.0, whose rules are the documented ones. `shared/data/README.md` describes
-the cases.
+cleaned pixels with 3.0.0, whose rules are the documented ones. tests/data/README.md describes the
+cases.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from simulate import Image, read_only
 
 from psfalign.fit.exposure import fit_shifts
@@ -25,6 +24,7 @@ from psfalign.images.mask_weight import weigh
 from psfalign.images.plane import Plane
 from psfalign.images.shifted_psf import Movable
 
+DATA = Path(__file__).parents[1] / "data" / "upstream"
 CASES = ["clean", "bad", "oddsize", "miri"]
 DO_NOT_USE, NON_SCIENCE = 1, 512
 FLOAT32 = 2.0**-24  # relative: half a unit in the last place
@@ -34,39 +34,49 @@ FLOAT32 = 2.0**-24  # relative: half a unit in the last place
 class Case:
     """Inputs and what upstream made of them."""
 
-    folder: Path
+    name: str
 
-    def read(self, pattern: str, extension: str) -> np.ndarray:
-        (path,) = self.folder.glob(pattern)
-        data = fits.getdata(path, extension)
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        with np.load(DATA / f"{self.name}.npz") as stored:
+            return {name: stored[name] for name in stored.files}
+
+    def read(self, file: str, extension: str) -> np.ndarray:
         kind = np.uint32 if extension == "DQ" else np.float64
-        return read_only(data.astype(kind))
+        return read_only(self._arrays[f"{file}_{extension}"].astype(kind))
 
-    def load(self, name: str) -> np.ndarray:
-        return read_only(np.load(self.folder / f"upstream_{name}.npy").astype(np.float64))
+    def load_fixed(self, version: str, file: str) -> np.ndarray:
+        """Cleaned images, of which the pixels are stored that are not those of the file."""
+        images = self._arrays[f"{file}_SCI"].astype(np.float64)
+        name = f"{version}_{file}fixed"
+        images.flat[self._arrays[f"{name}_pixels"]] = self._arrays[f"{name}_values"]
+        return read_only(images)
+
+    def load_shifts(self) -> np.ndarray:
+        return read_only(self._arrays["1.15.1_shifts"].astype(np.float64))
 
     @cached_property
     def is_miri(self) -> bool:
-        return self.folder.name == "miri"
+        return self.name == "miri"
 
     @cached_property
     def planes(self) -> list["DirtyPlane"]:
         """All planes, of the science and the psfs, with what upstream made of them."""
         return [
             DirtyPlane(image, dq, documented, oldest, zero_non_science=self.is_miri)
-            for pattern, name in (("*calints.fits", "sci"), ("*psfstack.fits", "psf"))
+            for name in ("sci", "psf")
             for image, dq, documented, oldest in zip(
-                self.read(pattern, "SCI"),
-                self.read(pattern, "DQ"),
-                self.load(f"3.0.0_{name}fixed"),
-                self.load(f"1.15.1_{name}fixed"),
+                self.read(name, "SCI"),
+                self.read(name, "DQ"),
+                self.load_fixed("3.0.0", name),
+                self.load_fixed("1.15.1", name),
                 strict=True,
             )
         ]
 
     def fit(self, sciences: list[Image], psfs: list[Image], method: str = "spectral") -> np.ndarray:
         """Shifts and fluxes, (integrations, psfs, 3)."""
-        weight = weigh(self.read("psfmask*", "SCI"), convention="weight").image
+        weight = weigh(self.read("psfmask", "SCI"), convention="weight").image
         frames = [Frame(psf) for psf in psfs]
         options = FitOptions(method=method, max_shift=10, background="none")
         fits_of_all = list(fit_shifts([*map(Frame, sciences)], frames, weight, options=options))
@@ -140,13 +150,13 @@ def neighbours(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest, shared_data: Path) -> Case:
-    return Case(shared_data / "upstream" / request.param)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
 
 
 @pytest.fixture(scope="module")
-def bad(shared_data: Path) -> Case:
-    return Case(shared_data / "upstream" / "bad")
+def bad() -> Case:
+    return Case("bad")
 
 
 # Cleaning
@@ -156,11 +166,11 @@ def test_cleaned_pixels_are_upstreams(case: Case) -> None:
     for plane in case.planes:
         same = ~plane.deliberate
         np.testing.assert_array_equal(plane.stored[same], plane.documented[same])
-        assert plane.ours.replaced[same].sum() >= {"bad": 37, "miri": 673}.get(case.folder.name, 0)
+        assert plane.ours.replaced[same].sum() >= {"bad": 37, "miri": 673}.get(case.name, 0)
 
 
-def test_pixels_outside_the_science_area_of_miri_are_zero(shared_data: Path) -> None:
-    case = Case(shared_data / "upstream" / "miri")
+def test_pixels_outside_the_science_area_of_miri_are_zero() -> None:
+    case = Case("miri")
     for plane in case.planes:
         assert plane.outside.sum() == plane.ours.n_zeroed > 600
         assert not plane.stored[plane.outside].any()
@@ -212,8 +222,10 @@ def test_nans_without_a_flag_have_medians_not_zeros(bad: Case) -> None:
 
 @pytest.mark.parametrize("method", ["spectral", "leastsq"])
 def test_shifts_and_fluxes_are_upstreams(case: Case, method: str) -> None:
-    found = case.fit(list(case.load("1.15.1_scifixed")), list(case.load("1.15.1_psffixed")), method)
-    expected = case.load("1.15.1_shifts")
+    found = case.fit(
+        list(case.load_fixed("1.15.1", "sci")), list(case.load_fixed("1.15.1", "psf")), method
+    )
+    expected = case.load_shifts()
     # Two good solvers agree to 1e-6; the default tolerances of upstream's leave up to 4e-5.
     np.testing.assert_allclose(found[..., :2], expected[..., :2], rtol=0, atol=1e-4)
     np.testing.assert_allclose(found[..., 2], expected[..., 2], rtol=0, atol=1e-5)
@@ -223,12 +235,12 @@ def test_shifts_and_fluxes_are_upstreams(case: Case, method: str) -> None:
 
 
 def product(case: Case, extension: str) -> np.ndarray:
-    return case.read("upstream_1.15.1_psfalign.fits", extension)
+    return case.read("psfalign", extension)
 
 
 def test_planes_shifted_by_upstreams_shifts_are_upstreams(case: Case) -> None:
-    images, errors = case.load("1.15.1_psffixed"), case.read("*psfstack.fits", "ERR")
-    flags, shifts = case.read("*psfstack.fits", "DQ"), case.load("1.15.1_shifts")
+    images, errors = case.load_fixed("1.15.1", "psf"), case.read("psf", "ERR")
+    flags, shifts = case.read("psf", "DQ"), case.load_shifts()
     none = np.zeros(images.shape[1:], dtype=bool)
     their_images, their_errors = product(case, "SCI"), product(case, "ERR")
     for k, psf in enumerate(map(Plane, images, errors, flags)):
@@ -242,10 +254,10 @@ def test_planes_shifted_by_upstreams_shifts_are_upstreams(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", ["clean", "oddsize"])
-def test_whole_way_leads_to_upstreams_planes(shared_data: Path, name: str) -> None:
+def test_whole_way_leads_to_upstreams_planes(name: str) -> None:
     """In these cases no pixel is bad, so the cleaning agrees."""
-    case = Case(shared_data / "upstream" / name)
-    n_sciences = len(case.load("1.15.1_shifts"))
+    case = Case(name)
+    n_sciences = len(case.load_shifts())
     assert not any(plane.ours.replaced.any() for plane in case.planes)
     cleaned = [plane.ours.image for plane in case.planes]
     sciences, psfs = cleaned[:n_sciences], cleaned[n_sciences:]
