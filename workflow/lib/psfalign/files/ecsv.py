@@ -1,4 +1,4 @@
-"""Write tables as ECSV, which `astropy.table.Table.read` takes with units and descriptions."""
+"""Tables as ECSV, which `astropy.table.Table.read` takes with units and descriptions."""
 
 import csv
 import io
@@ -30,3 +30,8 @@ def write_ecsv(
     writer.writerow(columns)
     writer.writerows(rows)
     publish_bytes(path, text.getvalue().encode())
+
+
+def read_rows(lines: Iterable[str]) -> list[dict[str, str]]:
+    """Return the rows of a table as text, by column."""
+    return list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))

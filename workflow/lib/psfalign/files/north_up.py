@@ -1,6 +1,5 @@
 """Read the pictures and the table of noise that combine_rolls wrote."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..images.arrays import Image
+from .ecsv import read_rows
 from .exposure import Exposure, read_plane, scale
 from .fits.structure import text_of
+from .sky import ARCSEC
 from .subtracted import MEAN, SCIENCE, STAGES
 
-ARCSEC = 3600.0  # in a degree
 RUN_AGAIN = "remove it and run combine_rolls again"
 
 
@@ -47,8 +47,7 @@ class NorthUp(Exposure):
 def read_limits(path: Path) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Return the columns separation, limit and contrast of a table of noise, by stage."""
     with open(path, encoding="utf-8", newline="") as lines:
-        text = (line for line in lines if not line.startswith("#"))
-        rows = list(csv.DictReader(text, delimiter=" "))
+        rows = read_rows(lines)
     stages = dict.fromkeys(row["stage"] for row in rows)
     return {
         stage: {

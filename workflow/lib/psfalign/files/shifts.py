@@ -1,7 +1,5 @@
 """The table of shifts: one row for each integration and psf, as ECSV and as a FITS table."""
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from ..errors import MAKE_AGAIN, InputError
 from ..fit.closure import close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Shifts
-from ..system.atomic_file import publish_bytes
+from .ecsv import META, read_rows, write_ecsv
 from .fits.tables import table_hdu
 from .provenance.records import Record, Records
 from .release import unread
@@ -128,12 +126,8 @@ class ShiftTable:
     def write(self, path: Path) -> None:
         """Publish the table as ECSV, with all digits."""
         meta = self.meta | {"pairs": len(self)}  # so that a table that was cut is noticed
-        text = io.StringIO()
-        text.write("".join(f"# {line}\n" for line in _ecsv_header(meta)))
-        writer = csv.writer(text, delimiter=" ", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(zip(*(self.columns[name].tolist() for name in COLUMNS), strict=True))
-        publish_bytes(path, text.getvalue().encode())
+        rows = zip(*(self.columns[name].tolist() for name in COLUMNS), strict=True)
+        write_ecsv(path, COLUMNS, rows, meta)
 
     @classmethod
     def read(cls, path: Path) -> "ShiftTable":
@@ -144,7 +138,7 @@ class ShiftTable:
             meta = json.loads(next(x.removeprefix(META) for x in lines if x.startswith(META)))
             meta.pop("pairs", None)  # of the file, not of where its fits come from
             declared = [json.loads(x.removeprefix(COLUMN)) for x in lines if x.startswith(COLUMN)]
-            rows = list(csv.DictReader((x for x in lines if not x.startswith("#")), delimiter=" "))
+            rows = read_rows(lines)
             columns = {
                 entry["name"]: _parse([row[entry["name"]] for row in rows], entry["datatype"])
                 for entry in declared
@@ -169,7 +163,7 @@ class ShiftTable:
         return table_hdu(rows, "SHIFTS", descriptions=descriptions, units=units)
 
 
-COLUMN, META = "# - ", "# meta: "
+COLUMN = "# - "  # before the description of each
 
 
 def with_absent(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -224,15 +218,6 @@ def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shift
         known = np.isfinite(closed.dx)
         columns["dx"] = np.where(known, closed.dx, dx).ravel()
         columns["dy"] = np.where(known, closed.dy, dy).ravel()
-
-
-def _ecsv_header(meta: dict[str, Any]) -> list[str]:
-    """Return the lines of an ECSV header; its YAML is written as JSON, which is YAML too."""
-    lines = ["%ECSV 1.0", "---", "datatype:"]
-    for name, (dtype, unit, description) in COLUMNS.items():
-        entry = {"name": name} | ({"unit": unit} if unit else {}) | {"datatype": dtype}
-        lines.append(f"- {json.dumps(entry | {'description': description})}")
-    return [*lines, META.removeprefix("# ") + json.dumps(meta), "schema: astropy-2.0"]
 
 
 def _parse(words: list[str], dtype: str) -> NDArray[Any]:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..files.ecsv import Columns, write_ecsv
+from ..files.sky import ARCSEC
 from ..files.subtracted import SCIENCE, Subtracted
 from ..images.arrays import Image
 from ..images.contrast import aperture_share, measure_noise
 from ..images.north_up import Grid
 
 JY = 1e6  # in a MJy
-SR = np.radians(1 / 3600) ** 2  # in an arcsec²
+SR = np.radians(1 / ARCSEC) ** 2  # in an arcsec²
 COLUMNS: Columns = MappingProxyType(
     {
         "stage": ("string", "", "what was subtracted: nothing (science), the mean, or components"),

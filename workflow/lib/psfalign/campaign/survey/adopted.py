@@ -9,7 +9,7 @@ from ...errors import PsfalignError
 from ..associations import Association, Product, read_association
 from ..exposures import ASN_ID, real_path
 from .groups import cluster
-from .remarks import Remarks, listed, printable
+from .remarks import Remarks, printable
 from .sightings import Sighting
 from .steps import rank_of_step
 
@@ -186,8 +186,3 @@ def _repeats(exposure: Adopted, other: Adopted) -> str:
     same = exposure.work == other.work
     words = "makes the same as" if same else "is older than"
     return f"{words} {other.association}"
-
-
-def listed_members(adopted: Iterable[Adopted]) -> str:
-    """Join the names of all files of exposures."""
-    return listed(s.path for exposure in adopted for s in (exposure.science, *exposure.psfs))
