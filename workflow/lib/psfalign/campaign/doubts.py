@@ -8,6 +8,7 @@ from ..errors import PsfalignError
 from .exposures import ScienceExposure
 from .facts import FactsStore
 from .roles import RoleHeader, check_usable, fiducial_of, role_of, target_of
+from .words import some_of
 
 SEGMENT = re.compile(r"-seg(\d+)", re.IGNORECASE)
 SHOWN = 20  # files that a line names
@@ -122,5 +123,4 @@ def _is_psf(header: RoleHeader) -> str:
 
 
 def _names(paths: Collection[Path]) -> str:
-    shown = ", ".join(map(str, list(paths)[:SHOWN]))
-    return f"{shown} and {len(paths) - SHOWN} more" if len(paths) > SHOWN else shown
+    return some_of(paths, SHOWN)

@@ -18,6 +18,7 @@ from ..psfmask.resolved import ResolvedMask
 from .expected import Job, Made, Result
 from .exposures import real_path
 from .facts import FactsStore
+from .words import some_of
 
 KEY = "as it should be"  # of what is remembered of a result
 MOST_NAMES = 3  # of exposures in a line
@@ -70,7 +71,8 @@ class Truth:
             step, name = entry.job
             found[step, entry.reason].append(name)
         return [
-            f"{step} runs again for {_list(names)}: {why}" for (step, why), names in found.items()
+            f"{step} runs again for {some_of(names, MOST_NAMES)}: {why}"
+            for (step, why), names in found.items()
         ]
 
 
@@ -175,8 +177,3 @@ def _fingerprint(result: Result) -> str:
     made = [asdict(step) for step in result.made]
     text = json.dumps([made, [real_path(mask) for mask in result.masks]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _list(names: Sequence[str]) -> str:
-    rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..campaign.layout import CAMPAIGN_PAGE, REPORT, result
+from ..campaign.words import plural, some_of
 from ..files.provenance.records import Record, list_mixture, versions_of
 from ..system.atomic_file import publish_bytes
 from .html import Cell, Marked, facts, heading, page, paragraph, picture, table
@@ -82,8 +83,8 @@ def count(states: Sequence[ExposureState]) -> str:
     words = ", ".join(f"{n} {state}" for state, n in numbers.items() if n)
     pairs = sum(s.summary.get("pairs", 0) for s in states)
     return (
-        f"{_plural(len(states), 'exposure')}: {words}. "
-        f"{_plural(pairs, 'pair')} of integration and psf image: "
+        f"{plural(len(states), 'exposure')}: {words}. "
+        f"{plural(pairs, 'pair')} of integration and psf image: "
         f"{sum(_n_failed(s.summary) for s in states)} fits failed, "
         f"{sum(s.summary.get('suspicious', 0) for s in states)} suspicious, "
         f"{sum(s.summary.get('doubtful', 0) for s in states)} doubtful."
@@ -115,7 +116,7 @@ def _line(state: ExposureState) -> str:
     doubts = "".join(f", {s[word]} {word}" for word in DOUBTS if s[word])
     middle = s["medians"]
     return (
-        f"{_plural(s['pairs'], 'pair')}, shift {_number(middle['shift'], '.3f')} "
+        f"{plural(s['pairs'], 'pair')}, shift {_number(middle['shift'], '.3f')} "
         f"± {_number(middle['uncertainty'], '.4f')} pix, "
         f"residual ÷ {_number(s['gain'], '.2f')}, "
         f"{_n_failed(s)} failed{doubts}, {state.seconds:.1f} s"
@@ -181,7 +182,7 @@ def _inputs(states: Sequence[ExposureState]) -> Iterator[str]:
                 s["shape"][0],
                 s["shape"][1],
                 "{2} × {3}".format(*s["shape"]),
-                _listed(s["psfs"]),
+                some_of(s["psfs"], MOST_NAMES),
             )
             for name, s in known
         ],
@@ -194,12 +195,6 @@ def _inputs(states: Sequence[ExposureState]) -> Iterator[str]:
 def _mask(summary: dict[str, Any]) -> list[Cell]:
     words = [summary[key] for key in ("psfmask", "reason", "convention", "decided_by")]
     return [*(word or NOTHING for word in words), "; ".join(summary["notes"]) or NOTHING]
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Join names; of many, the first ones."""
-    rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _durations(states: Sequence[ExposureState]) -> Iterator[str]:
@@ -253,7 +248,3 @@ def _time(state: ExposureState) -> Cell:
 
 def _number(value: float | None, spec: str) -> str:
     return NOTHING if value is None else format(value, spec)
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

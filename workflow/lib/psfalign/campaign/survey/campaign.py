@@ -11,6 +11,7 @@ from ..associations import Association
 from ..doubts import list_doubts
 from ..facts import FactsStore
 from ..roles import BY_HAND
+from ..words import plural
 from .adopted import Adopted, Members, adopt, read_associations, without_repetition
 from .entries import Entry, keep_usable, make_entries, plan_entries
 from .files import find_files, is_json
@@ -56,9 +57,9 @@ class Survey:
         """How much of the files is used, in words."""
         left_out, n_files = len(self.remarks.left_out), self.n_files
         parts = [
-            _count(len(self.associations), "association"),
-            _count(len(self.entries), "listed exposure"),
-            f"{left_out} of {_count(n_files, 'file')} not used",
+            plural(len(self.associations), "association"),
+            plural(len(self.entries), "listed exposure"),
+            f"{left_out} of {plural(n_files, 'file')} not used",
         ]
         return ", ".join(parts)
 
@@ -70,10 +71,6 @@ class Survey:
             "exposures": [entry.config for entry in self.entries],
             "psfmask": {"references": list(map(str, self.references))},
         }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def survey_folders(places: Sequence[Path], masks: Sequence[str] = ()) -> Survey:
