@@ -553,16 +553,16 @@ def pages_to_report():
     if workflow.default_target:
         return []  # that of an outer workflow, whose inputs must not change with what is there
     pages = [(CAMPAIGN_PAGE, "campaign", "Campaign", None, {"page": "Did it work, and how well?"})]
-    for name in COMBINED[:MOST_REPORTED]:
-        for step, part, output in layout.outputs(steps_of(Scope.ASSOCIATION)):
-            if output.label:
-                path = layout.result(Path(OUTPUT), step.name, name, part)
-                pages.append((str(path), part, "North up", name, {"figure": output.label}))
-    for exposure in exposures_to_report():
-        for step, part, output in layout.outputs(steps_of(Scope.EXPOSURE)):
-            if output.label:
-                path = layout.result(Path(OUTPUT), step.name, exposure, part)
-                pages.append((str(path), part, "Exposures", exposure, {"figure": output.label}))
+    kinds = (
+        (Scope.ASSOCIATION, "North up", COMBINED[:MOST_REPORTED]),
+        (Scope.EXPOSURE, "Exposures", exposures_to_report()),
+    )
+    for scope, category, names in kinds:
+        for name in names:
+            for step, part, output in layout.outputs(steps_of(scope)):
+                if output.label:
+                    path = layout.result(Path(OUTPUT), step.name, name, part)
+                    pages.append((str(path), part, category, name, {"figure": output.label}))
     return [reported(*page) for page in pages if placed(page[0]).exists()]
 
 
