@@ -1,12 +1,14 @@
 """How the engine's process keeps what it planned."""
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from psfalign.system.process import QuotedPath, quote_interpreter
+from psfalign.system.process import QuotedPath, found_first, quote_interpreter
 
 PLAN = """
 import atexit, gc
@@ -47,3 +49,11 @@ def test_interpreter_is_one_word_of_a_command_and_a_path_elsewhere(
     assert sys.executable == path
     assert shlex.split(f"{sys.executable} script.py") == [path, "script.py"]
     assert isinstance(sys.executable, QuotedPath)
+
+
+@pytest.mark.parametrize("before", ["", "/other"])
+def test_library_comes_before_what_was_there(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", before)
+    assert found_first(Path("/lib")) == {
+        "PYTHONPATH": f"/lib{os.pathsep}{before}".rstrip(os.pathsep)
+    }

@@ -17,6 +17,7 @@ from ..psfmask import crds_process
 from ..psfmask.catalogue import no_start
 from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NOT_APPLICABLE
+from ..system.process import found_first
 from .exposures import ScienceExposure
 from .facts import FactsStore
 from .settings import Settings
@@ -233,14 +234,13 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
 def environment(root: Path, context: str) -> dict[str, str]:
     """Return the environment of crds: the caller's without what would lead crds elsewhere."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CRDS_")}
-    paths = [str(LIBRARY), os.environ.get("PYTHONPATH", "")]
     return own | {
         "CRDS_PATH": str(root),
         "CRDS_CONTEXT": context,
         "CRDS_MODE": "local",
         "CRDS_READONLY_CACHE": "1",
         "CRDS_INI_FILE": "",  # ~/.crds.ini could say otherwise
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        **found_first(LIBRARY),
     }
 
 

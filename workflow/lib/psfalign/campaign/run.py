@@ -13,6 +13,7 @@ import yaml
 
 from ..errors import ConfigError
 from ..files.provenance.code import PACKAGE
+from ..system.process import found_first
 from .layout import CAMPAIGN_PAGE, REPORT
 
 # The workflow: that of this checkout, or else one that `psfalign deploy` wrote.
@@ -48,8 +49,8 @@ class Engine:
         """Run it to its end, and return its exit status."""
         if self.interrupted:
             return INTERRUPTED
-        path = os.pathsep.join([str(self._library), *filter(None, [os.environ.get("PYTHONPATH")])])
-        command, environment = [*self._command, *arguments], {**os.environ, "PYTHONPATH": path}
+        command = [*self._command, *arguments]
+        environment = os.environ | found_first(self._library)
         with subprocess.Popen(command, env=environment) as process:
             # Ctrl-C reaches the engine as well, which ends its jobs in order: wait for that.
             old = {

@@ -30,6 +30,12 @@ def keep_caches_here() -> None:
     os.environ.setdefault("MPLCONFIGDIR", folder)
 
 
+def found_first(library: Path) -> dict[str, str]:
+    """Return the environment variable by which another Python finds the modules in a folder."""
+    before = os.environ.get("PYTHONPATH", "")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(library), before]))}
+
+
 def use_one_blas_thread() -> None:
     """Fix the order of sums: with other numbers of threads, BLAS rounds differently."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -24,6 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .process import found_first, keep_caches_here, prepare_process
+
 PACKAGES = Path(__file__).parents[2]
 LONGEST_MESSAGE = 1 << 16  # bytes
 PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -88,12 +90,11 @@ class WarmPython:
         """Return the connection to the process, which is started where it does not run yet."""
         if self._control is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            path = os.pathsep.join([str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])])
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", __name__, str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
-                    env={**os.environ, "PYTHONPATH": path},
+                    env={**os.environ, **found_first(PACKAGES)},
                 )
             self._control = ours
             atexit.register(self.close)
@@ -222,8 +223,6 @@ def _run(job: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from .process import keep_caches_here, prepare_process
-
     keep_caches_here()
     prepare_process()
     serve(socket.socket(fileno=int(sys.argv[1])))
