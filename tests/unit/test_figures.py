@@ -6,6 +6,7 @@ in grey levels of 255: the same matplotlib draws the same bytes, another one mov
 fraction of a pixel, which makes 2 to 3; a line or a panel that changes makes 6 and more.
 """
 
+import dataclasses
 import io
 import os
 from functools import partial
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from psfalign.images.circles import Circle
 from psfalign.images.subtraction import Subtraction
 from psfalign.report.figures import checks, images, shifts
 from psfalign.report.figures.images import Panel
@@ -105,6 +108,40 @@ def test_figure_is_the_stored_one(name: str) -> None:
         path.write_bytes(content)
     assert grey(content).shape == grey(path.read_bytes()).shape
     assert difference(content, path.read_bytes()) < TOLERANCE
+
+
+def test_excluded_circles_are_drawn_where_they_are() -> None:
+    circle = Circle(column=30.0, row=8.0, radius=5.0)
+
+    def draw(canvas: Figure, circles: list[Circle]) -> None:
+        canvas.set_layout_engine("none")
+        axis = canvas.add_axes((0.0, 0.0, 1.0, 1.0))
+        axis.imshow(np.zeros(SHAPE), aspect="auto")
+        images.draw_circles(axis, circles)
+
+    pictures = [grey(draw_png(partial(draw, circles=c), height=6.4)) for c in ([], [circle])]
+    rows, columns = np.nonzero((pictures[0] != pictures[1]).any(axis=-1))
+    height, width = pictures[0].shape[:2]
+    column = (columns + 0.5) / width * SHAPE[1] - 0.5
+    row = (height - rows - 0.5) / height * SHAPE[0] - 0.5  # of the image, which begins below
+    distance = np.hypot(column - circle.column, row - circle.row)
+    assert rows.size > 100
+    # The line is a pixel or two of the figure wide, some 30 of which are one of the image.
+    np.testing.assert_allclose(distance, circle.radius, atol=0.1)
+
+
+def test_circles_are_drawn_in_images_and_checks() -> None:
+    s, circle = make_subtraction(), Circle(column=30.0, row=8.0, radius=5.0)
+    panels = images.subtraction_panels(s, integration=0)
+    content = checks.Checks([Panel("Replaced", s.weight)], s.weight, panels[:1])
+    marked = dataclasses.replace(content, circles=[circle])
+    of_images = partial(images.draw_images, panels=panels, weight=s.weight, title="t", unit="u")
+    of_checks = partial(checks.draw_checks, title="t", unit="u")
+    for without, with_ in (
+        (of_images, partial(of_images, circles=[circle])),
+        (partial(of_checks, checks=content), partial(of_checks, checks=marked)),
+    ):
+        assert difference(draw_png(without, height=6), draw_png(with_, height=6)) > 1
 
 
 def test_stored_figures_are_small() -> None:

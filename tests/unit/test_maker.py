@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from psfalign.psfmask.maker import CORONAGRAPHS, LINE_DEPTH, STAR_ON_BAR, Circle, make_weight
+from psfalign.images.circles import Circle
+from psfalign.psfmask.maker import CORONAGRAPHS, LINE_DEPTH, STAR_ON_BAR, make_weight
 
 PIXEL = 0.05  # arcsec
 MIDDLE = 250.0, 240.0  # column and row of the occulter

@@ -10,8 +10,9 @@ from files import digest, exposure_hdus, pixels, refused, write, write_exposure
 
 from psfalign.cli import main
 from psfalign.errors import InputError
+from psfalign.images.circles import Circle
 from psfalign.psfmask.file import REQUIRED
-from psfalign.psfmask.maker import CORONAGRAPHS, Circle, make_weight
+from psfalign.psfmask.maker import CORONAGRAPHS, make_weight
 from psfalign.psfmask.reference import make_psfmask
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.steps.resolve import resolve_psfmask

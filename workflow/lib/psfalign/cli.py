@@ -394,7 +394,7 @@ def _resolve(options: argparse.Namespace) -> None:
 
 
 def _make_psfmask(options: argparse.Namespace) -> None:
-    from .psfmask.maker import Circle
+    from .images.circles import Circle
     from .psfmask.reference import make_psfmask
 
     weight = make_psfmask(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..images.arrays import Bools, Image
+from ..images.circles import Circle, leave_out
 
 # Arguments at which the transmissions below are a half.
 HALF_ROUND = 2.1001  # (1 - (2 J1(x) / x)²)² = 1/2
@@ -53,15 +54,6 @@ class Box:
         """Return which places lie in it."""
         inside: Bools = (x >= self.x[0]) & (x <= self.x[1]) & (y >= self.y[0]) & (y <= self.y[1])
         return inside
-
-
-@dataclass(frozen=True)
-class Circle:
-    """A circle on the image, in pixels counted from 0."""
-
-    column: float
-    row: float
-    radius: float
 
 
 @dataclass(frozen=True)
@@ -230,8 +222,7 @@ def make_weight(
         weight[square.covers(x, y)] = 0.0
     if coronagraph.is_framed or is_full_frame:
         weight[np.maximum(np.abs(x), np.abs(y)) > coronagraph.reach] = 0.0
-    for circle in exclude:
-        weight[np.hypot(columns - circle.column, rows - circle.row) <= circle.radius] = 0.0
+    weight = leave_out(weight, exclude)
     inner = (slice(edge, size - edge) for size in shape)
     is_inner = np.zeros(shape, dtype=bool)
     is_inner[tuple(inner)] = True

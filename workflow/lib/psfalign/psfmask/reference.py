@@ -15,11 +15,12 @@ from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.selectors import FULL, check_selectors, read_selectors
 from ..files.sky import Sky, read_star
 from ..images.arrays import Image
+from ..images.circles import Circle
 from ..images.mask_weight import LEAST_WEIGHT
 from ..system.atomic_file import publishing
 from .catalogue import parse_useafter
 from .file import STATED
-from .maker import CORONAGRAPHS, STAR_ON_BAR, Circle, make_weight
+from .maker import CORONAGRAPHS, STAR_ON_BAR, make_weight
 from .uniform import non_science_area
 
 # A made mask serves all exposures, as the geometry has not changed: JWST was launched on this day.

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...images.arrays import Image
+from ...images.circles import Circle
 from ...images.subtraction import radial_scatter
-from .images import Panel, draw_weight, label_pixels
+from .images import Panel, draw_circles, draw_weight, label_pixels
 from .style import BAD, GOOD, QUIET, Canvas, drawn
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ class Checks:
         The weight of the fit.
     profiles
         Up to three images whose scatter is drawn against radius.
+    circles
+        What is excluded from the fit, drawn into the map of the weight.
     """
 
     replaced: Sequence[Panel]
     weight: Image
     profiles: Sequence[Panel]
+    circles: Sequence[Circle] = ()
 
 
 def draw_checks(canvas: Canvas, checks: Checks, *, title: str, unit: str) -> None:
@@ -45,6 +49,7 @@ def draw_checks(canvas: Canvas, checks: Checks, *, title: str, unit: str) -> Non
         shown = axis.imshow(panel.image, vmin=0, vmax=1, interpolation="nearest")
         axis.set_title(panel.title)
     draw_weight(axes.flat[-1], checks.weight)
+    draw_circles(axes.flat[-1], checks.circles)
     label_pixels(axes)
     maps.colorbar(shown, ax=axes, shrink=0.8, label="share of planes; weight")
     _draw_profiles(profile.subplots(), checks.profiles, unit)

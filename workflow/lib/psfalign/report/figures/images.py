@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...images.arrays import Image
+from ...images.circles import Circle
 from ...images.subtraction import Subtraction
-from .style import Canvas, drawn
+from .style import BAD, Canvas, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 6.9  # inches, of two rows of panels
 WEIGHT_LEVEL = 0.5
+EXCLUDED = BAD  # colour of circles without weight
 BELOW = 1 / 3  # of the largest value, what the scale shows of negative ones
 
 
@@ -40,10 +42,18 @@ def height_of(panels: Sequence[Panel]) -> float:
 
 
 def draw_images(
-    canvas: Canvas, panels: Sequence[Panel], weight: Image, *, title: str, unit: str
+    canvas: Canvas,
+    panels: Sequence[Panel],
+    weight: Image,
+    *,
+    title: str,
+    unit: str,
+    circles: Sequence[Circle] = (),
 ) -> None:
     """
     Draw images, two in a row, on one asinh scale, with the contour of half the weight.
+
+    Circles that are excluded from the fit are drawn into all of them.
 
     The scale is linear within three times the noise of the last panel, and ends at the
     brightest thousandth of the first.
@@ -58,6 +68,7 @@ def draw_images(
         shown = axis.imshow(panel.image, norm=norm)
         axis.set_title(panel.title)
         draw_weight(axis, weight)
+        draw_circles(axis, circles)
     label_pixels(axes)
     bar = canvas.colorbar(shown, ax=axes, shrink=0.7, label=f"{drawn(unit)}, asinh scale")
     bar.ax.yaxis.set_major_formatter("{x:g}")
@@ -69,6 +80,15 @@ def draw_weight(axis: "Axes", weight: Image) -> None:
     """Draw the contour of half the weight, where there is one."""
     if weight.min() < WEIGHT_LEVEL < weight.max():
         axis.contour(weight, levels=[WEIGHT_LEVEL], colors="white", linewidths=0.7)
+
+
+def draw_circles(axis: "Axes", circles: Sequence[Circle]) -> None:
+    """Draw what is excluded from the fit, within the image that is drawn already."""
+    from matplotlib.patches import Circle as Patch
+
+    for circle in circles:
+        place, radius = (circle.column, circle.row), circle.radius
+        axis.add_patch(Patch(place, radius, fill=False, color=EXCLUDED, linewidth=0.9))
 
 
 def label_pixels(axes: "np.ndarray") -> None:
