@@ -91,6 +91,7 @@ lock: env
 
 bench: env
 	$(BIN)/python benchmarks/parity.py
+	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/stack.py
 	$(BIN)/python benchmarks/klip.py
 	$(BIN)/python benchmarks/fit_speed.py
@@ -105,6 +106,7 @@ bench: env
 	$(BIN)/python benchmarks/small_exposures.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python docs/generate.py
 
 # What checks for an archive, the validator of RO-Crates and pip-audit, is installed beside the rest
 # only here.

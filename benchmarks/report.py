@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,9 +38,22 @@ class Report:
         self.say(*("| " + " | ".join(map(str, row)) + " |" for row in rows), "")
 
     def write(self) -> None:
-        """Keep the page."""
+        """Keep the page, unless the stored one has cases that this run lacks."""
+        page = "\n".join(self._lines).rstrip() + "\n"
+        stored = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        lacking = cases(stored) - cases(page)
+        if lacking:
+            names = ", ".join(sorted(lacking))
+            print(f"{self._path}: not written; it has cases that this run lacks: {names}")
+            print("give their --data, or remove the page first")
+            return
         RESULTS.mkdir(exist_ok=True)
-        self._path.write_text("\n".join(self._lines).rstrip() + "\n")
+        self._path.write_text(page, encoding="utf-8")
+
+
+def cases(page: str) -> set[str]:
+    """Return what the rows of the tables of a page are about: their first cells, unless numbers."""
+    return set(re.findall(r"^\| ([^\d|][^|]*) \|", page, re.MULTILINE))
 
 
 def _versions(releases: Sequence[str]) -> list[str]:

@@ -2,8 +2,10 @@
 Write the parts of pages that repeat what the code defines.
 
 In a page, such a part stands between `<!-- generated: NAME ... -->` and `<!-- end -->`. Run
-`python docs/generate.py` after a change of the configuration, the command line or the products; a
-test fails as long as a page and the code disagree. It writes the schema of the configuration, too.
+`python docs/generate.py` after a change of the configuration, the command line or the products, and
+after a benchmark; a test fails as long as a page and the code disagree. It writes the schema of the
+configuration, too. `<!-- generated: measured PAGE: HEADING -->` is the first table below a heading
+of `benchmarks/results/PAGE.md`; without a heading, the first table of that page.
 """
 
 import argparse
@@ -35,10 +37,14 @@ PAGES = (
     "docs/reference/command_line.md",
     "docs/reliability.md",
     "docs/contributing.md",
+    "docs/comparison.md",
+    "docs/performance.md",
+    "README.md",
 )
+MEASURED = ROOT / "benchmarks" / "results"
 CARRIED = "workflow/carried.txt"
 SCHEMA = "workflow/schemas/config.schema.yaml"
-PART = re.compile(r"(<!-- generated: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+PART = re.compile(r"(<!-- generated: (\w+)([^>]*)-->\n).*?(<!-- end -->)", re.DOTALL)
 KINDS = {"string": "text", "integer": "whole number", "boolean": "true, false", "null": "null"}
 METAVARS = {int: "N", Path: "FILE"}
 SECTIONS = (
@@ -72,7 +78,36 @@ def carried_files() -> str:
 
 def up_to_date(page: str) -> str:
     """Return a page with its generated parts made anew."""
-    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", page)
+    return PART.sub(lambda part: f"{part[1]}\n{_made(part[2], part[3])}\n\n{part[4]}", page)
+
+
+def _made(name: str, words: str) -> str:
+    """Return one part anew; that of a benchmark is named by its page and heading."""
+    if name != "measured":
+        return PARTS[name]()
+    page, _, heading = words.strip().partition(":")
+    return measured_table(page.strip(), heading.strip())
+
+
+def measured_table(name: str, heading: str = "") -> str:
+    """Return the first table below a heading of what a benchmark printed."""
+    text = (MEASURED / f"{name}.md").read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2]
+    found = re.search(r"^\|.*?(?=\n[^|]|\n*\Z)", text, re.DOTALL | re.MULTILINE)
+    if not found:
+        raise SystemExit(f"{MEASURED / name}.md: has no table below {heading!r}")
+    return found[0].strip()
+
+
+def measured_since() -> str:
+    """Return when the oldest and the newest page of a benchmark were written."""
+    dates = {
+        re.findall(r"\d{4}-\d\d-\d\d", path.read_text(encoding="utf-8"))[0]: path.stem
+        for path in MEASURED.glob("*.md")
+    }
+    first, last = min(dates), max(dates)
+    return f"The pages of measurements were written from {first} (`{dates[first]}.md`) to {last}."
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -248,6 +283,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "provenance_columns": provenance_columns,
     "command_line": command_line,
     "reliability_studies": reliability_studies,
+    "measured_since": measured_since,
 }
 
 if __name__ == "__main__":

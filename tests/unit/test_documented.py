@@ -52,6 +52,45 @@ def test_a_page_that_drifted_is_mended() -> None:
     assert generate.up_to_date(drifted) == page
 
 
+def test_measured_tables_are_those_of_the_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = "| a |\n|---|\n| 1 |", "| b |\n|---|\n| 2 |"
+    page = f"# Title\n\n{first}\n\nText.\n\n## Below\n\nText.\n\n{second}\n"
+    (tmp_path / "study.md").write_text(page)
+    monkeypatch.setattr(generate, "MEASURED", tmp_path)
+    old = "<!-- generated: measured study: Below -->\n| b |\n|---|\n| 3 |\n<!-- end -->"
+    new = f"<!-- generated: measured study: Below -->\n\n{second}\n\n<!-- end -->"
+    assert generate.up_to_date(old) == new
+    assert generate.measured_table("study") == first
+    with pytest.raises(SystemExit, match=r"study\.md: has no table below 'Elsewhere'"):
+        generate.measured_table("study", "Elsewhere")
+
+
+def test_readme_repeats_the_measured_whole_job() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if line.startswith("| whole job"))
+    job = generate.measured_table("whole_job").splitlines()[2:]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in job]
+    times = {(name, to): (wall, memory) for name, to, wall, _, memory, _ in rows}
+    ours, each = times["psfalign", "each"], times["jwst 1.15.1", "each"]
+    first = times["jwst 1.16.1", "first"]
+    assert re.findall(r"([\d.]+) s, (\d+) MB", line) == [
+        ours,
+        (f"{float(each[0]):.0f}", each[1]),
+        first,
+    ]
+
+
+def test_every_page_of_measurements_is_repeated_and_explained() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nbench:")[2]
+    repeated = set(re.findall(r"benchmarks/(\w+)\.py", recipe.partition("\n\n")[0]))
+    described = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    for name in repeated:
+        assert f"`python benchmarks/{name}.py`" in described, name
+    assert {path.stem for path in generate.MEASURED.glob("*.md")} == repeated
+
+
 def test_every_key_is_explained() -> None:
     page = (ROOT / "config/README.md").read_text(encoding="utf-8")
     for key in _keys(config_schema()):
