@@ -14,19 +14,13 @@ import pytest
 import yaml
 from astropy.io import fits
 from astropy.table import Table
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from browser import needs_chromium, opened, started_browser
+from playwright.sync_api import Browser, Frame, Page
 
 from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
 
 BAD = "jw09999002001_02102_00001_nrcalong"
 FIGURES = ("images", "shifts", "checks")
-CHROMIUM = shutil.which("chromium")
-# The last ones keep it from looking for updates; there is no sandbox for root.
-OPTIONS = (
-    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -51,26 +45,14 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    with started_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(reported: Campaign, browser: Browser) -> Iterator[Page]:
-    """Open the report offline; afterwards nothing may have been asked for or complained about."""
-    context = browser.new_context(viewport={"width": 1500, "height": 950}, offline=True)
-    page, requests, errors = context.new_page(), [], []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    report = (reported.folder / "report.html").as_uri()
-    page.goto(report)
-    yield page
-    context.close()
-    assert errors == []
-    assert [url for url in requests if not url.startswith(("data:", report))] == []
+    with opened(browser, reported.folder / "report.html") as page:
+        yield page
 
 
 def choose(page: Page, *entries: str) -> None:
@@ -179,13 +161,32 @@ def test_figures_are_there_and_the_table_is_that_of_the_ecsv(
 
 
 @needs_chromium
-def test_a_click_on_a_heading_sorts(page: Page) -> None:
+def test_embedded_pages_have_no_dead_links(page: Page) -> None:
+    """The engine embeds each page by itself; the files beside it are in the menu instead."""
     choose(page, "Campaign")
     look_at(page, "Did it work")
     frame = framed(page)
-    head = frame.locator("#exposures thead th", has_text="pairs").get_by_role("button")
-    for order in (lambda n: n, lambda n: -n):
-        head.click()
-        pairs = [int(r["pairs"]) for r in read_table(frame, "exposures") if r["pairs"] != "–"]
-        assert pairs == sorted(pairs, key=order)
-        assert len(pairs) == 2
+    assert frame.locator("a").count() == 0
+    shown = [row["look at"] for row in read_table(frame, "exposures")]
+    assert shown == ["–", *["images · shifts · pixels, weight, radius · table of shifts"] * 2]
+
+
+@needs_chromium
+def test_links_of_the_campaign_page_lead_to_pictures_and_tables(
+    reported: Campaign, browser: Browser, tmp_path: Path
+) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(reported.folder / "results/report", folder)
+    with opened(browser, folder / "campaign.html") as page:
+        links = page.locator("#exposures a").all()
+        assert len(links) == 4 * 2
+        for link in links:
+            link.click()
+            page.wait_for_load_state()
+            assert page.locator("img, #shifts").count() == 1
+            page.go_back()
+    with opened(browser, folder / NIRCAM / f"{NIRCAM}_table.html") as page:
+        for name in FIGURES:
+            page.get_by_role("link", name=name, exact=True).click()
+            assert page.locator("img").evaluate("image => image.naturalWidth") == 1200
+            page.go_back()

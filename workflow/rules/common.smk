@@ -21,8 +21,7 @@ from psfalign.campaign.options import values_of
 from psfalign.campaign.truth import Truth
 from psfalign.errors import PsfalignError, error_line
 from psfalign.campaign.facts import CACHE, FactsStore
-from psfalign.report.figures.style import STYLE
-from psfalign.files.digest import sha256
+from psfalign.report.html import digest_looks
 from psfalign.psfmask.resolved import UNIFORM
 from psfalign.campaign.memory import available_memory, check_memory
 from psfalign.campaign.checks import inspect_campaign, list_simulated
@@ -71,7 +70,7 @@ SUBTRACTING = SUBTRACTION.method != "none"
 OUTPUT = str(SETTINGS.output_dir)
 SIMULATED = list_simulated(SETTINGS)
 SEED = 9999  # of the demo
-STYLE_DIGEST = sha256(STYLE)
+LOOKS = digest_looks()
 
 # More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
 # the campaign has all; the figures of all are in the folder of the report.
@@ -207,7 +206,7 @@ def settings_of(step, exposure):
         "align_psfs": aligning(exposure),
         "subtract_psf": values_of(SUBTRACTION, "subtract_psf"),
         "combine_rolls": combining(),
-        "plot_exposure": {"style": STYLE_DIGEST},
+        "plot_exposure": {"style": LOOKS},
     }
     return settings.get(step, {})
 
@@ -510,11 +509,11 @@ def minutes_of(step):
 
 
 def plot_exposure_job(wildcards):
-    return job("plot_exposure.py", {"style": STYLE_DIGEST}, *masks_for(wildcards.exposure))
+    return job("plot_exposure.py", {"style": LOOKS}, *masks_for(wildcards.exposure))
 
 
 def plot_association_job(wildcards):
-    return job("plot_association.py", {"style": STYLE_DIGEST})
+    return job("plot_association.py", {"style": LOOKS})
 
 
 def exposures_to_report():

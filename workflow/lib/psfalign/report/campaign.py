@@ -1,18 +1,20 @@
 """The page of a campaign: did it work, how well, and where to look."""
 
+from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from ..campaign.layout import CAMPAIGN_PAGE, REPORT, result
+from ..campaign.layout import CAMPAIGN_PAGE, REPORT, outputs, result
 from ..campaign.words import plural, some_of
 from ..files.provenance.records import Record, list_mixture, versions_of
+from ..steps.registry import STEPS
 from ..system.atomic_file import publish_bytes
-from .html import Cell, Marked, facts, heading, page, paragraph, picture, table
+from .html import Cell, Row, Table, render
 from .states import ExposureState, State, StepRun, as_json
 
 NOTHING = "–"
@@ -20,10 +22,15 @@ DOUBTS = ("suspicious", "doubtful")
 MOST_LINES = 50  # of exposures on a screen
 MOST_PICTURES = 12  # of associations, at 200 kB each
 MOST_NAMES = 6  # of psf exposures in a cell
-TABLE_HEADS = (
-    *("exposure", "state", "pairs", "failed fits", "suspicious", "doubtful", "median shift (pix)"),
-    *("its uncertainty (pix)", "misfit", "chi2", "residual ÷", "time (s)"),
+HEADS = (
+    *("exposure", "state", "look at", "pairs", "failed fits", "suspicious", "doubtful"),
+    *("median shift (pix)", "its uncertainty (pix)", "misfit", "chi2", "residual ÷", "time (s)"),
 )
+PAIR_HEADS = ("exposure", "integration", "psf", "dx (pix)", "dy (pix)", "closure (pix)", "why")
+INPUT_HEADS = ("exposure", "integrations", "psfs", "rows × columns", "psf exposures")
+MASK_HEADS = ("exposure", "mask", "why", "1 means", "decided by", "notes")
+DURATION_HEADS = ("step", "jobs", "median (s)", "longest (s)", "total (s)", "largest memory (MB)")
+Links = Mapping[str, str]
 
 
 def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
@@ -38,24 +45,58 @@ def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
         Of its exposures.
     """
     publish_bytes(output / REPORT / "campaign.json", as_json(states))
-    publish_bytes(output / CAMPAIGN_PAGE, campaign_page(states, _read_pictures(output, states)))
+    pages = {state.name: find_pages(output, state.name) for state in states}
+    publish_bytes(
+        output / CAMPAIGN_PAGE, campaign_page(states, _read_pictures(output, states), pages)
+    )
 
 
 def campaign_page(
-    states: Sequence[ExposureState], pictures: Mapping[str, bytes] = MappingProxyType({})
+    states: Sequence[ExposureState],
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
+    pages: Mapping[str, Links] = MappingProxyType({}),
 ) -> bytes:
-    """Return the page, pictures by association first; what went wrong leads each table."""
-    return page(
-        "Campaign",
-        paragraph(count(states)),
-        *(picture(content, f"{name}, north up") for name, content in pictures.items()),
-        table("exposures", TABLE_HEADS, map(_row, states), caption=TABLE_CAPTION),
-        *_failures(states),
-        *_pairs(states),
-        *_inputs(states),
-        *_durations(states),
-        *_versions(states),
+    """
+    Return the page, pictures first; what went wrong leads each table.
+
+    Parameters
+    ----------
+    states
+        Of the exposures.
+    pictures
+        PNG files by association.
+    pages
+        Of each exposure: paths relative to the page by the words of their links.
+    """
+    known = [(state.name, state.summary) for state in states if state.summary]
+    failed = [(s.name, s.failure.name, s.failure.error) for s in states if s.failure is not None]
+    looked_at = [[s.name, *_pair(pair)] for s in states for pair in s.summary.get("look_at", [])]
+    versions = [_versions_of(state) for state in states]
+    return render(
+        "campaign.html",
+        title="Campaign",
+        summary=count(states),
+        pictures={name: b64encode(png).decode("ascii") for name, png in pictures.items()},
+        exposures=Table("exposures", HEADS, [_row(s, pages.get(s.name, {})) for s in states]),
+        failures=Table("failures", ("exposure", "step", "error"), failed),
+        pairs=Table("pairs", PAIR_HEADS, looked_at),
+        n_look_at=sum(summary.get("n_look_at", 0) for _, summary in known),
+        inputs=Table("inputs", INPUT_HEADS, [_inputs(name, s) for name, s in known]),
+        masks=Table("masks", MASK_HEADS, [[name, *_mask(s)] for name, s in known]),
+        durations=Table("durations", DURATION_HEADS, _durations(states)),
+        versions=_join_versions(versions),
+        mixture=list_mixture(versions),
     )
+
+
+def find_pages(output: Path, name: str) -> Links:
+    """Return where the figures and the table of an exposure are, by the words of their links."""
+    page = output / CAMPAIGN_PAGE
+    return {
+        entry.label.split(maxsplit=1)[-1]: path.relative_to(page.parent).as_posix()
+        for step, part, entry in outputs([STEPS["plot_exposure"]])
+        if entry.label and (path := result(output, step.name, name, part)).is_file()
+    }
 
 
 def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, bytes]:
@@ -64,17 +105,6 @@ def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, b
     paths = {name: result(output, "plot_association", name) for name in names}
     there = [name for name, path in paths.items() if path.is_file()]
     return {name: paths[name].read_bytes() for name in there[:MOST_PICTURES]}
-
-
-MIXTURE = "Several versions of software made these results, by number of exposures"
-TABLE_CAPTION = (
-    "One row for each exposure; a heading sorts by its column. Shift: median length over the pairs "
-    "that may be used; uncertainty: median of hypot(sigma_dx, sigma_dy). Residual: by which factor "
-    "alignment divides the weighted RMS of science minus mean psf in one integration. Suspicious: "
-    "closure beyond five sigma. Doubtful: the shift hangs on a small part of the image, or most of "
-    "the psf stays unexplained. Misfit: median share of the energy of the psf that fits leave; "
-    "chi2: of what they leave over what the errors let expect. Time: of the exposure's own steps."
-)
 
 
 def count(states: Sequence[ExposureState]) -> str:
@@ -123,109 +153,64 @@ def _line(state: ExposureState) -> str:
     )
 
 
-def _row(state: ExposureState) -> list[Cell]:
+def _row(state: ExposureState, pages: Links) -> Row:
     s = state.summary
-    word = Marked(state.state, "good" if state.state is State.DONE else "bad")
+    word = Cell(state.state, "good" if state.state is State.DONE else "bad")
+    links = Cell("" if pages else NOTHING, links=pages)
     if not s:
-        return [state.name, word, *[NOTHING] * (len(TABLE_HEADS) - 3), _time(state)]
+        return [state.name, word, links, *[NOTHING] * (len(HEADS) - 4), _time(state)]
+    middle = s["medians"]
     return [
         state.name,
         word,
+        links,
         s["pairs"],
         _doubt(_n_failed(s)),
-        *(_doubt(s[word]) for word in DOUBTS),
-        _number(s["medians"]["shift"], ".4f"),
-        _number(s["medians"]["uncertainty"], ".5f"),
-        _number(s["medians"]["misfit"], ".4f"),
-        _number(s["medians"]["chi2"], ".3g"),
+        *(_doubt(s[doubt]) for doubt in DOUBTS),
+        _number(middle["shift"], ".4f"),
+        _number(middle["uncertainty"], ".5f"),
+        _number(middle["misfit"], ".4f"),
+        _number(middle["chi2"], ".3g"),
         _number(s["gain"], ".2f"),
         _time(state),
     ]
 
 
-def _failures(states: Sequence[ExposureState]) -> Iterator[str]:
-    rows = [(s.name, s.failure.name, s.failure.error) for s in states if s.failure is not None]
-    if rows:
-        yield heading("Failed exposures")
-        yield table("failures", ("exposure", "step", "error"), rows)
-
-
-def _pairs(states: Sequence[ExposureState]) -> Iterator[str]:
-    rows = [[s.name, *_pair(pair)] for s in states for pair in s.summary.get("look_at", [])]
-    yield heading("Failed, suspicious and doubtful pairs")
-    if not rows:
-        yield paragraph("None.")
-        return
-    total = sum(s.summary.get("n_look_at", 0) for s in states)
-    heads = ("exposure", "integration", "psf", "dx (pix)", "dy (pix)", "closure (pix)", "why")
-    yield table(
-        "pairs", heads, rows, caption=f"{len(rows)} of {total}; all in the tables of shifts"
-    )
-
-
-def _pair(pair: dict[str, Any]) -> list[Cell]:
+def _pair(pair: dict[str, Any]) -> Row:
     numbers = [_number(pair[name], ".4f") for name in ("dx", "dy", "closure")]
-    return [pair["integration"], pair["psf"], *numbers, Marked(pair["why"], "bad")]
+    return [pair["integration"], pair["psf"], *numbers, Cell(pair["why"], "bad")]
 
 
-def _inputs(states: Sequence[ExposureState]) -> Iterator[str]:
-    known = [(s.name, s.summary) for s in states if s.summary]
-    if not known:
-        return
-    yield heading("Exposures and psfs")
-    yield table(
-        "inputs",
-        ("exposure", "integrations", "psfs", "rows × columns", "psf exposures"),
-        [
-            (
-                name,
-                s["shape"][0],
-                s["shape"][1],
-                "{2} × {3}".format(*s["shape"]),
-                some_of(s["psfs"], MOST_NAMES),
-            )
-            for name, s in known
-        ],
-    )
-    yield heading("Masks")
-    heads = ("exposure", "mask", "why", "1 means", "decided by", "notes")
-    yield table("masks", heads, [(name, *_mask(s)) for name, s in known])
+def _inputs(name: str, summary: dict[str, Any]) -> list[str | int]:
+    integrations, psfs, rows, columns = summary["shape"]
+    return [name, integrations, psfs, f"{rows} × {columns}", some_of(summary["psfs"], MOST_NAMES)]
 
 
-def _mask(summary: dict[str, Any]) -> list[Cell]:
+def _mask(summary: dict[str, Any]) -> list[str]:
     words = [summary[key] for key in ("psfmask", "reason", "convention", "decided_by")]
     return [*(word or NOTHING for word in words), "; ".join(summary["notes"]) or NOTHING]
 
 
-def _durations(states: Sequence[ExposureState]) -> Iterator[str]:
+def _durations(states: Sequence[ExposureState]) -> list[list[str | int]]:
     found: dict[str, list[StepRun]] = defaultdict(list)
     # A step of a stack that serves several exposures counts once.
     for step in dict.fromkeys(step for s in states for step in s.steps if step.seconds is not None):
         found[step.name].append(step)
-    rows = [(name, *_duration(steps)) for name, steps in found.items()]
-    if rows:
-        yield heading("Durations")
-        heads = ("step", "jobs", "median (s)", "longest (s)", "total (s)", "largest memory (MB)")
-        yield table("durations", heads, rows)
+    return [[name, *_duration(steps)] for name, steps in found.items()]
 
 
-def _duration(steps: Sequence[StepRun]) -> tuple[Cell, ...]:
+def _duration(steps: Sequence[StepRun]) -> list[str | int]:
     seconds = [step.seconds or 0.0 for step in steps]
-    longest = (f"{value:.1f}" for value in (median(seconds), max(seconds), sum(seconds)))
-    return len(steps), *longest, max(step.megabytes or 0 for step in steps)
+    times = [f"{value:.1f}" for value in (median(seconds), max(seconds), sum(seconds))]
+    return [len(steps), *times, max(step.megabytes or 0 for step in steps)]
 
 
-def _versions(states: Sequence[ExposureState]) -> Iterator[str]:
-    versions = [_versions_of(state) for state in states]
+def _join_versions(versions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Return all versions of each software."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for name, version in chain.from_iterable(versions):
         found[name][version] = None
-    if found:
-        yield heading("Versions")
-        mixture = list_mixture(versions)
-        if mixture:
-            yield paragraph(f"{MIXTURE}: {'; '.join(mixture)}.")
-        yield facts((name, ", ".join(ones)) for name, ones in found.items())
+    return [(name, ", ".join(ones)) for name, ones in found.items()]
 
 
 def _versions_of(state: ExposureState) -> list[tuple[str, str]]:
@@ -238,11 +223,11 @@ def _n_failed(summary: dict[str, Any]) -> int:
     return sum(summary.get("failed", {}).values())
 
 
-def _doubt(number: int) -> Cell:
-    return Marked(str(number), "bad") if number else number
+def _doubt(number: int) -> int | Cell:
+    return Cell(str(number), "bad") if number else number
 
 
-def _time(state: ExposureState) -> Cell:
+def _time(state: ExposureState) -> str:
     return f"{state.seconds:.1f}" if state.seconds else NOTHING
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
@@ -21,16 +20,18 @@ from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, mean_psf, shift_all
 from ..psfmask.resolved import ResolvedMask
 from ..system.atomic_file import publish_bytes
-from .figures import checks, images, shifts
+from .figures import checks, images, shifts, style
 from .figures.images import Panel
 from .figures.notice import draw_notice
-from .figures.style import LOADED_LATER, STYLE, Draw, draw_png
+from .figures.style import Draw, draw_png
+from .html import digest_looks
 from .pair_table import pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
 
 __all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
 
 STEP = "plot_exposure"
+LOADED_LATER = (*style.LOADED_LATER, "jinja2")
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
 
@@ -44,10 +45,14 @@ class Pages:
     table: Path
     summary: Path
 
+    @property
+    def figures(self) -> tuple[Path, Path, Path]:
+        """The PNG files."""
+        return self.images, self.shifts, self.checks
+
     def sizes(self) -> dict[str, int]:
         """Return how many bytes each but the summary has, by the names of their files."""
-        paths = (self.images, self.shifts, self.checks, self.table)
-        return {path.name: path.stat().st_size for path in paths}
+        return {path.name: path.stat().st_size for path in (*self.figures, self.table)}
 
 
 def plot_exposure(
@@ -84,12 +89,12 @@ def plot_exposure(
     ]
     unit = exposures[0].unit
     for path, (draw, height) in zip(
-        (pages.images, pages.shifts, pages.checks),
+        pages.figures,
         _draw_all(summary, subtraction, table, origins, replaced, unit),
         strict=True,
     ):
         publish_bytes(path, draw_png(draw, height=height))
-    publish_bytes(pages.table, pair_page(summary, table.columns))
+    publish_bytes(pages.table, pair_page(summary, table.columns, pages.figures))
     summary = replace(summary, sizes=pages.sizes())
     publish_bytes(pages.summary, summary.to_json())
     return summary
@@ -171,7 +176,7 @@ def _sum_up(
         versions=software_versions(),
         provenance=[
             *table.records,
-            *record_step(STEP, __file__, parameters={"style": sha256(STYLE)}),
+            *record_step(STEP, __file__, parameters={"style": digest_looks()}),
         ],
     )
 

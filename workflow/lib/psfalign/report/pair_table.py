@@ -1,10 +1,11 @@
 """The table of shifts for people: the digits that mean something, as HTML or as text."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from .html import Cell, Marked, facts, page, paragraph, table
+from .html import Cell, Row, Table, render
 from .summary import Columns, Summary, status_words
 
 # Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.
@@ -47,31 +48,35 @@ def as_text(columns: Columns) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def pair_page(summary: Summary, columns: Columns) -> bytes:
-    """Return the page of an exposure: what it was made from, and the shifts of all pairs."""
-    origin = facts(
-        [
-            ("science", summary.science),
-            ("psf exposures", ", ".join(summary.psfs)),
-            ("mask", f"{summary.psfmask}: {summary.reason}"),
-            ("read as", f"{summary.convention or NOTHING} ({summary.decided_by or 'no mask'})"),
-            *(("note", note) for note in summary.notes),
-            ("options", ", ".join(f"{k}={v}" for k, v in summary.options.items())),
-            ("bad pixels replaced", "{} in science, {} in psf planes".format(*summary.replaced)),
-            ("software", ", ".join(f"{k} {v}" for k, v in summary.versions.items())),
-        ]
-    )
-    meaning = paragraph(
-        "dx, dy: psf position minus science position in pixels, positive towards higher column "
-        "and row. beta: psf flux over science flux. closure: distance from the shift that all "
-        "pairs together imply. misfit: share of the psf's weighted energy that the fit leaves. "
-        "chi2: what it leaves over what the errors let expect. influence: largest move of the "
-        "shift where a window of 8 by 8 pixels is left out, not shown where it cannot matter; "
-        "beyond 0.04 pixels a shift is doubtful, as it is where the misfit that the errors do not "
-        "explain is beyond 0.5."
-    )
-    rows: list[Sequence[Cell]] = [
-        [*row[:-1], Marked(row[-1], "good" if row[-1] == "ok" else "bad")]
+def pair_page(summary: Summary, columns: Columns, figures: Sequence[Path]) -> bytes:
+    """
+    Return the page of an exposure: what it was made from, and the shifts of all pairs.
+
+    Parameters
+    ----------
+    summary, columns
+        Of the exposure, and its table of shifts.
+    figures
+        What lies beside the page, to link to.
+    """
+    origin = [
+        ("science", summary.science),
+        ("psf exposures", ", ".join(summary.psfs)),
+        ("mask", f"{summary.psfmask}: {summary.reason}"),
+        ("read as", f"{summary.convention or NOTHING} ({summary.decided_by or 'no mask'})"),
+        *(("note", note) for note in summary.notes),
+        ("options", ", ".join(f"{k}={v}" for k, v in summary.options.items())),
+        ("bad pixels replaced", "{} in science, {} in psf planes".format(*summary.replaced)),
+        ("software", ", ".join(f"{k} {v}" for k, v in summary.versions.items())),
+    ]
+    rows: list[Row] = [
+        [*row[:-1], Cell(row[-1], "good" if row[-1] == "ok" else "bad")]
         for row in text_rows(columns)
     ]
-    return page(summary.exposure, origin, meaning, table("shifts", heads(), rows))
+    return render(
+        "exposure.html",
+        title=summary.exposure,
+        pages={path.stem.rpartition("_")[2]: path.name for path in figures},
+        origin=origin,
+        shifts=Table("shifts", heads(), rows),
+    )
