@@ -37,6 +37,8 @@ PAGES = (
     "docs/reference/command_line.md",
     "docs/reliability.md",
     "docs/contributing.md",
+    "docs/archive.md",
+    "docs/cluster.md",
     "docs/comparison.md",
     "docs/performance.md",
     "README.md",
