@@ -49,6 +49,8 @@ MASK_PRIMARY = {
     "DESCRIP": "ring",
     "DATAMODL": "PsfMaskModel",
 }
+# Of SCI: where the star and north are.
+SKY = {"CRPIX1": 20.0, "CRPIX2": 15.0, "PA_APER": 30.0, "PIXAR_A2": 0.0039}
 # (column, row, height) of the speckles, and their width: well sampled, and far from the edges.
 SPECKLES = ((13, 12, 100.0), (26, 11, 60.0), (24, 21, 80.0), (14, 20, 40.0), (19, 8, 30.0))
 WIDTH = 1.5

@@ -46,16 +46,16 @@ def written(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_pictures_and_scale_are_read(written: tuple[Path, Path]) -> None:
-    combined = NorthUp(written[0])
-    assert (combined.modes, combined.scale) == ([1, 5], pytest.approx(SCALE))
-    assert combined.read_before("science")[0, 0] == 7
-    assert combined.read_before("mean")[0, 0] == 3
+    with NorthUp(written[0]) as combined:
+        assert (combined.modes, combined.scale) == ([1, 5], pytest.approx(SCALE))
+        assert combined.read_before("science")[0, 0] == 7
+        assert combined.read_before("mean")[0, 0] == 3
 
 
 def test_picture_without_stages_is_refused_with_a_remedy(written: tuple[Path, Path]) -> None:
     with fits.open(written[0], mode="update") as hdus:
         del hdus["STAGES"]
-    message = r"a_northup.fits\[STAGES\]: no such picture; remove it and run combine_rolls again"
+    message = r"a_northup.fits\[STAGES\]: no such extension; remove it and run combine_rolls again"
     with pytest.raises(InputError, match=message):
         NorthUp(written[0]).read_before("mean")
 

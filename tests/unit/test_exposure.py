@@ -299,12 +299,6 @@ def test_item_33_extension_names_in_lower_case_with_blanks(tmp_path: Path) -> No
     assert Exposure(path).shape == CUBE
 
 
-def test_item_35_changed_while_it_was_read(tmp_path: Path) -> None:
-    path = write_exposure(tmp_path / "a.fits")
-    with refused(f"{path}: changed while it was read; run again", InputError), Exposure(path):
-        os.utime(path, (1, 1))
-
-
 def test_item_35_shrank_while_it_was_read(tmp_path: Path) -> None:
     path = write_exposure(tmp_path / "a.fits")
     message = f"{path}: the file shrank while it was read; run again"

@@ -94,8 +94,9 @@ def test_residual_that_is_told_is_that_of_the_product(padding: int, tmp_path: Pa
     summary = json.loads(plot(paths, tmp_path / "pages").summary.read_text())
     product, cleaned = Product(paths["product"]), pixels(paths["psfs"]).astype(float)
     assert (product.padding, product.columns["status"].tolist()) == (padding, ["ok"] * 3)
-    aligned = np.array([product.read_image(pair) for pair in range(len(product))])
-    weight = product.read_weight()
+    with product:
+        aligned = np.array([product.read_image(pair) for pair in range(len(product))])
+        weight = product.read_weight()
     before, after = (
         weighted_rms(
             subtract_background(

@@ -2,31 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..images.arrays import Cube, Image
-from .exposure import DIMENSIONS, read_plane, scale
-from .fits.structure import scan, text_of
+from ..images.arrays import Image
+from .exposure import DIMENSIONS
+from .fits.planes import FitsPlanes
+from .fits.structure import Hdu, text_of
+from .fits.tables import read_table
+from .shifts import with_absent
 
 Indices = Sequence[int] | NDArray[np.intp]
+Singles = NDArray[np.float32]
+"""Planes in the precision of the file, (planes, rows, columns)."""
+
+NAME_A_PRODUCT = "name a product of psfalign"
 
 
-class AlignedPsfs:
+class AlignedPsfs(FitsPlanes):
     """
     The psf images of a psfalign product, also of one that passed them on as they were.
 
-    Planes are read within a with block.
-
     Attributes
     ----------
-    path, hdus, primary
-        The file, its HDUs, and the header of the first.
     shared
         Whether all integrations have the same psf images: the product is 3D.
     applies
@@ -39,32 +39,14 @@ class AlignedPsfs:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.hdus = scan(path)
-        self.primary: Header = self.hdus[0].header
-        self._named = {hdu.name: hdu for hdu in self.hdus}
+        super().__init__(path)
         self.applies = text_of(self.primary, "S_PSFALI") == "COMPLETE"
-        needed = ("SCI", "ERR", "DQ", *(("WEIGHT",) if self.applies else ()))
-        for name in needed:
-            if name not in self._named:
-                remedy = "name a product of psfalign"
-                raise InputError("no such extension", file=f"{path}[{name}]", remedy=remedy)
-        self._shape = self._named["SCI"].shape
+        self._science, self._error, self._dq = (
+            self._needed(name, remedy=NAME_A_PRODUCT) for name in ("SCI", "ERR", "DQ")
+        )
+        self._weight = self._needed("WEIGHT", remedy=NAME_A_PRODUCT) if self.applies else None
+        self._shape = self._science.shape
         self.shared = len(self._shape) == DIMENSIONS
-        self._stream: BinaryIO | None = None
-
-    def __enter__(self) -> Self:
-        self._stream = open(self.path, "rb")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            self._stream.close()
 
     def __len__(self) -> int:
         return self._shape[-3]
@@ -79,38 +61,37 @@ class AlignedPsfs:
         """Rows and columns."""
         return self._shape[-2:]
 
+    def read_shifts(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the table of shifts; none where nothing was aligned."""
+        found = [hdu for hdu in self.hdus if hdu.name == "SHIFTS"]
+        return with_absent(read_table(self.path, found[0])) if found else {}
+
     def read_weight(self) -> Image | None:
         """Return the weight of the fit, (rows, columns) float64; None without alignment."""
-        return self._floats("WEIGHT", [0])[0] if self.applies else None
+        return None if self._weight is None else self._read_scaled(self._weight, 0)
 
-    def read_images(self, integration: int) -> Cube:
-        """Return the psf images of an integration, (psfs, rows, columns) float64."""
-        return self._floats("SCI", self._planes(integration, range(len(self))))
+    def read_images(self, integration: int) -> Singles:
+        """Return the psf images of an integration, (psfs, rows, columns)."""
+        return self._floats(self._science, integration, range(len(self)))
 
-    def read_errors(self, integration: int, psfs: Indices) -> Cube:
-        """Return errors of some of its psf images, (psfs, rows, columns) float64."""
-        return self._floats("ERR", self._planes(integration, psfs))
+    def read_errors(self, integration: int, psfs: Indices) -> Singles:
+        """Return errors of some of its psf images, (psfs, rows, columns)."""
+        return self._floats(self._error, integration, psfs)
 
-    def read_flagged(self, integration: int, psfs: Indices, bit: int) -> NDArray[np.bool_]:
-        """Return the pixels of some of its psf images with a flag, (psfs, rows, columns) bool."""
-        flagged = np.empty((len(psfs), *self._shape[-2:]), dtype=bool)
-        for place, index in zip(flagged, self._planes(integration, psfs), strict=True):
-            # BZERO of unsigned integers turns the highest bit round, and no other.
-            place[:] = (self._read("DQ", index) & np.array(bit, ">i4")) != 0
-        return flagged
+    def read_flags(self, integration: int, psfs: Indices) -> NDArray[np.int32]:
+        """
+        Return flags of some of its psf images, (psfs, rows, columns).
 
-    def _planes(self, integration: int, psfs: Indices) -> list[int]:
-        first = 0 if self.shared else integration * len(self)
-        return [first + int(psf) for psf in psfs]
+        The highest bit is turned round, by BZERO of unsigned integers; no other is.
+        """
+        return self._planes(self._dq, integration, psfs).astype(np.int32)
 
-    def _floats(self, name: str, planes: Sequence[int]) -> Cube:
-        cube = np.empty((len(planes), *self._shape[-2:]))
-        header = self._named[name].header
-        for place, index in zip(cube, planes, strict=True):
-            place[:] = scale(self._read(name, index), header)
-        return cube
+    def _floats(self, hdu: Hdu, integration: int, psfs: Indices) -> Singles:
+        return self._planes(hdu, integration, psfs).astype(np.float32)
 
-    def _read(self, name: str, index: int) -> NDArray[Any]:
-        if self._stream is None:
-            raise ValueError("read planes inside a with block")
-        return read_plane(self._stream, self.path, self._named[name], index)
+    def _planes(self, hdu: Hdu, integration: int, psfs: Indices) -> NDArray[Any]:
+        """Read planes as they are stored; psf images that follow each other at once."""
+        first = (0 if self.shared else integration * len(self)) + int(psfs[0])
+        span = int(psfs[-1]) - int(psfs[0]) + 1
+        planes = self._read_raw(hdu, first, span)
+        return planes if span == len(psfs) else planes[np.asarray(psfs) - psfs[0]]

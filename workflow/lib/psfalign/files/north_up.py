@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..images.arrays import Image
 from .ecsv import read_rows
-from .exposure import Exposure, read_plane, scale
+from .exposure import Exposure
 from .fits.structure import text_of
 from .sky import ARCSEC
 from .subtracted import MEAN, SCIENCE, STAGES
@@ -18,7 +18,9 @@ RUN_AGAIN = "remove it and run combine_rolls again"
 
 class NorthUp(Exposure):
     """
-    All integrations and rolls of a target in one picture, north up and east left.
+    All integrations and rolls of a target in one picture, read within a with block.
+
+    North is up and east left.
 
     Attributes
     ----------
@@ -36,12 +38,11 @@ class NorthUp(Exposure):
 
     def read_before(self, stage: str) -> Image:
         """Return the ``science`` images combined, or what their ``mean`` psf leaves of them."""
-        hdu = next((hdu for hdu in self.hdus if hdu.name == STAGES), None)
-        if hdu is None or text_of(hdu.header, f"STAGE{(SCIENCE, MEAN).index(stage)}") != stage:
-            raise InputError("no such picture", file=f"{self.path}[{STAGES}]", remedy=RUN_AGAIN)
-        with open(self.path, "rb") as stream:
-            index = (SCIENCE, MEAN).index(stage)
-            return scale(read_plane(stream, self.path, hdu, index), hdu.header)
+        hdu, index = self._needed(STAGES, remedy=RUN_AGAIN), (SCIENCE, MEAN).index(stage)
+        if text_of(hdu.header, f"STAGE{index}") != stage:
+            problem = f"has no stage {stage}"
+            raise InputError(problem, file=f"{self.path}[{STAGES}]", remedy=RUN_AGAIN)
+        return self._read_scaled(hdu, index)
 
 
 def read_limits(path: Path) -> dict[str, dict[str, NDArray[np.float64]]]:

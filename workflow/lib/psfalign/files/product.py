@@ -5,29 +5,27 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..images.arrays import AlignTo, Background, Flags, Image
-from .exposure import read_plane
-from .fits.structure import scan, text_of
+from .fits.planes import FitsPlanes
+from .fits.structure import text_of
 from .fits.tables import read_table
 from .origins import read_origins_of
 from .release import release_of, unread
 from .shifts import with_absent
 
-EXTENSIONS = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT")
+IMAGES = ("SCI", "ERR", "DQ", "WEIGHT")
+EXTENSIONS = ("SHIFTS", *IMAGES)
 
 
-class Product:
+class Product(FitsPlanes):
     """
-    A psfalign product, of which planes are read as they are needed.
+    A psfalign product, of which planes are read as they are needed, within a with block.
 
     Attributes
     ----------
-    path, primary
-        The file, and the header of its first HDU.
     n_psfs
         How many psf images it holds for each integration.
     columns
@@ -40,10 +38,8 @@ class Product:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        hdus = scan(path)
-        self.primary: Header = hdus[0].header
-        self._hdus = {hdu.name: hdu for hdu in hdus}
+        super().__init__(path)
+        self._hdus = {hdu.name: hdu for hdu in self.hdus}
         self._check()
         self.n_psfs: int = self._hdus["SCI"].shape[-3]
         self.columns = self._read_columns()
@@ -115,10 +111,12 @@ class Product:
                     "no such extension", file=f"{self.path}[{name}]", remedy=remedy
                 )
                 raise unread(release_of(self.primary), refusal)
+        for name in IMAGES:
+            self._extension(name)
 
     def _read(self, name: str, index: int) -> NDArray[Any]:
-        with open(self.path, "rb") as stream:
-            return read_plane(stream, self.path, self._hdus[name], index)
+        plane: NDArray[Any] = self._read_raw(self._hdus[name], index)[0]
+        return plane
 
     def _read_columns(self) -> dict[str, NDArray[Any]]:
         hdu = self._hdus["SHIFTS"]

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..images.arrays import Image
-from .exposure import Exposure, read_plane, scale
-from .fits.structure import Hdu, text_of
+from .exposure import Exposure
+from .fits.structure import text_of
 from .fits.tables import read_table
 
 STAGES, STAGE_ERRORS, WEIGHT, THROUGHPUT = "STAGES", "STAGEERR", "WEIGHT", "THROUGHPUT"
@@ -35,10 +34,11 @@ class Subtracted(Exposure):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._named = {hdu.name: hdu for hdu in self.hdus}
-        images = self._hdu(STAGES), self._hdu(STAGE_ERRORS)
-        n_stages = images[0].shape[1]
-        self.stages = [text_of(images[0].header, f"STAGE{n}") for n in range(n_stages)]
+        self._images = tuple(
+            self._needed(name, remedy=RUN_AGAIN) for name in (STAGES, STAGE_ERRORS)
+        )
+        header, n_stages = self._images[0].header, self._images[0].shape[1]
+        self.stages = [text_of(header, f"STAGE{n}") for n in range(n_stages)]
         self.modes = [
             int(name.removeprefix(MODES)) for name in self.stages if name.startswith(MODES)
         ]
@@ -46,11 +46,13 @@ class Subtracted(Exposure):
     def read_stage(self, stage: str, integration: int) -> tuple[Image, Image]:
         """Return what is left at a stage, and its errors, (rows, columns) float64."""
         index = integration * len(self.stages) + self.stages.index(stage)
-        return self._plane(STAGES, index), self._plane(STAGE_ERRORS, index)
+        image, error = (self._read_scaled(hdu, index) for hdu in self._images)
+        return image, error
 
     def read_weight(self) -> Image | None:
         """Return the weight of the fit, (rows, columns) float64; None where there was none."""
-        return self._plane(WEIGHT, 0) if WEIGHT in self._named else None
+        weight = self._extension(WEIGHT)
+        return None if weight is None else self._read_scaled(weight, 0)
 
     def stage_like(self, stage: str) -> str:
         """Return a stage of this name, or the one with the most components that are not more."""
@@ -61,21 +63,12 @@ class Subtracted(Exposure):
 
     def read_throughput(self, stage: str, separations: NDArray[np.float64]) -> Image:
         """Return the share of a source that a stage keeps at separations in arcsec, or NaN."""
-        if THROUGHPUT not in self._named:
+        found = [hdu for hdu in self.hdus if hdu.name == THROUGHPUT]
+        if not found:
             return np.full(len(separations), np.nan)
-        table = read_table(self.path, self._named[THROUGHPUT])
+        table = read_table(self.path, found[0])
         own = table["stage"] == self.stages.index(stage)
         if not own.any():
             return np.full(len(separations), np.nan)
         known, kept = table["separation"][own], table["throughput"][own]
         return np.asarray(np.interp(separations, known, kept, right=np.nan))
-
-    def _hdu(self, name: str) -> Hdu:
-        if name not in self._named:
-            raise InputError("no such extension", file=f"{self.path}[{name}]", remedy=RUN_AGAIN)
-        return self._named[name]
-
-    def _plane(self, name: str, index: int) -> Image:
-        hdu = self._hdu(name)
-        with open(self.path, "rb") as stream:
-            return scale(read_plane(stream, self.path, hdu, index), hdu.header)

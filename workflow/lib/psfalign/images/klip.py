@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Bools, Cube, Image
+from .zones import Zone
 
 Vectors = NDArray[np.float64]
+Images = NDArray[np.floating]  # of many images, in the precision of their file
 
-HALF = 0.5  # weight above which a pixel is in the region
 ROUNDING = 1e-12  # relative: planes that vary less are constant, those that differ less are equal
 NULL = 1e-13  # share of the largest eigenvalue below which one is rounding of float32 pixels
-REACH = 2.0  # FWHM: where a Gaussian has fallen to 1e-5
-ONE_PIXEL = 0.5  # squared radius of an aperture that holds the middle of one pixel at least
-LEAST_PIXELS = 10  # per psf image in a zone; fewer of them would be fitted by chance
+BLOCK = 4096  # pixels whose images are in double precision at a time
 
 
 class Fate(StrEnum):
@@ -36,81 +35,42 @@ class Fate(StrEnum):
     EQUAL = "equal to another but for its flux"
 
 
-class Zone(NamedTuple):
-    """Pixels (rows, columns) that count in a fit, and those that it is subtracted from."""
-
-    fitted: Bools
-    subtracted: Bools
-
-
-def choose_region(weight: Image, exclude: Bools | None = None) -> Bools:
-    """Return the pixels that count: those of a weight above one half, less excluded ones."""
-    region = weight > HALF
-    return region if exclude is None else region & ~exclude
-
-
-def divide(region: Bools, separations: Image, edges: Sequence[float], n_psfs: int) -> list[Zone]:
-    """
-    Divide an image into rings.
-
-    Parameters
-    ----------
-    region : (rows, columns) bool
-        The pixels that count.
-    separations : (rows, columns) float64
-        Distance of each pixel from the star.
-    edges
-        Distances where one ring ends and the next begins; none for the image as one.
-    n_psfs
-        How many psf images will be fitted. A ring with few pixels for them, such as one behind
-        the occulter, is given what fits the whole region best.
-    """
-    rings = np.searchsorted(np.sort(np.asarray(edges, dtype=float)), separations, side="right")
-    zones = []
-    for n in range(len(edges) + 1):
-        ring = rings == n
-        enough = np.count_nonzero(region & ring) >= LEAST_PIXELS * n_psfs
-        if ring.any():
-            zones.append(Zone(region & ring if enough or not edges else region, ring))
-    return zones
-
-
 def clip_modes(modes: Sequence[int], n_psfs: int) -> list[int]:
     """Return the numbers of modes in ascending order, none more than there are psf images."""
     return sorted({min(mode, n_psfs) for mode in modes})
 
 
-class Source(NamedTuple):
-    """A point source: a Gaussian at a column and row, of some width in pixels."""
+class Modes(NamedTuple):
+    """Principal components of psf images, as combinations of these."""
 
-    column: float
-    row: float
-    fwhm: float
+    values: Vectors  # eigenvalues in descending order, none that is rounding
+    vectors: Vectors  # (psfs, values)
 
-    def is_inside(self, shape: tuple[int, ...]) -> bool:
-        """Return whether its aperture, and a pixel around it, are in an image (rows, columns)."""
-        margin = self.fwhm / 2 + 1
-        return all(
-            margin <= middle <= size - 1 - margin
-            for middle, size in zip((self.row, self.column), shape, strict=True)
-        )
+    @classmethod
+    def of(cls, products: Vectors) -> "Modes":
+        """Find them in the products (psfs, psfs) of psf images less their means."""
+        values, vectors = np.linalg.eigh(products)
+        kept = np.flatnonzero(values > NULL * values[-1])[::-1]
+        return cls(values[kept], vectors[:, kept])
 
-    def on(self, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Vectors, Bools]:
-        """Return flat pixels of an image, the light in them, and which are in the aperture."""
-        reach = int(np.ceil(REACH * self.fwhm))
-        rows, columns = (
-            np.arange(max(0, round(middle) - reach), min(size, round(middle) + reach + 1))
-            for middle, size in zip((self.row, self.column), shape, strict=True)
-        )
-        square = np.add.outer((rows - self.row) ** 2, (columns - self.column) ** 2)
-        pixels = np.add.outer(rows * shape[1], columns)
-        light = np.exp(-4 * np.log(2) * square / self.fwhm**2)
-        inside = square <= max(self.fwhm**2 / 4, ONE_PIXEL)
-        return pixels.ravel(), light.ravel(), inside.ravel()
+    def combine(self, products: Vectors, numbers: Sequence[int]) -> Vectors:
+        """
+        Return the coefficients (stages, psfs) for the products of psf and science images.
+
+        The first row is for no psf, the second for the mean of all at its best flux, the others
+        for some numbers of components.
+        """
+        rows = np.zeros((2 + len(numbers), len(products)))
+        power = np.sum((self.vectors.sum(axis=0) ** 2) * self.values)
+        rows[1] = products.sum() / power if power > 0 else 0.0
+        projected = self.vectors.T @ products / self.values
+        for row, number in zip(rows[2:], numbers, strict=True):
+            row[:] = self.vectors[:, :number] @ projected[:number]
+        return rows
 
 
-class _Centred(NamedTuple):
-    """Psf images among some pixels, less their means there, and the products of each two."""
+class Part(NamedTuple):
+    """Psf images among the pixels that a zone is fitted in, less their means there."""
 
     pixels: NDArray[np.intp]  # of the flat image
     images: Vectors  # (psfs, pixels)
@@ -118,45 +78,22 @@ class _Centred(NamedTuple):
     products: Vectors  # (psfs, psfs)
 
     @classmethod
-    def of(cls, psfs: Vectors, fitted: Bools) -> "_Centred":
+    def of(cls, psfs: Images, fitted: Bools) -> "Part":
+        """Take the pixels of flat images (psfs, pixels); double precision from here on."""
         pixels = np.flatnonzero(fitted)
-        images = psfs.copy() if pixels.size == psfs.shape[1] else psfs.take(pixels, axis=1)
+        taken = psfs if pixels.size == psfs.shape[1] else psfs.take(pixels, axis=1)
+        images = taken.astype(np.float64)
         with np.errstate(invalid="ignore"):  # images that are not finite are left out later
             means = images.mean(axis=1)
             images -= means[:, None]
             return cls(pixels, images, means, images @ images.T)
 
-
-class _Components(NamedTuple):
-    """Psf images among the fitted pixels of a zone, and their principal components."""
-
-    pixels: NDArray[np.intp]  # of the flat image
-    images: Vectors  # (psfs, pixels), less their means
-    means: Vectors
-    values: Vectors  # eigenvalues in descending order, none that is rounding
-    vectors: Vectors  # (psfs, values)
-
-    @classmethod
-    def of(cls, centred: "_Centred", used: Bools) -> "_Components":
-        values, vectors = np.linalg.eigh(centred.products[used][:, used])
-        kept = np.flatnonzero(values > NULL * values[-1])[::-1]
-        images = centred.images if used.all() else centred.images[used]
-        return cls(centred.pixels, images, centred.means[used], values[kept], vectors[:, kept])
-
-    def combine(self, products: Vectors, modes: Sequence[int]) -> Vectors:
-        """
-        Return the coefficients (stages, psfs) for the products of psf and science images.
-
-        The first row is for no psf, the second for the mean of all at its best flux.
-        """
-        n_psfs = len(self.means)
-        rows = np.zeros((2 + len(modes), n_psfs))
-        power = np.sum((self.vectors.sum(axis=0) ** 2) * self.values)
-        rows[1] = products.sum() / power if power > 0 else 0.0
-        projected = self.vectors.T @ products / self.values
-        for row, mode in zip(rows[2:], modes, strict=True):
-            row[:] = self.vectors[:, :mode] @ projected[:mode]
-        return rows
+    def only(self, used: Bools) -> "Part":
+        """Return some of the psf images."""
+        if used.all():
+            return self
+        products = self.products[used][:, used]
+        return Part(self.pixels, self.images[used], self.means[used], products)
 
 
 @dataclass(frozen=True)
@@ -181,9 +118,10 @@ class PsfLibrary:
 
     Parameters
     ----------
-    psfs : (psfs, rows, columns) float64
+    psfs : (psfs, rows, columns) float32 or float64
+        All is computed in double precision.
     zones
-        See `divide`.
+        See `psfalign.images.zones.divide`.
     modes
         Numbers of principal components, in ascending order.
 
@@ -191,85 +129,72 @@ class PsfLibrary:
     ----------
     fates
         What became of each psf image.
-    stages
-        What can be subtracted: nothing, the mean at its best flux, and each number of components.
+    used
+        Which of them are used; where members are asked for, these count.
+    numbers
+        The numbers of principal components.
+    images : (psfs, pixels)
+        The flat images that are used.
+    owner : (pixels,) intp
+        The zone in which each pixel is subtracted.
+    parts, components
+        The images that are used and their principal components, for each zone; none where no
+        image is used.
     """
 
-    def __init__(self, psfs: Cube, zones: Sequence[Zone], modes: Sequence[int]) -> None:
+    def __init__(self, psfs: Images, zones: Sequence[Zone], modes: Sequence[int]) -> None:
         self._shape = psfs.shape[1:]
-        self._zones = [Zone(*(part.ravel() for part in zone)) for zone in zones]
-        self._modes = modes
+        self.numbers = modes
         flat = psfs.reshape(len(psfs), -1)
-        region = np.logical_or.reduce([zone.fitted for zone in self._zones])
-        centred = _Centred.of(flat, region)
-        self.fates = _judge(centred, np.isfinite(flat.sum(axis=1)))
+        fitted = [zone.fitted.ravel() for zone in zones]
+        region = np.logical_or.reduce(fitted)
+        whole = Part.of(flat, region)
+        self.fates = _judge(whole, np.isfinite(flat.sum(axis=1, dtype=np.float64)))
         self.used: Bools = np.array([fate == Fate.USED for fate in self.fates], dtype=bool)
-        self._psfs = flat if self.used.all() else flat[self.used]
-        self._components: list[_Components] = []
-        for zone in self._zones if self.used.any() else ():
-            whole = np.array_equal(zone.fitted, region)
-            part = centred if whole else _Centred.of(flat, zone.fitted)
-            self._components.append(_Components.of(part, self.used))
+        self.images = flat if self.used.all() else flat[self.used]
+        self.owner = np.zeros(flat.shape[1], dtype=np.intp)
+        for n, zone in enumerate(zones):
+            self.owner[zone.subtracted.ravel()] = n
+        alike = (whole if np.array_equal(own, region) else Part.of(flat, own) for own in fitted)
+        self.parts = [part.only(self.used) for part in alike] if self.used.any() else []
+        self.components = [Modes.of(part.products) for part in self.parts]
 
     def __len__(self) -> int:
-        return len(self._psfs)
+        return len(self.images)
 
     @property
     def n_stages(self) -> int:
-        """How many stages there are."""
-        return 2 + len(self._modes)
+        """How many stages there are: nothing, the mean at its best flux, numbers of components."""
+        return 2 + len(self.numbers)
 
     def fit(self, science: Image) -> Fit:
         """Fit the psf images to a science image (rows, columns), finite everywhere."""
         flat = science.ravel()
-        targets = [flat[part.pixels] for part in self._components]
-        products = [part.images @ t for part, t in zip(self._components, targets, strict=True)]
-        return self._solve(products, [target.mean() for target in targets])
-
-    def _solve(self, products: Sequence[Vectors], means: Sequence[float]) -> Fit:
         rows, constants = [], []
-        for part, product, mean in zip(self._components, products, means, strict=True):
-            rows.append(part.combine(product, self._modes))
-            constants.append(mean - rows[-1] @ part.means)
-            constants[-1][0] = 0.0
+        for part, modes in zip(self.parts, self.components, strict=True):
+            target = flat[part.pixels]
+            rows.append(modes.combine(part.images @ target, self.numbers))
+            constants.append(constants_of(rows[-1], part.means, target.mean()))
         return Fit(np.array(rows), np.array(constants))
-
-    def throughput(self, source: Source) -> Vectors:
-        """
-        Return how much of a source in the science image each stage leaves, (stages,) float64.
-
-        For fixed psf images KLIP is linear: the source is fitted alone, as light that the psf
-        images do not have, and what is left of it in an aperture of one FWHM is compared with
-        what was there.
-        """
-        pixels, light, inside = source.on(self._shape)
-        products, means = [], []
-        for part in self._components:
-            places = np.searchsorted(part.pixels, pixels).clip(max=part.pixels.size - 1)
-            counted = part.pixels[places] == pixels
-            products.append(part.images[:, places[counted]] @ light[counted])
-            means.append(light[counted].sum() / part.pixels.size)
-        fit = self._solve(products, means)
-        seen = pixels[inside]
-        left = np.tile(light[inside], (self.n_stages, 1))
-        for zone, factor, constant in zip(
-            self._zones, fit.coefficients, fit.constants, strict=True
-        ):
-            here = zone.subtracted[seen]
-            left[:, here] -= factor @ self._psfs[:, seen[here]] + constant[:, None]
-        return np.asarray(left.sum(axis=1) / light[inside].sum())
 
     def subtract(self, science: Image, fit: Fit) -> Cube:
         """Return what is left of a science image: (stages, rows, columns) float64."""
-        return science - self._add(self._psfs, fit.coefficients, fit.constants)
+        flat, left = science.ravel(), np.empty((self.n_stages, science.size))
+        for start in range(0, flat.size, BLOCK):
+            here = slice(start, start + BLOCK)
+            # Large coefficients of opposite signs leave little of what single precision has.
+            images, owner = self.images[:, here].astype(np.float64), self.owner[here]
+            subtracted = _add(images, fit.coefficients, owner) + fit.constants.T[:, owner]
+            left[:, here] = flat[here] - subtracted
+        return left.reshape(-1, *self._shape)
 
-    def variance(self, psfs: Cube, fit: Fit, members: slice) -> Cube:
+    def variance(self, variances: Images, fit: Fit, members: slice) -> Images:
         """
-        Return what psf images add to the variance, Σ c_k² V_k: (stages, rows, columns) float64.
+        Return what psf images add to the variance, Σ c_k² V_k: (stages, rows, columns).
 
         Parameters
         ----------
-        psfs : (psfs, rows, columns) float64
+        variances : (psfs, rows, columns) float32 or float64
             V_k of the members.
         fit
             Of the science image.
@@ -277,36 +202,47 @@ class PsfLibrary:
             Which of the psf images that are used these are.
         """
         factors = fit.coefficients[..., members] ** 2
-        return self._add(psfs.reshape(len(psfs), -1), factors, np.zeros_like(fit.constants))
+        flat = variances.reshape(len(variances), -1)
+        total = _add(flat, factors.astype(flat.dtype), self.owner)
+        return total.reshape(-1, *self._shape)
 
-    def share(self, flagged: NDArray[np.bool_], fit: Fit, members: slice) -> Image:
+    def share(self, flagged: Bools, pixels: NDArray[np.intp], fit: Fit, members: slice) -> Vectors:
         """
-        Return the share of flagged psf images in what the last stage subtracts, (rows, columns).
+        Return the share of flagged psf images in what the last stage subtracts, (pixels,).
 
         Parameters
         ----------
-        flagged : (psfs, rows, columns) bool
-            Flagged pixels of the members.
+        flagged : (psfs, pixels) bool
+            Which of the members are flagged.
+        pixels
+            Of the flat image.
         fit, members
             As those of `variance`.
         """
-        size = np.abs(fit.coefficients[:, -1:])
-        size /= np.maximum(size.sum(axis=-1, keepdims=True), np.finfo(float).tiny)
-        images = flagged.reshape(len(flagged), -1).astype(np.float32)
-        return self._add(images, size[..., members], np.zeros(size.shape[:2]))[0]
-
-    def _add(self, images: NDArray[np.floating], factors: Cube, constants: Image) -> Cube:
-        """Add up images (psfs, pixels) with the factors of each zone, and a constant."""
-        if len(self._zones) == 1:
-            total = factors[0].astype(images.dtype) @ images + constants[0][:, None]
-            return total.reshape(-1, *self._shape)
-        total = np.zeros((factors.shape[1], images.shape[1]))
-        for zone, factor, constant in zip(self._zones, factors, constants, strict=True):
-            total[:, zone.subtracted] = factor @ images[:, zone.subtracted] + constant[:, None]
-        return total.reshape(-1, *self._shape)
+        size = np.abs(fit.coefficients[:, -1])
+        size /= np.maximum(size.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return np.asarray(np.sum(size[self.owner[pixels], members].T, axis=0, where=flagged))
 
 
-def _judge(psfs: _Centred, finite: Bools) -> list[Fate]:
+def constants_of(rows: Vectors, means: Vectors, mean: float) -> Vectors:
+    """Return the constant of each stage: the mean of science less that of what is subtracted."""
+    constants = mean - rows @ means
+    constants[0] = 0.0
+    return np.asarray(constants)
+
+
+def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
+    """Add up flat images (psfs, pixels) with the factors (zones, stages, psfs) of their zones."""
+    if len(factors) == 1:
+        return np.asarray(factors[0] @ images)
+    total = np.zeros((factors.shape[1], images.shape[1]), images.dtype)
+    for n, factor in enumerate(factors):
+        here = owner == n
+        total[:, here] = factor @ images[:, here]
+    return total
+
+
+def _judge(psfs: Part, finite: Bools) -> list[Fate]:
     """Say of each psf image whether it can be used."""
     norms = np.sqrt(np.diag(psfs.products))
     rounding = ROUNDING * np.abs(psfs.means) * np.sqrt(psfs.pixels.size)

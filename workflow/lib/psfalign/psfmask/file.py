@@ -7,8 +7,8 @@ import numpy as np
 from astropy.io.fits import Header
 
 from ..errors import InputError, MaskError
-from ..files.exposure import check_image, read_plane, scale
 from ..files.fits.checksums import check_checksums
+from ..files.fits.planes import check_image, read_plane, scale
 from ..files.fits.structure import Hdu, scan, text_of
 from ..images.arrays import Convention, Image
 from ..images.mask_weight import Weight, weigh

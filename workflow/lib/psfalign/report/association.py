@@ -39,11 +39,11 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     with combined:
         largest = max(range(len(combined)), key=lambda n: combined.modes[n])
         rest = combined.read_science(largest)
-    panels = [
-        Panel("Science", combined.read_before(SCIENCE)),
-        Panel("Less the mean psf", combined.read_before(MEAN)),
-        Panel(f"Less {_components(combined.modes[largest])} of the psf images", rest),
-    ]
+        panels = [
+            Panel("Science", combined.read_before(SCIENCE)),
+            Panel("Less the mean psf", combined.read_before(MEAN)),
+            Panel(f"Less {_components(combined.modes[largest])} of the psf images", rest),
+        ]
     field = choose_field(rest, combined.scale, combined.unit)
     title = _title(combined, name)
     what = f"{title}, {_made_of(combined)}"

@@ -42,8 +42,13 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
     -------
     The columns of the table of shifts.
     """
-    product = Product(path)
-    title = stem(path.name).removesuffix("_psfalign")
+    with Product(path) as product:
+        publish_bytes(output, draw_stacked(_parts(product, science)))
+    return product.columns
+
+
+def _parts(product: Product, science: Path | None) -> list[tuple[Draw, float]]:
+    title = stem(product.path.name).removesuffix("_psfalign")
     usable = product.columns["status"] == Status.OK
     pairs = shifts.Pairs(product.columns, product.origins, product.columns["suspicious"])
     parts: list[tuple[Draw, float]] = []
@@ -57,8 +62,7 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
         of_checks = partial(checks.draw_checks, checks=looked_at, title="", unit=unit)
         parts = [(of_images, images.height_of(panels)), (of_checks, checks.HEIGHT)]
     parts.insert(1, (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT))
-    publish_bytes(output, draw_stacked(parts))
-    return product.columns
+    return parts
 
 
 def _panels(product: Product, integration: int, science: Path | None) -> list[Panel]:

@@ -14,8 +14,10 @@ from ..files.frames import read_plane
 from ..files.sky import Sky, Star, read_fwhm
 from ..images.arrays import Bools, Cube, Flags, Image
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
-from ..images.klip import Fate, Fit, PsfLibrary, Source, Zone, choose_region, clip_modes, divide
+from ..images.injection import Injection, Source
+from ..images.klip import Fate, Fit, Images, PsfLibrary, clip_modes
 from ..images.pixel_errors import fill_error
+from ..images.zones import Zone, choose_region, divide
 
 CHUNK = 16  # psf images whose errors or flags are in memory at a time
 HALF = 0.5  # share of flagged psf images in what is subtracted, above which a pixel is flagged
@@ -60,16 +62,14 @@ class PsfSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read_images(self, integration: int, /) -> Cube:
+    def read_images(self, integration: int, /) -> Images:
         """Return the psf images of an integration, (psfs, rows, columns)."""
 
-    def read_errors(self, integration: int, psfs: NDArray[np.intp], /) -> Cube:
+    def read_errors(self, integration: int, psfs: NDArray[np.intp], /) -> Images:
         """Return errors of some of them, (psfs, rows, columns)."""
 
-    def read_flagged(
-        self, integration: int, psfs: NDArray[np.intp], bit: int, /
-    ) -> NDArray[np.bool_]:
-        """Return the pixels of some of them with a flag, (psfs, rows, columns)."""
+    def read_flags(self, integration: int, psfs: NDArray[np.intp], /) -> NDArray[np.int32]:
+        """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
 
     def read_weight(self) -> Image | None:
         """Return the weight of the fit, (rows, columns); None where there was none."""
@@ -152,7 +152,7 @@ class Subtraction:
             self.n_failed += 1
             return self._failed(plane.dq)
         if self.throughput is None:
-            self.throughput = self._measure(library)
+            self.throughput = self._measure(Injection(library, plane.image))
         fit = library.fit(plane.image)
         variance = fill_error(plane.error) ** 2
         return Stages(
@@ -189,15 +189,17 @@ class Subtraction:
 
     def _flags(self, integration: int, library: PsfLibrary, fit: Fit) -> Flags:
         """Flag pixels where psf images that are flagged make up most of what is subtracted."""
-        flags = np.zeros(self._exposure.shape[1:], dtype=np.uint32)
-        for bit in (DO_NOT_USE, FLUX_ESTIMATED):
-            share = np.zeros(flags.shape)
-            for members, psfs in _chunks(library):
-                flagged = self._psfs.read_flagged(integration, psfs, bit)
-                if flagged.any():
-                    share += library.share(flagged, fit, members)
-            flags |= np.where(share > HALF, np.uint32(bit), np.uint32(0))
-        return flags
+        shape = self._exposure.shape[1:]
+        shares = {bit: np.zeros(shape[0] * shape[1]) for bit in (DO_NOT_USE, FLUX_ESTIMATED)}
+        for members, psfs in _chunks(library):
+            flags = self._psfs.read_flags(integration, psfs).reshape(len(psfs), -1)
+            any_of_them = np.bitwise_or.reduce(flags, axis=0)
+            for bit, share in shares.items():
+                pixels = np.flatnonzero(any_of_them & bit)
+                flagged = flags[:, pixels] & bit != 0
+                share[pixels] += library.share(flagged, pixels, fit, members)
+        found = [np.where(share > HALF, np.uint32(bit), 0) for bit, share in shares.items()]
+        return np.bitwise_or.reduce(found).astype(np.uint32).reshape(shape)
 
     def _failed(self, dq: Flags) -> Stages:
         empty = np.full((self.n_stages, *dq.shape), np.nan)
@@ -211,7 +213,7 @@ class Subtraction:
                 raise
             return None  # nothing else needs it but the throughput
 
-    def _measure(self, library: PsfLibrary) -> Throughput | None:
+    def _measure(self, injection: Injection) -> Throughput | None:
         """Put sources around the star, one FWHM between the rings of them."""
         shape = self._exposure.shape[1:]
         try:
@@ -228,7 +230,7 @@ class Subtraction:
                 Source(column, row, fwhm / self._sky.scale)
                 for column, row in zip(columns, rows, strict=True)
             ]
-            found = [library.throughput(one) for one in sources if one.is_inside(shape)]
+            found = [injection.kept(one, 1.0) for one in sources if one.is_inside(shape)]
             kept.append(np.mean(found, axis=0) if found else np.full(self.n_stages, np.nan))
         known = np.isfinite(kept).all(axis=1)
         return Throughput(separations[known], np.array(kept)[known])

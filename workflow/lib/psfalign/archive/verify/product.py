@@ -11,8 +11,8 @@ from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ...errors import MAKE_AGAIN, InputError
-from ...files.exposure import read_plane
 from ...files.fits.checksums import check_checksums
+from ...files.fits.planes import read_plane
 from ...files.fits.structure import Hdu, scan, text_of
 from ...files.fits.tables import read_table
 from ...files.fits.writer import UINT32_ZERO

@@ -1,0 +1,150 @@
+"""How much of a source a subtraction keeps: some are put in, and what is left is compared."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Bools, Image
+from .klip import Fit, Modes, Part, PsfLibrary, Vectors, constants_of
+
+Pixels = NDArray[np.intp]
+
+REACH = 2.0  # FWHM: where a Gaussian has fallen to 1e-5
+ONE_PIXEL = 0.5  # squared radius of an aperture that holds the middle of one pixel at least
+
+
+class Source(NamedTuple):
+    """A point source: a Gaussian at a column and row, of some width in pixels."""
+
+    column: float
+    row: float
+    fwhm: float
+
+    def is_inside(self, shape: tuple[int, ...]) -> bool:
+        """Return whether its aperture, and a pixel around it, are in an image (rows, columns)."""
+        margin = self.fwhm / 2 + 1
+        return all(
+            margin <= middle <= size - 1 - margin
+            for middle, size in zip((self.row, self.column), shape, strict=True)
+        )
+
+    def on(self, shape: tuple[int, ...]) -> tuple[Pixels, Vectors, Bools]:
+        """Return flat pixels of an image, the light in them, and which are in the aperture."""
+        reach = int(np.ceil(REACH * self.fwhm))
+        rows, columns = (
+            np.arange(max(0, round(middle) - reach), min(size, round(middle) + reach + 1))
+            for middle, size in zip((self.row, self.column), shape, strict=True)
+        )
+        square = np.add.outer((rows - self.row) ** 2, (columns - self.column) ** 2)
+        pixels = np.add.outer(rows * shape[1], columns)
+        light = np.exp(-4 * np.log(2) * square / self.fwhm**2)
+        inside = square <= max(self.fwhm**2 / 4, ONE_PIXEL)
+        return pixels.ravel(), light.ravel(), inside.ravel()
+
+
+class Planted(NamedTuple):
+    """Psf images that hold the source, too, and where: those of another roll."""
+
+    members: Bools  # of the psf images that are used
+    source: Source
+
+
+class _Light(NamedTuple):
+    """What sources add to the science image and to psf images, in the pixels that they touch."""
+
+    pixels: Pixels  # of the flat image, in ascending order
+    science: Vectors  # (pixels,)
+    psfs: Vectors  # (psfs, pixels)
+
+
+class Injection:
+    """
+    A science image and the psf images that are subtracted from it, to put sources into.
+
+    Parameters
+    ----------
+    library
+        The psf images.
+    science : (rows, columns) float64
+        Finite everywhere.
+    """
+
+    def __init__(self, library: PsfLibrary, science: Image) -> None:
+        self._library = library
+        self._shape = science.shape
+        self._flat = science.ravel()
+        self._products = [part.images @ self._flat[part.pixels] for part in library.parts]
+        self._means = [float(self._flat[part.pixels].mean()) for part in library.parts]
+        self._before = library.fit(science)
+
+    def kept(self, source: Source, flux: float, planted: Sequence[Planted] = ()) -> Vectors:
+        """
+        Return the share of a source in the science image that each stage leaves, (stages,).
+
+        What is left in an aperture of one FWHM, less what is left there without the source, is
+        compared with what was put in. For psf images that do not hold the source KLIP is linear,
+        and the flux does not matter. Those that do change, and their components with them: what is
+        subtracted then follows the source, the more so the brighter it is.
+
+        Parameters
+        ----------
+        source
+            In the science image.
+        flux
+            Of its brightest pixel.
+        planted
+            Where it is in psf images.
+        """
+        light = self._shine(source, flux, planted)
+        after = self._fit(light)
+        pixels, shine, inside = source.on(self._shape)
+        seen = pixels[inside]
+        left = self._left(seen, after, light) - self._left(seen, self._before, None)
+        return np.asarray(left.sum(axis=1) / (flux * shine[inside].sum()))
+
+    def _shine(self, source: Source, flux: float, planted: Sequence[Planted]) -> _Light:
+        own, shine, _ = source.on(self._shape)
+        others = [(one.members, *one.source.on(self._shape)[:2]) for one in planted]
+        pixels = np.unique(np.concatenate([own, *(where for _, where, _ in others)]))
+        science, psfs = np.zeros(pixels.size), np.zeros((len(self._library), pixels.size))
+        science[np.searchsorted(pixels, own)] = flux * shine
+        for members, where, brightness in others:
+            psfs[np.ix_(members, np.searchsorted(pixels, where))] = flux * brightness
+        return _Light(pixels, science, psfs)
+
+    def _fit(self, light: _Light) -> Fit:
+        """Fit anew; only the products with pixels that have changed are computed."""
+        rows, constants = [], []
+        for n, part in enumerate(self._library.parts):
+            places = np.searchsorted(part.pixels, light.pixels).clip(max=part.pixels.size - 1)
+            counted = part.pixels[places] == light.pixels
+            images = part.images[:, places[counted]]
+            added, psfs = light.science[counted], light.psfs[:, counted]
+            own, shares = added.sum() / part.pixels.size, psfs.sum(axis=1) / part.pixels.size
+            target = self._flat[light.pixels[counted]] + added - self._means[n] - own
+            products = self._products[n] + images @ added + psfs @ target
+            found = self._library.components[n]
+            if psfs.any():
+                found = Modes.of(_changed(part, images @ psfs.T, psfs, shares))
+            rows.append(found.combine(products, self._library.numbers))
+            constants.append(constants_of(rows[-1], part.means + shares, self._means[n] + own))
+        return Fit(np.array(rows), np.array(constants))
+
+    def _left(self, pixels: Pixels, fit: Fit, light: _Light | None) -> Vectors:
+        """Return what is left in some pixels, (stages, pixels)."""
+        science, psfs = self._flat[pixels], self._library.images[:, pixels].astype(np.float64)
+        if light is not None:
+            places = np.searchsorted(light.pixels, pixels)
+            science = science + light.science[places]
+            psfs += light.psfs[:, places]
+        zones = self._library.owner[pixels]
+        subtracted = np.einsum("psk,kp->sp", fit.coefficients[zones], psfs)
+        return np.asarray(science - subtracted - fit.constants[zones].T)
+
+
+def _changed(part: Part, crossed: Vectors, psfs: Vectors, shares: Vectors) -> Vectors:
+    """Return the products of psf images to which light was added, less their new means."""
+    added = psfs @ psfs.T - part.pixels.size * np.outer(shares, shares)
+    return np.asarray(part.products + crossed + crossed.T + added)
