@@ -302,6 +302,21 @@ def test_item_33_value_of_an_extension_that_is_read(name: str, good: Path) -> No
         scan(good)
 
 
+@pytest.mark.parametrize("keyword", ["CHECKSUM", "DATASUM"])
+def test_item_33_checksum_that_cannot_be_read_where_nobody_reads_the_rest(
+    keyword: str, good: Path
+) -> None:
+    hdus = exposure_hdus()
+    hdus.append(fits.ImageHDU(np.ones((3, 4), np.float32), name="AREA"))
+    content = write(hdus, good).read_bytes()
+    place = content.rindex(f"{keyword:8}= ".encode())
+    card = f"{keyword:8}= 1.2.3"
+    good.write_bytes(content[:place] + card.ljust(80).encode() + content[place + 80 :])
+    message = f"{good}[AREA] {keyword}: its value cannot be read: {one_line(card)!r}; {MEND}"
+    with refused(message, InputError):
+        scan(good)
+
+
 @pytest.mark.parametrize(
     ("card", "text"),
     [

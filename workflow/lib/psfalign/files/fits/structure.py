@@ -31,7 +31,7 @@ READ = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT", "PSFORIG", "PROVENANCE")
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
 DESCRIBES_DATA = re.compile(
-    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|BSCALE|BZERO|BLANK|EXTNAME|ZIMAGE"
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|BSCALE|BZERO|BLANK|EXTNAME|ZIMAGE|CHECKSUM|DATASUM"
 )
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK": "zip", b"\xfd7zXZ": "xz"}
 
