@@ -23,7 +23,6 @@ KINDS = (
     "psfalign.fits",
     "psfsub.fits",
     "pictures",
-    "crds_manifest.json",
     "facts.json",
     "campaign.yaml",
     "pages",

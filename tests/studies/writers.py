@@ -24,7 +24,6 @@ from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.survey.campaign import survey_folders
 from psfalign.campaign.write_config import write_campaign
-from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
 from psfalign.psfmask.reference import make_psfmask
 from psfalign.report.association import AssociationPages, plot_association
 from psfalign.report.campaign import write_campaign_page
@@ -82,7 +81,6 @@ def make_writers(folder: Path) -> dict[str, Writer]:
     write_exposure(folder / "survey/jw1_calints.fits", IS_PSF=False)
     write_psfs(folder / "survey/jw2_calints.fits", IS_PSF=True)
     survey = survey_folders([folder / "survey"])
-    choices = {"jw1": CrdsChoice(str(mask), "jwst_1413.pmap", "jwst_nircam_psfmask_0005.rmap")}
     config = completed(campaign(folder, science, members, mask))
     exposures = plan_exposures(config)
     states = survey_states(folder / "results", exposures)
@@ -100,7 +98,6 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "psfalign.fits": partial(_align, made),
         "psfsub.fits": lambda path: subtract_psf(made["science"], made["product"], path),
         "pictures": _given({"report.association.draw_png": FIGURE}, partial(_picture, made)),
-        "crds_manifest.json": lambda path: write_manifest(path, choices, {}),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
         "pages": _given({"report.exposure.draw_png": FIGURE}, partial(_plot, made)),

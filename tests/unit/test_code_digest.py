@@ -63,13 +63,7 @@ USERS = {
     "fit/least_squares.py": {"fit_shifts"},
     "fit/spectral.py": {"fit_shifts"},
     "files/fits/writer.py": ALL
-    - {
-        "simulate_demo",
-        "resolve_psfmask",
-        "plot_exposure",
-        "plot_association",
-        "write_crds_manifest",
-    },
+    - {"simulate_demo", "resolve_psfmask", "plot_exposure", "plot_association"},
     "psfmask/catalogue.py": {"resolve_psfmask"},
     "steps/stack.py": {"stack_psfs"},
     "steps/registry.py": set(),

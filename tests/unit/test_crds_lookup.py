@@ -24,17 +24,18 @@ from crds_cache import (
     write_server_config,
 )
 from files import SELECTORS as WANTED
-from files import SHAPE, digests, write_exposure, write_psfs
+from files import SHAPE, digest, digests, write_exposure, write_psfs
 
 from psfalign.campaign import crds
 from psfalign.campaign.checks import check_campaign, choose_masks
 from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.crds import CrdsChoice
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.errors import ConfigError, InputError, MaskError, PsfalignError
 from psfalign.files.selectors import read_selectors
 from psfalign.psfmask.catalogue import Catalogue, MaskEntry, parse_useafter, select
-from psfalign.psfmask.crds_manifest import CrdsChoice, write_manifest
+from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.steps.resolve import resolve_psfmask
 
 for package in ("crds", "stdatamodels"):
@@ -598,17 +599,13 @@ def test_chosen_file_is_checked_like_one_that_was_named(campaign: Campaign) -> N
     assert str(error).startswith(f"{campaign.cache}/references/jwst/nircam/a.fits")
 
 
-def test_psfmask_json_and_manifest_say_what_crds_chose(campaign: Campaign) -> None:
+def test_psfmask_json_says_what_crds_chose(campaign: Campaign) -> None:
     choices, _ = campaign.choose()
-    mask = choices[NAME].psfmask
-    known = digests(campaign.cache / "references/jwst/nircam")
-    manifest = campaign.folder / "crds_manifest.json"
-    write_manifest(manifest, choices, {mask: known["a.fits"]})
-    entry = {"psfmask": mask, "context": CONTEXT, "rules": RMAP, "sha256": known["a.fits"]}
-    assert json.loads(manifest.read_text()) == {NAME: entry}
-    resolved = resolve_psfmask(
-        campaign.science, campaign.folder / "m.json", psfmask=mask, crds=choices[NAME].reason
-    )
+    choice, output = choices[NAME], campaign.folder / "m.json"
+    resolve_psfmask(campaign.science, output, psfmask=choice.psfmask, crds=choice.reason)
+    resolved = ResolvedMask.read(output)
+    assert resolved.psfmask == choice.psfmask
+    assert resolved.sha256 == digest(campaign.cache / "references/jwst/nircam/a.fits")
     assert resolved.reason == f"CRDS {CONTEXT}, {RMAP}"
     assert resolved.source == "crds"
     assert resolved.reference_name == "crds://a.fits"

@@ -93,7 +93,7 @@ def test_functions_take_the_options_with_the_same_defaults(
     options: type, step: str, takers: list[Any]
 ) -> None:
     taken = {name: value for taker in takers for name, value in defaults_of(taker).items()}
-    configured = options().cleaning if step == "clean" else values_of(options(), step)
+    configured = Settings().of_step(step)
     assert configured
     assert {name: taken[name] for name in configured} == configured
 

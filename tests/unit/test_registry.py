@@ -22,9 +22,9 @@ def rules() -> dict[str, str]:
     return {name: text for name, text in found if "script:" in text}
 
 
-def script_of(rule: str) -> str:
+def script_path(rule: str) -> Path:
     (name,) = re.findall(r'"\.\./scripts/(\w+\.py)"', rule)
-    return (ROOT / "workflow" / "scripts" / name).read_text()
+    return ROOT / "workflow" / "scripts" / name
 
 
 each_step = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
@@ -40,13 +40,16 @@ def test_rule_takes_files_and_needs_from_the_registry(step: Step) -> None:
     text = rules()[step.name]
     for helper in ("log_of", "memory_of", "minutes_of"):
         assert f'{helper}("{step.name}")' in text
+    assert f'job_of("{step.name}")' in text
     assert (f'**files_of("{step.name}")' in text) == bool(step.outputs)
+    assert (f'**sources_of("{step.name}")' in text) == bool(step.reads)
+    assert script_path(text).stem == step.recorded_as
 
 
 @each_step
 def test_script_calls_the_module_of_the_step(step: Step) -> None:
     importlib.import_module(f"psfalign.{step.module}")
-    assert f"from psfalign.{step.module} import" in script_of(rules()[step.name])
+    assert f"from psfalign.{step.module} import" in script_path(rules()[step.name]).read_text()
 
 
 def test_profile_puts_the_steps_of_each_scope_into_one_job() -> None:
@@ -72,7 +75,6 @@ def test_places_of_results() -> None:
     assert layout.result(folder, "align_psfs", "a") == folder / "a/a_psfalign.fits"
     assert layout.result(folder, "stack_psfs", "s") == folder / "psfstacks/s_psfstack.fits"
     assert layout.result(folder, "plot_exposure", "a", "table") == folder / "report/a/a_table.html"
-    assert layout.result(folder, "write_crds_manifest", "") == folder / "crds_manifest.json"
     assert layout.log(folder, "fit_shifts", "a") == folder / "logs/fit_shifts/a.log"
     assert layout.log(folder, "simulate_demo", "") == folder / "logs/simulate_demo.log"
 

@@ -28,7 +28,6 @@ RULES = {
     "combining": "combine_rolls",
     "drawing the figures": "plot_exposure",
     "drawing what is left": "plot_association",
-    "writing down": "write_crds_manifest",
 }
 OWN_CONFIG = {
     "output_dir": "results",

@@ -3,11 +3,10 @@
 
 rule align_psfs:
     input:
+        **sources_of("align_psfs"),
         psfs=made_by("clean_psfs", for_step="align_psfs"),
         shifts=made_by("fit_shifts", for_step="align_psfs"),
         psfmask=made_by("resolve_psfmask", for_step="align_psfs"),
-        masks=masks_of,
-        association=association_of,
     output:
         **files_of("align_psfs"),
     log:
@@ -19,7 +18,7 @@ rule align_psfs:
         mem_mb=memory_of("align_psfs"),
         runtime=minutes_of("align_psfs"),
     params:
-        job=uncounted(align_psfs_job),
+        job=job_of("align_psfs"),
     message:
         "{wildcards.exposure}: aligning the psf images"
     script:

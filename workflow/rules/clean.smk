@@ -3,7 +3,7 @@
 
 rule clean_science:
     input:
-        science_input,
+        **sources_of("clean_science"),
     output:
         **files_of("clean_science"),
     log:
@@ -14,7 +14,7 @@ rule clean_science:
         mem_mb=memory_of("clean_science"),
         runtime=minutes_of("clean_science"),
     params:
-        job=uncounted(clean_science_job),
+        job=job_of("clean_science"),
     message:
         "{wildcards.exposure}: replacing bad pixels"
     script:
@@ -23,7 +23,8 @@ rule clean_science:
 
 rule clean_psfs:
     input:
-        psfs_input,
+        **sources_of("clean_psfs"),
+        stacked=made_by("stack_psfs", for_step="clean_psfs"),
     output:
         **files_of("clean_psfs"),
     log:
@@ -34,7 +35,7 @@ rule clean_psfs:
         mem_mb=memory_of("clean_psfs"),
         runtime=minutes_of("clean_psfs"),
     params:
-        job=uncounted(clean_psfs_job),
+        job=job_of("clean_psfs"),
     message:
         "{wildcards.stack}: replacing bad pixels"
     script:

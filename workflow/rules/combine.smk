@@ -3,7 +3,7 @@
 
 rule combine_rolls:
     input:
-        subtracted_of,
+        made_by("subtract_psf", for_step="combine_rolls"),
     output:
         **files_of("combine_rolls"),
     log:
@@ -14,7 +14,7 @@ rule combine_rolls:
         mem_mb=memory_of("combine_rolls"),
         runtime=minutes_of("combine_rolls"),
     params:
-        job=uncounted(combine_rolls_job),
+        job=job_of("combine_rolls"),
     message:
         "{wildcards.association}: combining the rolls"
     script:

@@ -3,10 +3,10 @@
 
 rule fit_shifts:
     input:
+        **sources_of("fit_shifts"),
         science=made_by("clean_science", for_step="fit_shifts"),
         psfs=made_by("clean_psfs", for_step="fit_shifts"),
         psfmask=made_by("resolve_psfmask", for_step="fit_shifts"),
-        masks=masks_of,
     output:
         **files_of("fit_shifts"),
     log:
@@ -18,7 +18,7 @@ rule fit_shifts:
         mem_mb=memory_of("fit_shifts"),
         runtime=minutes_of("fit_shifts"),
     params:
-        job=uncounted(fit_shifts_job),
+        job=job_of("fit_shifts"),
     message:
         "{wildcards.exposure}: fitting shifts"
     script:

@@ -1,16 +1,19 @@
 """Something to look at: figures and a table for each exposure, a page for the campaign."""
 
 
+report: "../report/workflow.rst"
+
+
 rule plot_exposure:
     input:
+        **sources_of("plot_exposure"),
+        # Not looked at: where the summary is, these were made.
         science=made_by("clean_science", for_step="plot_exposure"),
         psfs=made_by("clean_psfs", for_step="plot_exposure"),
         shifts=made_by("fit_shifts", for_step="plot_exposure"),
         psfmask=made_by("resolve_psfmask", for_step="plot_exposure"),
-        masks=masks_of,
-        # Not looked at: where the summary is, these were made.
         product=made_by("align_psfs", for_step="plot_exposure"),
-        subtracted=subtracted_before,
+        subtracted=made_by("subtract_psf", for_step="plot_exposure"),
     output:
         **files_of("plot_exposure"),
     log:
@@ -21,7 +24,7 @@ rule plot_exposure:
         mem_mb=memory_of("plot_exposure"),
         runtime=minutes_of("plot_exposure"),
     params:
-        job=uncounted(plot_exposure_job),
+        job=job_of("plot_exposure"),
     message:
         "{wildcards.exposure}: drawing the figures of the result"
     script:
@@ -42,7 +45,7 @@ rule plot_association:
         mem_mb=memory_of("plot_association"),
         runtime=minutes_of("plot_association"),
     params:
-        job=plot_association_job,
+        job=job_of("plot_association"),
     message:
         "{wildcards.association}: drawing what is left around the star"
     script:
@@ -56,10 +59,8 @@ onstart:
 
 
 onsuccess:
-    describe()
-    conclude()
+    close()
 
 
 onerror:
-    describe()
-    conclude()
+    close()

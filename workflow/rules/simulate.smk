@@ -3,7 +3,7 @@
 
 rule simulate_demo:
     output:
-        SIMULATED,
+        PLAN.simulated,
     log:
         log_of("simulate_demo"),
     conda:
@@ -12,7 +12,7 @@ rule simulate_demo:
         mem_mb=memory_of("simulate_demo"),
         runtime=minutes_of("simulate_demo"),
     params:
-        job=job("simulate_demo.py", {"seed": SEED}),
+        job=job_of("simulate_demo"),
     message:
         "Simulating the demo exposures"
     script:

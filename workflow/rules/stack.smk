@@ -3,7 +3,7 @@
 
 rule stack_psfs:
     input:
-        stack_members,
+        **sources_of("stack_psfs"),
     output:
         **files_of("stack_psfs"),
     log:
@@ -14,7 +14,7 @@ rule stack_psfs:
         mem_mb=memory_of("stack_psfs"),
         runtime=minutes_of("stack_psfs"),
     params:
-        job=uncounted(stack_psfs_job),
+        job=job_of("stack_psfs"),
     message:
         "{wildcards.stack}: stacking {input}"
     script:

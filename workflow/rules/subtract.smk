@@ -15,7 +15,7 @@ rule subtract_psf:
         mem_mb=memory_of("subtract_psf"),
         runtime=minutes_of("subtract_psf"),
     params:
-        job=uncounted(subtract_psf_job),
+        job=job_of("subtract_psf"),
     message:
         "{wildcards.exposure}: subtracting the psf"
     script:

@@ -497,7 +497,7 @@ def _is_right(settings: Settings) -> bool:
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:
-        print(f"psfalign: warning: {warning}", file=sys.stderr)
+        _warn(warning)
     if not findings.errors:
         for exposure in exposures:
             print(f"{exposure.name}: psfs {exposure.stack.name}")
@@ -507,6 +507,7 @@ def _is_right(settings: Settings) -> bool:
 def _run(options: argparse.Namespace) -> int:
     from .campaign.configuration import complete_config
     from .campaign.exposures import plan_exposures
+    from .campaign.facts import CACHE, FactsStore
     from .campaign.run import Engine, count_batches, given_by, is_run, run_campaign
     from .campaign.yaml import read_yaml
 
@@ -518,11 +519,18 @@ def _run(options: argparse.Namespace) -> int:
         return 1
 
     def close() -> None:
-        _write_crate(settings, threads=2)
-        _summarise(settings)
+        from .archive.closing import close_campaign
+
+        exposures, facts = plan_exposures(settings), FactsStore(CACHE)
+        lines = close_campaign(settings, exposures, facts, threads=2, warn=_warn)
+        print("\n".join(lines))
 
     n_batches = count_batches(len(plan_exposures(settings)), options.batch)
     return run_campaign(engine, settings.output_dir, n_batches=n_batches, close=close)
+
+
+def _warn(text: str) -> None:
+    print(f"psfalign: warning: {text}", file=sys.stderr)
 
 
 def _verify(options: argparse.Namespace) -> int:

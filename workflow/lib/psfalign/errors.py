@@ -135,8 +135,11 @@ def _rebuild(kind: type[PsfalignError], arguments: Sequence[Any]) -> PsfalignErr
 
 @contextmanager
 def said_in_one_line() -> Iterator[None]:
-    """End the program with a mistake in one line: for Snakefiles, which have no `main`."""
+    """End the program with a line for each mistake: for Snakefiles, which have no `main`."""
     try:
         yield
     except PsfalignError as error:
         raise SystemExit(error_line(error)) from None
+    except ExceptionGroup as group:
+        lines = dict.fromkeys(map(error_line, group.exceptions))
+        raise SystemExit("\n".join(lines)) from None

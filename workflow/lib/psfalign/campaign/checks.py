@@ -12,12 +12,11 @@ from ..files.agreement import Party, check_agreement, force
 from ..files.subtracted import stage_names
 from ..images.bad_pixels import check_box
 from ..psfmask.catalogue import Catalogue, MaskEntry, list_references, no_start, select
-from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NO_FILE
 from .advice import list_advice
 from .associations import check_member
 from .configuration import WILDCARD
-from .crds import choose_with_crds
+from .crds import CrdsChoice, choose_with_crds
 from .doubts import list_doubts
 from .exposures import ScienceExposure, list_warnings
 from .facts import FactsStore, entry_of

@@ -1,31 +1,14 @@
 """Work out which exposures are combined in one picture, and which cannot be."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..steps.registry import Scope
 from .exposures import ScienceExposure
 from .facts import FactsStore
 
-Groups = dict[str, list[str]]
-
-
-def group_exposures(exposures: Iterable[ScienceExposure]) -> Groups:
-    """
-    Return the names of the exposures that belong together, by the name of their picture.
-
-    They are the members of an association, or those with the same psf images and the same
-    association candidate.
-    """
-    groups: Groups = {}
-    for exposure in exposures:
-        groups.setdefault(exposure.name_in(Scope.ASSOCIATION), []).append(exposure.name)
-    return groups
-
 
 def choose_combined(
-    groups: Groups,
-    exposures: Mapping[str, ScienceExposure],
+    groups: Mapping[str, Sequence[ScienceExposure]],
     star: object,
     facts: FactsStore,
     *,
@@ -36,8 +19,9 @@ def choose_combined(
 
     Parameters
     ----------
-    groups, exposures
-        The exposures that belong together, and what they are, by name.
+    groups
+        The exposures that belong together, by the name of their picture: the members of an
+        association, or those with the same psf images and the same association candidate.
     star
         Where the star is, see `psfalign.files.sky.Sky.of`.
     facts
@@ -48,7 +32,7 @@ def choose_combined(
     chosen: list[str] = []
     warnings: list[str] = []
     for name, members in groups.items():
-        files = [exposures[member].science for member in members]
+        files = [member.science for member in members]
         known = {str(f): facts.exposure(f) for f in files if str(f) not in simulated}
         problem = _find_problem(known, star)
         if problem:

@@ -3,7 +3,7 @@
 import copy
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,24 @@ def complete_config(
         raise _explain(error, _origin(error, given, file))
     _check(content, schema, file)
     return build(Settings, content)
+
+
+def read_strictly(files: Sequence[object]) -> str | None:
+    """
+    Refuse configuration files that the engine reads as something else than they say.
+
+    Returns
+    -------
+    What to call them together in errors; None where there are none.
+
+    Raises
+    ------
+    ConfigError
+        See `psfalign.campaign.yaml.read_yaml`.
+    """
+    for file in files:
+        read_yaml(Path(str(file)))
+    return ", ".join(map(str, files)) or None
 
 
 def read_settings(path: Path) -> Settings:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from ..files.provenance.code import code_digest
 from ..files.selectors import SELECTORS, check_selectors
 from ..psfmask import crds_process
 from ..psfmask.catalogue import no_start
-from ..psfmask.crds_manifest import CrdsChoice
 from ..psfmask.resolved import NOT_APPLICABLE
 from ..system.process import found_first
 from .exposures import ScienceExposure
@@ -27,8 +27,38 @@ PACKAGES = ("crds", "stdatamodels")  # crds imports the latter only when it is u
 SERVER_CONFIG = Path("config/jwst/server_config")
 MAPPINGS = Path("mappings/jwst")
 
-Choices = dict[str, CrdsChoice]
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CrdsChoice:
+    """
+    What CRDS says about an exposure.
+
+    Attributes
+    ----------
+    psfmask
+        Path of the mask, or ``N/A`` where the exposure is not to be aligned.
+    context, rules
+        The .pmap that was asked, and its mapping that decided.
+    """
+
+    psfmask: str
+    context: str
+    rules: str
+
+    @property
+    def reason(self) -> str:
+        """By which rules it was chosen."""
+        return f"CRDS {self.context}, {self.rules}"
+
+    @property
+    def files(self) -> list[Path]:
+        """The mask, or nothing."""
+        return [] if self.psfmask == NOT_APPLICABLE else [Path(self.psfmask)]
+
+
+Choices = dict[str, CrdsChoice]
 
 
 def choose_with_crds(

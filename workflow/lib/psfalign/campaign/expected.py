@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..files.fits.structure import plain_text
 from ..files.provenance.code import PACKAGE, code_digest
-from ..psfmask.crds_manifest import CrdsChoice, render_manifest
 from ..psfmask.resolved import UNIFORM
 from ..simulate import TRUTH
-from ..steps.registry import STEPS, Scope, led_to, steps_of
+from ..steps.registry import STEPS, Scope, Step, led_to, steps_of
 from . import layout
 from .exposures import ScienceExposure
 from .facts import FactsStore
@@ -68,8 +67,6 @@ class Result:
         The jobs that rest on it, directly or not.
     masks
         Which files it may name, for a psfmask.json.
-    content
-        Its bytes, where they are known before the run.
     """
 
     path: Path
@@ -77,7 +74,11 @@ class Result:
     made: tuple[Made, ...] = ()
     later: frozenset[Job] = frozenset()
     masks: tuple[Path, ...] = ()
-    content: bytes | None = None
+
+
+def tells(step: Step) -> bool:
+    """Return whether the main output of a step says how it was made."""
+    return any(output.ending.endswith(TELLING) for output in list(step.outputs.values())[:1])
 
 
 @cache
@@ -137,12 +138,7 @@ class Expectations:
                     yield self._result(step.name, members)
 
     def _runs(self, step: str, exposure: ScienceExposure) -> bool:
-        main = next(iter(STEPS[step].outputs.values()))
-        if not main.ending.endswith(TELLING):
-            return False
-        if step == "stack_psfs" and exposure.stack.is_stacked:
-            return False
-        return self._settings_of(step, exposure) is not None
+        return tells(STEPS[step]) and self._settings_of(step, exposure) is not None
 
     def _result(self, step: str, exposures: Sequence[ScienceExposure]) -> Result:
         scope = STEPS[step].scope
@@ -155,9 +151,7 @@ class Expectations:
             for name in led_to(step)
             if self._runs(name, exposure)
         ]
-        own = self._made(step, exposures[0])
-        if step in ("clean_science", "clean_psfs"):
-            own = Made("clean", own.code, own.parameters, own.inputs)  # so the file itself says
+        own = replace(self._made(step, exposures[0]), step=STEPS[step].recorded_as)
         later = (
             (after, exposure.name_in(STEPS[after].scope))
             for after in STEPS
@@ -201,16 +195,6 @@ def simulation_of(folder: Path, simulated: Sequence[str], seed: int) -> list[Res
     truth = [Path(name) for name in simulated if Path(name).name == TRUTH]
     made = Made("simulate_demo", code_of("simulate_demo"), {"seed": json.dumps(seed)})
     return [Result(path, ("simulate_demo", folder.name), (made,)) for path in truth]
-
-
-def manifest_of(folder: Path, choices: Mapping[str, CrdsChoice], facts: FactsStore) -> Result:
-    """Return what the manifest of CRDS' choices should be."""
-    digests = {
-        str(mask): facts.digest(mask) for choice in choices.values() for mask in choice.files
-    }
-    job = ("write_crds_manifest", "the campaign")
-    path = layout.result(folder, job[0], "")
-    return Result(path, job, content=render_manifest(choices, digests))
 
 
 def _as_json(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -172,11 +172,6 @@ class AlignOptions:
         step="fit_shifts",
     )
 
-    @property
-    def cleaning(self) -> Json:
-        """What the step that cleans takes."""
-        return values_of(self, "clean") | {"bad_bits": parse_bad_bits(self.bad_bits)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class SubtractionOptions:
@@ -282,6 +277,14 @@ class Settings:
     def as_dict(self) -> Json:
         """Return what a configuration file with these settings holds."""
         return dict(plain(self))
+
+    def of_step(self, step: str) -> Json:
+        """Return the options that a step takes, by the names of its arguments."""
+        groups = (self.psfmask, self.align_refs, self.psf_subtraction)
+        values = {name: value for g in groups for name, value in values_of(g, step).items()}
+        if "bad_bits" in values:
+            values["bad_bits"] = parse_bad_bits(values["bad_bits"])
+        return values
 
     def parameters(self) -> dict[str, Any]:
         """Return the options of all steps by name, as provenance records them."""

@@ -21,6 +21,21 @@ class Scope(StrEnum):
     CAMPAIGN = "campaign"  # one job, no wildcard
 
 
+class Source(StrEnum):
+    """A file from outside, or several, that a job reads; the name that its rule has for it."""
+
+    SCIENCE = "science"
+    PSFS = "psfs"  # exposures of the reference star, to be stacked first
+    PSFSTACK = "psfstack"  # psf images that came in one file
+    MASKS = "masks"
+    ASSOCIATION = "association"
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is never a list."""
+        return self is Source.SCIENCE
+
+
 class Planes(StrEnum):
     """How many image planes a file holds, of which its size on the disk follows."""
 
@@ -107,6 +122,8 @@ class Step:
         What memory and time it needs.
     outputs
         What it writes, by the names that the rule has for them; the main one first.
+    reads
+        The files from outside that it reads.
     rests_on
         The steps whose results it works on, and whose records it passes on.
     in_report
@@ -115,6 +132,8 @@ class Step:
         Whether its files go when they are used, unless `keep_intermediates` is set.
     is_optional
         Whether an exposure can be complete without it.
+    shared_name
+        What its script, its options and its records call it, where two steps do the same.
     """
 
     name: str
@@ -122,10 +141,17 @@ class Step:
     module: str
     cost: Cost
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    reads: tuple[Source, ...] = ()
     rests_on: tuple[str, ...] = ()
     in_report: bool = False
     is_intermediate: bool = False
     is_optional: bool = False
+    shared_name: str = ""
+
+    @property
+    def recorded_as(self) -> str:
+        """What its script, its options and its records call it."""
+        return self.shared_name or self.name
 
 
 def led_to(step: str) -> list[str]:
@@ -147,19 +173,12 @@ _ALL = (
         Cost(base=180, per_plane=1000),
     ),
     Step(
-        "write_crds_manifest",
-        Scope.CAMPAIGN,
-        "psfmask.crds_manifest",
-        Cost(base=100),
-        {"manifest": Output("crds_manifest.json", "which mask CRDS chose for each exposure")},
-        is_optional=True,
-    ),
-    Step(
         "resolve_psfmask",
         Scope.EXPOSURE,
         "steps.resolve",
         Cost(base=83, fixed=32),
         {"psfmask": Output("_psfmask.json", "which mask was used, why, and how it was read")},
+        reads=(Source.SCIENCE, Source.MASKS),
     ),
     Step(
         "stack_psfs",
@@ -167,6 +186,7 @@ _ALL = (
         "steps.stack",
         Cost(base=97, fixed=28, per_plane=100),
         {"psfstack": Output("_psfstack.fits", "the psf exposures in one file", Planes.PSFS)},
+        reads=(Source.PSFS,),
         is_intermediate=True,
     ),
     Step(
@@ -175,7 +195,9 @@ _ALL = (
         "steps.clean",
         Cost(base=95, fixed=52, per_plane=200),
         {"clean": Output("_clean.fits", "the psf images, bad pixels replaced", Planes.PSFS)},
+        reads=(Source.PSFSTACK,),
         rests_on=("stack_psfs",),
+        shared_name="clean",
     ),
     Step(
         "clean_science",
@@ -187,7 +209,9 @@ _ALL = (
                 "_clean.fits", "the science exposure, bad pixels replaced", Planes.INTEGRATIONS
             )
         },
+        reads=(Source.SCIENCE,),
         is_intermediate=True,
+        shared_name="clean",
     ),
     Step(
         "fit_shifts",
@@ -204,6 +228,7 @@ _ALL = (
             depends_on_fit=True,
         ),
         {"shifts": Output("_shifts.ecsv", "the shift of each pair of integration and psf")},
+        reads=(Source.MASKS,),
         rests_on=("resolve_psfmask", "clean_science", "clean_psfs"),
     ),
     Step(
@@ -216,6 +241,7 @@ _ALL = (
                 "_psfalign.fits", "the product: the psf images aligned", planes=Planes.PAIRS
             )
         },
+        reads=(Source.MASKS, Source.ASSOCIATION),
         rests_on=("fit_shifts",),
     ),
     Step(
@@ -251,6 +277,7 @@ _ALL = (
             "checks": Output("_checks.png", "what to check", label="3 pixels, weight, radius"),
             "table": Output("_table.html", "a row for each pair", label="4 table of shifts"),
         },
+        reads=(Source.MASKS,),
         rests_on=("fit_shifts",),
         in_report=True,
     ),

@@ -1,0 +1,84 @@
+"""What a finished campaign has, and what its report shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files import ROOT, completed, write_campaign
+
+from psfalign.campaign import targets
+from psfalign.campaign.plan import Plan
+from psfalign.campaign.targets import exposures_to_report, list_pages, list_results
+
+NAME = "jw1_a3001"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A campaign whose exposure does not say where north is: nothing is combined."""
+    monkeypatch.chdir(tmp_path)
+    return write_campaign(tmp_path)
+
+
+def plan(config: dict[str, Any]) -> Plan:
+    return Plan(completed(config), scripts=ROOT / "workflow/scripts", looks="")
+
+
+def names(config: dict[str, Any]) -> set[str]:
+    return {path.name.removeprefix(f"{NAME}_") for path in list_results(plan(config))}
+
+
+def test_all_results_are_asked_for(config: dict[str, Any]) -> None:
+    own = {"psfmask.json", "clean.fits", "shifts.ecsv", "psfalign.fits"}
+    pages = {"summary.json", "images.png", "shifts.png", "checks.png", "table.html"}
+    assert names(config) == own | pages | {"psfsub.fits", "star_clean.fits"}
+    assert names({**config, "psf_subtraction": {"method": "none"}}) == own | pages | {
+        "star_clean.fits"
+    }
+    assert "clean.fits" not in names({**config, "keep_intermediates": False})
+
+
+def test_pictures_are_asked_for_where_they_can_be_made(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan(config)
+    monkeypatch.setattr(Plan, "combined", ["star_a3001"])
+    combined = [path for path in list_results(made) if "combined" in path.parts]
+    assert [path.name.removeprefix("star_a3001_") for path in combined] == [
+        "northup.fits",
+        "contrast.ecsv",
+        "northup.png",
+        "contrast.png",
+    ]
+
+
+def test_report_shows_the_pages_that_are_there(config: dict[str, Any]) -> None:
+    made = plan(config)
+    assert list_pages(made) == []
+    for name in ("campaign.html", f"{NAME}/{NAME}_images.png", f"{NAME}/{NAME}_summary.json"):
+        path = made.settings.output_dir / "report" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    campaign, images = list_pages(made)
+    assert (str(campaign.path), campaign.category) == ("report/campaign.html", "Campaign")
+    assert (images.caption, images.subcategory) == ("images", NAME)
+    assert images.labels == {"figure": "1 images"}
+
+
+def test_of_many_exposures_the_report_shows_what_deserves_a_look(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = config["exposures"][0]
+    config["exposures"] = [{**entry, "asn_id": f"a300{i}"} for i in range(1, 5)]
+    made = plan(config)
+    every = [f"jw1_a300{i}" for i in range(1, 5)]
+    assert exposures_to_report(made) == every
+    monkeypatch.setattr(targets, "MOST_REPORTED", 2)
+    assert exposures_to_report(made) == every[:2]  # nothing is known of them yet
+    states = made.settings.output_dir / "report/campaign.json"
+    states.parent.mkdir(parents=True)
+    states.write_text(json.dumps([{"name": "gone"}, *({"name": n} for n in reversed(every))]))
+    assert exposures_to_report(made) == every[:1:-1]
+    states.write_text("[1]")
+    assert exposures_to_report(made) == every[:2]

@@ -1,0 +1,54 @@
+"""The end of a run: the RO-Crate, the page of the campaign, and how it went."""
+
+from collections.abc import Callable, Collection
+
+from ..campaign.exposures import ScienceExposure
+from ..campaign.facts import FactsStore
+from ..campaign.settings import Settings
+from ..errors import PsfalignError
+from ..report.campaign import closing_lines, write_campaign_page
+from ..report.states import survey_states
+from .write_rocrate import write_crate
+
+
+def close_campaign(
+    settings: Settings,
+    exposures: Collection[ScienceExposure],
+    facts: FactsStore | None,
+    *,
+    threads: int,
+    warn: Callable[[str], None],
+) -> list[str]:
+    """
+    Write the RO-Crate and the page of what is there now, whatever has failed.
+
+    A run does not fail for them.
+
+    Parameters
+    ----------
+    settings, exposures
+        The configuration and its exposures.
+    facts
+        Where checksums are remembered; without it no RO-Crate is written, for which every result
+        is read.
+    threads
+        How many files to read at a time.
+    warn
+        Takes what could not be written, and why.
+
+    Returns
+    -------
+    The lines that say how the campaign went.
+    """
+    output = settings.output_dir
+    if facts is not None:
+        try:
+            write_crate(settings, exposures, facts, threads=threads)
+        except (PsfalignError, OSError) as error:
+            warn(f"the RO-Crate was not written: {error}")
+    states = survey_states(output, exposures)
+    try:
+        write_campaign_page(output, states)
+    except OSError as error:
+        warn(f"the campaign page was not written: {error}")
+    return closing_lines(output, states)

@@ -1,0 +1,276 @@
+"""The plan of a campaign: what its jobs work on, and what each of them depends on."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..files.provenance.code import code_digest
+from ..psfmask.resolved import UNIFORM
+from ..steps.registry import STEPS, Scope, Source, led_to
+from . import layout
+from .checks import Findings, inspect_campaign, list_simulated
+from .combining import choose_combined
+from .crds import CrdsChoice
+from .expected import Expectations, simulation_of, tells
+from .exposures import ScienceExposure, plan_exposures
+from .facts import CACHE, FactsStore
+from .options import Json
+from .settings import Settings
+from .truth import Truth
+
+SEED = 9999  # of the demo
+NONE = "none"  # the method of subtraction that leaves it out
+
+
+class Plan:
+    """
+    The exposures of a campaign with their psf stacks and associations, and their jobs.
+
+    Files are looked at when something is asked that depends on them.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    scripts
+        The folder with the script of each step.
+    looks
+        SHA-256 of what decides how figures and pages look, besides code.
+    results
+        Where the results lie, if not in the output directory as it is configured.
+    is_whole
+        Whether all exposures are looked at together. Otherwise each is when it is asked for,
+        which is enough for one job; nothing is combined, and no result is judged.
+
+    Attributes
+    ----------
+    exposures
+        The exposures by name.
+    simulated
+        The files that the demo makes.
+    facts
+        What is known of the inputs.
+    settings
+        The configuration, with the output directory where the results lie.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        scripts: Path,
+        looks: str,
+        results: Path | None = None,
+        is_whole: bool = True,
+    ) -> None:
+        self.simulated = list_simulated(settings)
+        self.settings = replace(settings, output_dir=results or settings.output_dir)
+        # Many jobs at a time would write over what each other, and the engine, remember.
+        self.facts = FactsStore(CACHE, read_only=not is_whole)
+        self.is_whole = is_whole
+        self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
+        self._scripts, self._looks = scripts, looks
+        self._groups: dict[Scope, dict[str, list[ScienceExposure]]] = {scope: {} for scope in Scope}
+        for exposure in self.exposures.values():
+            for scope, group in self._groups.items():
+                group.setdefault(exposure.name_in(scope), []).append(exposure)
+        self._inspected: dict[str, Findings] = {}
+        self._truth: Truth | None = None
+
+    def names(self, scope: Scope) -> list[str]:
+        """Return the names of all exposures, stacks or associations."""
+        return list(self._groups[scope])
+
+    def members(self, scope: Scope, name: str) -> Sequence[ScienceExposure]:
+        """
+        Return the exposures of a stack or an association; of an exposure, itself.
+
+        Raises
+        ------
+        ConfigError
+            If the campaign has none of this name; a target of the command line may name any.
+        """
+        if name not in self._groups[scope]:
+            raise ConfigError(f"{name}: is not in the campaign", remedy="check the name")
+        return self._groups[scope][name]
+
+    def has_step(self, step: str, exposure: ScienceExposure) -> bool:
+        """Return whether a step is among those that lead to the results of an exposure."""
+        if step == "stack_psfs":
+            return not exposure.stack.is_stacked
+        return self.is_subtracting or not STEPS[step].is_optional
+
+    @property
+    def is_subtracting(self) -> bool:
+        """Whether the star is subtracted, and the rolls are combined."""
+        return self.settings.psf_subtraction.method != NONE
+
+    @cached_property
+    def findings(self) -> Findings:
+        """
+        What was found out about the files of all exposures.
+
+        Raises
+        ------
+        ExceptionGroup
+            If something is wrong with them.
+        """
+        return self._inspect(self.exposures.values())
+
+    def _inspect(self, exposures: Collection[ScienceExposure]) -> Findings:
+        found = inspect_campaign(self.settings, exposures, self.facts, simulated=self.simulated)
+        if found.errors:
+            raise ExceptionGroup("the campaign cannot run", found.errors)
+        return found
+
+    def _findings_of(self, name: str) -> Findings:
+        if self.is_whole:
+            return self.findings
+        if name not in self._inspected:
+            self._inspected[name] = self._inspect(self.members(Scope.EXPOSURE, name))
+        return self._inspected[name]
+
+    @cached_property
+    def _combination(self) -> tuple[list[str], list[str]]:
+        if not (self.is_whole and self.is_subtracting):
+            return [], []
+        groups = self._groups[Scope.ASSOCIATION]
+        star = self.settings.psf_subtraction.star
+        return choose_combined(groups, star, self.facts, simulated=self.simulated)
+
+    @property
+    def combined(self) -> list[str]:
+        """The names of the associations whose exposures are combined in one picture."""
+        return self._combination[0]
+
+    def list_warnings(self) -> list[str]:
+        """Return what deserves a look before the campaign runs."""
+        return [*self.findings.warnings, *self._combination[1]] if self.is_whole else []
+
+    def sources(self, step: str, name: str) -> dict[Source, list[Path]]:
+        """Return the files from outside that a job reads, in their order."""
+        scope, kinds = STEPS[step].scope, STEPS[step].reads
+        return {kind: self._files(kind, self.members(scope, name)[0]) for kind in kinds}
+
+    def _files(self, kind: Source, exposure: ScienceExposure) -> list[Path]:
+        if kind is Source.SCIENCE:
+            return [exposure.science]
+        if kind is Source.MASKS:
+            return self._findings_of(exposure.name).masks[exposure.name]
+        if kind is Source.ASSOCIATION:
+            return [exposure.association] if exposure.association else []
+        is_wanted = exposure.stack.is_stacked == (kind is Source.PSFSTACK)
+        return [*exposure.stack.members] if is_wanted else []
+
+    def crds_choice(self, name: str) -> CrdsChoice | None:
+        """Return what CRDS chose for an exposure, None where it was not asked."""
+        return self._findings_of(name).crds.get(name)
+
+    def settings_of(self, step: str, exposure: ScienceExposure) -> Json:
+        """Return the settings of a job, by the names under which its step records them."""
+        settings = self.settings.of_step(STEPS[step].recorded_as)
+        if step == "simulate_demo":
+            settings["seed"] = SEED
+        elif step == "resolve_psfmask" and exposure.psfmask == UNIFORM:
+            settings["bad_bits"] = self.settings.of_step("clean")["bad_bits"]
+        elif step == "align_psfs":
+            settings["candidate"] = exposure.asn_id
+            if exposure.product:
+                settings["product_name"] = exposure.product
+        elif step == "combine_rolls":
+            star = self.settings.of_step("subtract_psf")["star"]
+            settings = {"star": star, **settings}
+        elif STEPS[step].in_report:
+            settings["style"] = self._looks
+        return settings
+
+    def job(self, step: str, name: str) -> Json:
+        """
+        Return what a job depends on besides the files that other jobs make.
+
+        It holds the settings, the digests of inputs from outside by path, and that of the code.
+        """
+        exposure = self.members(STEPS[step].scope, name)[0]
+        settings, more = self.settings_of(step, exposure), {}
+        if step == "resolve_psfmask":
+            choice = self.crds_choice(name)
+            more = {"crds": True} if choice else {}
+            settings = {"psfmask": choice.psfmask if choice else exposure.psfmask} | settings
+        paths = [path for paths in self.sources(step, name).values() for path in paths]
+        script = self._scripts / f"{STEPS[step].recorded_as}.py"
+        digests = self._digests(paths)
+        return {**more, "settings": settings, "inputs": digests, "code": code_digest(script)}
+
+    def _digests(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Return the SHA-256 of inputs; those that the demo makes have none yet."""
+        given = (path for path in paths if str(path) not in self.simulated)
+        return {str(path): self.facts.digest(path) for path in given}
+
+    def made_by(self, step: str, for_step: str, name: str) -> list[Path]:
+        """Return what a step makes for a job of another, below the output directory."""
+        members, scope = self.members(STEPS[for_step].scope, name), STEPS[step].scope
+        if not self.has_step(step, members[0]):
+            return []
+        names = dict.fromkeys(member.name_in(scope) for member in members)
+        return [layout.result(Path(), step, one) for one in names]
+
+    def judge(self) -> list[str]:
+        """
+        Find out which results that are there are not what a run would make now.
+
+        What they say of themselves decides. The engine remembers jobs in the working directory, by
+        paths as they are spelled.
+
+        Returns
+        -------
+        Lines that say which steps run again, for what, and why.
+        """
+        if not self.is_whole:
+            return []
+        demo = [e for e in self.exposures.values() if str(e.science) in self.simulated]
+        folder = self.settings.output_dir
+        made = simulation_of(folder, self.simulated, SEED) if demo else []
+        is_made_again = Truth(made, self.facts).outdated or not all(
+            Path(name).exists() for name in self.simulated
+        )
+        expected = Expectations(
+            folder,
+            self._settings_wanted,
+            self.findings.masks,
+            self.facts,
+            unknown=self.simulated if is_made_again else (),
+            with_crds=bool(self.findings.crds),
+        )
+        self._truth = Truth([*made, *expected.results(self.exposures.values())], self.facts)
+        self.facts.save()
+        return self._truth.describe()
+
+    @property
+    def outdated(self) -> list[Path]:
+        """The results that are there and have to be made again, as far as they were judged."""
+        return [found.path for found in self._truth.outdated] if self._truth else []
+
+    def is_judged(self, step: str) -> bool:
+        """Return whether the results of a step say themselves if it has to run again."""
+        return self._truth is not None and tells(STEPS[step])
+
+    def follows(self, step: str, for_step: str, name: str) -> bool:
+        """
+        Return whether a job runs again where what it takes from another step is newer.
+
+        Where nothing from here on has to run, the time of a file tells nothing, nor that it is made
+        again; where something has to, the engine sees so only along inputs that count. What a step
+        only waits for never counts where results are not judged.
+        """
+        if self._truth is None:
+            return step in led_to(for_step)
+        return self._truth.follows(for_step, name)
+
+    def _settings_wanted(self, step: str, exposure: ScienceExposure) -> Json | None:
+        """Return the settings of a job; None where the campaign has no such job."""
+        is_combined = exposure.name_in(Scope.ASSOCIATION) in self.combined
+        if STEPS[step].scope is Scope.ASSOCIATION and not is_combined:
+            return None
+        return self.settings_of(step, exposure) if self.has_step(step, exposure) else None

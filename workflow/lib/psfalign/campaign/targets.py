@@ -1,0 +1,92 @@
+"""What a finished campaign has, and what of it the engine's report shows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..steps.registry import Scope, steps_of
+from . import layout
+from .plan import Plan
+
+# More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
+# the campaign has all; the figures of all are in the folder of the report.
+MOST_REPORTED = 100
+HERE = Path()
+
+
+@dataclass(frozen=True)
+class Page:
+    """
+    A file that the engine's report shows.
+
+    Attributes
+    ----------
+    path
+        Where it is, below the output directory.
+    caption
+        The name of its caption in ``workflow/report``.
+    category, subcategory
+        Where the report shows it.
+    labels
+        What the report says beside it.
+    """
+
+    path: Path
+    caption: str
+    category: str
+    subcategory: str | None
+    labels: dict[str, str]
+
+
+def list_results(plan: Plan) -> list[Path]:
+    """
+    Return all results that stay, below the output directory.
+
+    What goes when it was used is not asked for.
+    """
+    scopes = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)
+    keep = plan.settings.keep_intermediates
+    return [
+        layout.result(HERE, step.name, name, part)
+        for scope in scopes
+        for step, part, _ in layout.outputs(steps_of(scope))
+        if keep or not step.is_intermediate
+        for name in (plan.combined if scope is Scope.ASSOCIATION else plan.names(scope))
+        if plan.has_step(step.name, plan.members(scope, name)[0])
+    ]
+
+
+def list_pages(plan: Plan) -> list[Page]:
+    """Return the pages and figures that are there for the report."""
+    folder = plan.settings.output_dir
+    return [page for page in _pages(plan) if (folder / page.path).exists()]
+
+
+def _pages(plan: Plan) -> Iterator[Page]:
+    labels = {"page": "Did it work, and how well?"}
+    yield Page(Path(layout.CAMPAIGN_PAGE), "campaign", "Campaign", None, labels)
+    kinds = (
+        (Scope.ASSOCIATION, "North up", plan.combined[:MOST_REPORTED]),
+        (Scope.EXPOSURE, "Exposures", exposures_to_report(plan)),
+    )
+    for scope, category, names in kinds:
+        for name in names:
+            for step, part, output in layout.outputs(steps_of(scope)):
+                if output.label:
+                    path = layout.result(HERE, step.name, name, part)
+                    yield Page(path, part, category, name, {"figure": output.label})
+
+
+def exposures_to_report(plan: Plan) -> list[str]:
+    """Return the exposures that fit into the report: if not all, what deserves a look most."""
+    names = list(plan.exposures)
+    if len(names) <= MOST_REPORTED:
+        return names
+    page = plan.settings.output_dir / layout.CAMPAIGN_PAGE
+    try:
+        states = json.loads(page.with_suffix(".json").read_text("utf-8"))
+        names = [state["name"] for state in states if state["name"] in plan.exposures]
+    except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
+        pass
+    return names[:MOST_REPORTED]
