@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
+from patience import PATIENCE
 
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.settings import Settings
@@ -223,7 +224,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

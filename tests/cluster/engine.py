@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from patience import PATIENCE
 from workflow.campaign import CHECKOUT, Campaign
 
 from .slurm import Cluster
@@ -49,7 +50,7 @@ class ClusterRun:
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run the engine to its end; give its exit status and what it said."""
         process = self.start(*arguments)
-        text, _ = process.communicate(timeout=300)
+        text, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, text
 
 

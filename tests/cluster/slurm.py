@@ -14,10 +14,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patience import PATIENCE
+
 DAEMONS = ("munged", "slurmctld", "slurmd", "mungekey")
 CLIENTS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
-PATIENCE = 60.0  # seconds that a daemon may take to answer
 
 # Memory is enforced by Slurm itself, which looks at the processes of each job once a second:
 # control groups would do it better, but a container has none to give.

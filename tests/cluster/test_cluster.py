@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from patience import PATIENCE
 from workflow.campaign import CHECKOUT, MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
 
 from .engine import ClusterRun, find_engine, results
@@ -74,7 +75,7 @@ def test_cancelled_jobs_and_a_crashed_node_cost_a_second_run_and_nothing_else(
     wait_for(lambda: cluster.jobs("RUNNING"), "a job to run")
     for job in cluster.jobs("RUNNING", "PENDING"):
         cluster.run("scancel", job)
-    text, _ = engine.communicate(timeout=120)
+    text, _ = engine.communicate(timeout=PATIENCE)
     assert (engine.returncode, "CANCELLED" in text) == (1, True), text
     status, text = run.run("psfstacks")
     assert status == 0, text
@@ -84,7 +85,7 @@ def test_cancelled_jobs_and_a_crashed_node_cost_a_second_run_and_nothing_else(
     wait_for(lambda: len(list(logs.glob("*.log"))) == 2, "both exposures to be cleaned")
     cluster.kill_node()
     try:
-        text, _ = engine.communicate(timeout=120)
+        text, _ = engine.communicate(timeout=PATIENCE)
     finally:
         engine.kill()
         cluster.start_node()
@@ -127,7 +128,7 @@ def test_an_array_of_batches_makes_the_same(
             cwd=campaign.folder,
             env=cluster.env,
             check=True,
-            timeout=300,
+            timeout=PATIENCE,
             capture_output=True,
         )
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from studies.crashes import (
-    PATIENCE,
     SEED,
     Campaign,
     kill_and_finish,

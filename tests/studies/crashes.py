@@ -20,10 +20,10 @@ from pathlib import Path
 
 import yaml
 from files import PSF_STEPS, ROOT, scene, write_exposure, write_mask, write_psfs
+from patience import PATIENCE
 
 PARTS = ("Snakefile", "workflow", "profiles", "config", "environment.yml")
 SEED = 8
-PATIENCE = 300  # seconds
 # The page of the campaign and its RO-Crate tell times, and a run that is killed after its last job
 # leaves them to the next.
 NO_RESULTS = {

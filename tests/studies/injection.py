@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 # By which names the kernel knows what a writer asks for.
 CALLS = {
@@ -23,7 +24,6 @@ CALLS = {
 # What only large files are written with.
 LARGE_FILES_CALLS = {"fallocate": "fallocate", "sync_file_range": "sync_file_range"}
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
-PATIENCE = 60  # seconds
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from files import exposure_hdus, mask_hdus, write
+from patience import PATIENCE
 
 from psfalign.errors import InputError
 from psfalign.files.exposure import LARGEST, Exposure
@@ -28,7 +29,6 @@ from psfalign.files.selectors import read_selectors
 from psfalign.psfmask.file import read_mask, read_mask_header
 
 SHAPE = 6, 7  # rows, columns: the headers are what is large in these files
-PATIENCE = 20  # seconds for one file, which takes milliseconds
 CHECKSUMS = (b"CHECKSUM", b"DATASUM ")
 # What a card may be made to say.
 VALUES = (

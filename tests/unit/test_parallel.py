@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from psfalign.errors import InputError, WorkerError
 from psfalign.system.parallel import ordered_map
@@ -151,4 +152,4 @@ def test_workers_end_with_their_parent(number: signal.Signals) -> None:
         parent.send_signal(number)
         # This ends only when every process that holds the pipe has ended.
         parent.stdout.read()
-        assert parent.wait(timeout=20) != 0
+        assert parent.wait(timeout=PATIENCE) != 0

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from studies.demo import STORED, align_demo, compare
 
 from .campaign import Campaign, make_campaign
@@ -101,7 +102,7 @@ def test_demo_has_the_numbers_that_are_stored(tmp_path: Path) -> None:
 
 def wait_for_results(campaign: Campaign, count: int) -> None:
     """Wait until so many files of exposures and stacks are there."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(campaign.folder.glob("results/*/[!.]*.*"))) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
