@@ -110,6 +110,57 @@ def test_cache_of_another_version_is_not_believed(tmp_path: Path) -> None:
     assert tuple(FactsStore(cache).exposure(path)["shape"]) == SHAPE
 
 
+def test_digests_last_when_the_code_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_exposure(tmp_path / "a.fits")
+    cache = tmp_path / "facts.json"
+    store = FactsStore(cache)
+    store.exposure(path)
+    digest = store.digest(path)
+    store.save()
+    cache.write_text(json.dumps(json.loads(cache.read_text()) | {"version": "other"}))
+    monkeypatch.setattr(facts_module, "sha256", lambda path: pytest.fail("it is known"))
+    assert FactsStore(cache).digest(path) == digest
+
+
+def test_facts_lie_with_the_results_where_there_are_any(tmp_path: Path) -> None:
+    path, results = write_exposure(tmp_path / "a.fits"), tmp_path / "results"
+    cache, kept = tmp_path / "facts.json", results / ".facts.json"
+
+    def remembered() -> set[Path]:
+        store = FactsStore(cache, results=results)
+        store.digest(path)
+        store.save()
+        return {file for file in (cache, kept) if file.exists()}
+
+    assert remembered() == {cache}  # looking at a campaign makes no folder
+    results.mkdir()
+    assert remembered() == {cache, kept}
+    cache.unlink()
+    before = kept.stat().st_mtime_ns
+    assert remembered() == {kept}
+    assert kept.stat().st_mtime_ns == before  # nothing new, nothing written
+
+
+@pytest.mark.parametrize("edit", ["same size and time", "other folder"])
+def test_facts_of_the_results_are_believed_of_the_same_file_only(tmp_path: Path, edit: str) -> None:
+    """An edit may keep size and time of a file; the time of its last change cannot be set."""
+    path, results = tmp_path / "data" / "a.fits", tmp_path / "results"
+    path.parent.mkdir()
+    results.mkdir()
+    path.write_bytes(b"before")
+    store = FactsStore(tmp_path / "facts.json", results=results)
+    before = store.digest(path)
+    store.save()
+    status = path.stat()
+    if edit == "other folder":
+        path.rename(tmp_path / "a.fits")
+    path.write_bytes(b"after.")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert FactsStore(tmp_path / "facts.json", results=results).digest(path) != before
+
+
 def test_mistakes_are_not_remembered(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     path.write_text("no")

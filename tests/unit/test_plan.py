@@ -20,6 +20,7 @@ from psfalign import simulate
 from psfalign.campaign.plan import SEED, Plan
 from psfalign.errors import ConfigError, InputError
 from psfalign.files.provenance.code import code_digest
+from psfalign.files.provenance.records import software_versions
 from psfalign.steps.registry import STEPS, Scope, Source
 
 SCRIPTS = ROOT / "workflow/scripts"
@@ -226,6 +227,18 @@ def test_results_are_judged_by_what_they_say(config: dict[str, Any], folder: Pat
     assert made.is_judged("fit_shifts")
     assert not made.is_judged("plot_association")  # pictures say nothing of themselves
     assert made.follows("align_psfs", "plot_exposure", NAME)
+
+
+def test_versions_of_software_count_where_they_are_asked_for(config: dict[str, Any]) -> None:
+    assert "software" not in plan(config).job("fit_shifts", NAME)
+    config["rerun_on_new_software"] = True
+    assert plan(config).job("fit_shifts", NAME)["software"] == software_versions()
+    message = (
+        "rerun_on_new_software=true: versions of software in a conda environment or a container "
+        "are not known; set it to false, or run without --software-deployment-method"
+    )
+    with refused(message, ConfigError):
+        plan(config, runs_elsewhere=True)
 
 
 def demo(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from psfalign.campaign.expected import Expectations, Made
 from psfalign.campaign.exposures import ScienceExposure, Stack
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.truth import Truth, compare
-from psfalign.files.provenance.records import Record
+from psfalign.files.provenance.records import Record, software_versions
 from psfalign.fit.integration import FitOptions
 from psfalign.steps.registry import STEPS
 
@@ -40,7 +40,11 @@ def exposure() -> ScienceExposure:
     return ScienceExposure(NAME, science, "a3001", stack, "data/mask.fits", "exposures[0]")
 
 
-def judge(folder: Path, settings: dict[str, dict[str, Any]] = SETTINGS) -> Truth:
+def judge(
+    folder: Path,
+    settings: dict[str, dict[str, Any]] = SETTINGS,
+    software: tuple[tuple[str, str], ...] = (),
+) -> Truth:
     """Judge the results of a campaign, its figures left out."""
     facts = FactsStore(folder / "facts.json")
     never = ("stack_psfs", *(step.name for step in STEPS.values() if step.is_optional))
@@ -49,6 +53,7 @@ def judge(folder: Path, settings: dict[str, dict[str, Any]] = SETTINGS) -> Truth
         lambda step, _: None if step in never else settings.get(step, {}),
         {NAME: [Path("data/mask.fits")]},
         facts,
+        software=software,
     )
     truth = Truth(expectations.results([exposure()]), facts)
     facts.save()
@@ -151,6 +156,28 @@ def test_other_code_makes_what_depends_on_it_again(
     )
     reason = "the code of fit_shifts is another"
     assert outdated(judge(results)) == dict.fromkeys(AFTER_CLEAN, reason)
+
+
+def test_versions_of_software_count_only_where_they_are_asked_for(results: Path) -> None:
+    now = software_versions()
+    assert outdated(judge(results)) == {}
+    assert outdated(judge(results, software=tuple(now.items()))) == {}
+    newer = outdated(judge(results, software=(*now.items(), ("numpy", "99.0"))))
+    reason = f"numpy was {now['numpy']}, is 99.0"
+    steps = ("resolve_psfmask", "clean_science", "clean_psfs", *AFTER_CLEAN)
+    assert newer == dict.fromkeys(steps, reason)
+    assert outdated(judge(results)) == {}
+
+
+def test_software_that_is_not_recorded_is_another() -> None:
+    wanted = replace(MADE, inputs=None, software=(("numpy", "2.0"),))
+    assert compare(records(), [wanted]) == "numpy was not recorded, is 2.0"
+
+
+def test_several_versions_of_software_are_not_one() -> None:
+    told = [*records(), *(Record("stack_psfs", "software", "numpy", v) for v in ("2.0", "1.9"))]
+    wanted = replace(MADE, inputs=None, software=(("numpy", "2.0"),))
+    assert compare(told, [wanted]) == "numpy was 2.0, 1.9, is 2.0"
 
 
 DAMAGES: dict[str, tuple[Callable[[], None], str, str]] = {

@@ -34,6 +34,7 @@ with said_in_one_line():
         looks=digest_looks(),
         results=Path(PLACES.replace_prefix(OUTPUT)),
         is_whole=IS_MAIN,
+        runs_elsewhere=bool(workflow.deployment_settings.deployment_method),
     )
     for warning in PLAN.list_warnings():
         logger.warning(f"psfalign: warning: {warning}")

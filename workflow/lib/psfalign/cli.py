@@ -490,10 +490,12 @@ def _is_right(settings: Settings) -> bool:
     """Check all files of a campaign, and print what is wrong or what would be done."""
     from .campaign.checks import inspect_campaign, list_simulated
     from .campaign.exposures import plan_exposures
-    from .campaign.facts import CACHE, FactsStore
+    from .campaign.facts import FactsStore
 
     exposures, simulated = plan_exposures(settings), list_simulated(settings)
-    findings = inspect_campaign(settings, exposures, FactsStore(CACHE), simulated=simulated)
+    findings = inspect_campaign(
+        settings, exposures, FactsStore.of(settings.output_dir), simulated=simulated
+    )
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:
@@ -507,7 +509,7 @@ def _is_right(settings: Settings) -> bool:
 def _run(options: argparse.Namespace) -> int:
     from .campaign.configuration import complete_config
     from .campaign.exposures import plan_exposures
-    from .campaign.facts import CACHE, FactsStore
+    from .campaign.facts import FactsStore
     from .campaign.run import Engine, count_batches, given_by, is_run, run_campaign
     from .campaign.yaml import read_yaml
 
@@ -521,7 +523,7 @@ def _run(options: argparse.Namespace) -> int:
     def close() -> None:
         from .archive.closing import close_campaign
 
-        exposures, facts = plan_exposures(settings), FactsStore(CACHE)
+        exposures, facts = plan_exposures(settings), FactsStore.of(settings.output_dir)
         lines = close_campaign(settings, exposures, facts, threads=2, warn=_warn)
         print("\n".join(lines))
 
@@ -581,9 +583,11 @@ def _crate(options: argparse.Namespace) -> None:
 def _write_crate(settings: Settings, *, threads: int) -> Path:
     from .archive.write_rocrate import write_crate
     from .campaign.exposures import plan_exposures
-    from .campaign.facts import CACHE, FactsStore
+    from .campaign.facts import FactsStore
 
-    return write_crate(settings, plan_exposures(settings), FactsStore(CACHE), threads=threads)
+    return write_crate(
+        settings, plan_exposures(settings), FactsStore.of(settings.output_dir), threads=threads
+    )
 
 
 def _deploy(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from .facts import FactsStore
 TELLING = (".fits", ".ecsv", ".json")  # kinds of files that say how they were made
 Job = tuple[str, str]  # a step, and the exposure, stack or association that it works on
 Inputs = tuple[tuple[str, str], ...]
+Versions = tuple[tuple[str, str], ...]  # name and version of software
 # The settings of a step for an exposure, by the names that it records; None where it never runs.
 SettingsOf = Callable[[str, ScienceExposure], Mapping[str, Any] | None]
 
@@ -41,6 +42,8 @@ class Made:
         before the run.
     source
         Who chose the mask, where the step does that.
+    software
+        Name and version of the software that it has to have run with; none where any will do.
     """
 
     step: str
@@ -48,6 +51,7 @@ class Made:
     parameters: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs | None = ()
     source: str = ""
+    software: Versions = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ class Expectations:
         Inputs that the run itself may make anew.
     with_crds
         Whether CRDS chooses the masks of exposures for which none is named.
+    software
+        The software whose versions count; none where any may have made the results.
     """
 
     def __init__(
@@ -118,6 +124,7 @@ class Expectations:
         *,
         unknown: Collection[str] = (),
         with_crds: bool = False,
+        software: Versions = (),
     ) -> None:
         self._folder = folder
         self._settings_of = settings_of
@@ -125,6 +132,7 @@ class Expectations:
         self._facts = facts
         self._unknown = unknown
         self._chooser = "crds" if with_crds else "catalogue"
+        self._software = software
 
     def results(self, exposures: Iterable[ScienceExposure]) -> Iterator[Result]:
         """List the results of exposures and of their psf stacks, each once."""
@@ -169,7 +177,8 @@ class Expectations:
             settings["science_sha256"] = json.dumps(self._facts.digest(exposure.science))
         named = "configuration" if exposure.psfmask is not None else self._chooser
         source = named if step == "resolve_psfmask" else ""
-        return Made(step, code_of(step), settings, self._inputs(step, exposure), source)
+        inputs = self._inputs(step, exposure)
+        return Made(step, code_of(step), settings, inputs, source, self._software)
 
     def _inputs(self, step: str, exposure: ScienceExposure) -> Inputs | None:
         masks, stack = self._masks[exposure.name], exposure.stack
@@ -190,10 +199,13 @@ class Expectations:
         return tuple((plain_text(path.name), self._facts.digest(path)) for path in found)
 
 
-def simulation_of(folder: Path, simulated: Sequence[str], seed: int) -> list[Result]:
+def simulation_of(
+    folder: Path, simulated: Sequence[str], seed: int, *, software: Versions = ()
+) -> list[Result]:
     """Return what the demo's files should say, where the campaign has any of them."""
     truth = [Path(name) for name in simulated if Path(name).name == TRUTH]
-    made = Made("simulate_demo", code_of("simulate_demo"), {"seed": json.dumps(seed)})
+    settings = {"seed": json.dumps(seed)}
+    made = Made("simulate_demo", code_of("simulate_demo"), settings, software=software)
     return [Result(path, ("simulate_demo", folder.name), (made,)) for path in truth]
 
 

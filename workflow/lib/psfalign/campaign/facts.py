@@ -21,9 +21,10 @@ from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask
 from ..system.atomic_file import publish_bytes
 from .roles import read_role_header
 
-CACHE = Path(".snakemake/psfalign/facts.json")  # where the workflow remembers them
-# What other code has remembered is not believed.
+CACHE = Path(".snakemake/psfalign/facts.json")  # where they are remembered without results
+KEPT = ".facts.json"  # and in the output directory
 THIS = Path(__file__)
+LASTING = ("signature", "sha256")  # what no other code would find out differently
 
 Facts = dict[str, Any]
 
@@ -39,17 +40,25 @@ class FactsStore:
     ----------
     path
         Where they are remembered. It is a cache: without it, everything is read again.
+    results
+        The output directory of the campaign. Where it is there, facts are remembered in it
+        instead: they last as long as the results, and serve everybody who works with these.
     read_only
         Whether what is read is remembered by nobody else.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, results: Path | None = None, read_only: bool = False) -> None:
+        self._path, self._results = path, results
         self._read_only = read_only
-        self._known = self._load()
         self._seen: dict[str, Facts] = {}
         self._folder = os.getcwd()  # noqa: PTH109 - joined with thousands of names
         self._changed = False
+        self._known = self._load()
+
+    @classmethod
+    def of(cls, results: Path, *, read_only: bool = False) -> "FactsStore":
+        """Return the store of the campaign with this output directory."""
+        return cls(CACHE, results=results, read_only=read_only)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file."""
@@ -107,9 +116,10 @@ class FactsStore:
         if self._changed and not self._read_only:
             content = {"version": code_digest(THIS), "files": self._known}
             try:
-                publish_bytes(self._path, json.dumps(content).encode())
+                publish_bytes(self._place(), json.dumps(content).encode())
             except OSError:
                 return
+            self._changed = False
 
     def _get(self, path: Path, kind: str, describe: Callable[[Path], Any]) -> Any:
         known = self._about(path)
@@ -134,12 +144,29 @@ class FactsStore:
             known = self._known[name] = {"signature": signature}
         return known
 
+    def _place(self) -> Path:
+        """Return where to remember: looking at a campaign makes no output directory."""
+        if self._results is not None and self._results.is_dir():
+            return self._results / KEPT
+        return self._path
+
     def _load(self) -> dict[str, Facts]:
-        try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-            return dict(content["files"]) if content["version"] == code_digest(THIS) else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        for path in dict.fromkeys((self._place(), self._path)):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                known = dict(content["files"])
+                if content["version"] != code_digest(THIS):
+                    known = {name: _lasting(facts) for name, facts in known.items()}
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            self._changed = path != self._place()
+            return known
+        return {}
+
+
+def _lasting(facts: Facts) -> Facts:
+    """Return what may be believed of what other code has remembered."""
+    return {key: facts[key] for key in LASTING if key in facts}
 
 
 def describe_exposure(path: Path) -> Facts:

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..files.provenance.code import code_digest
+from ..files.provenance.records import software_versions
 from ..psfmask.resolved import UNIFORM
 from ..steps.registry import STEPS, Scope, Source, led_to
 from . import layout
@@ -15,7 +16,7 @@ from .combining import choose_combined
 from .crds import CrdsChoice
 from .expected import Expectations, simulation_of, tells
 from .exposures import ScienceExposure, plan_exposures
-from .facts import CACHE, FactsStore
+from .facts import FactsStore
 from .options import Json
 from .settings import Settings
 from .truth import Truth
@@ -43,6 +44,8 @@ class Plan:
     is_whole
         Whether all exposures are looked at together. Otherwise each is when it is asked for,
         which is enough for one job; nothing is combined, and no result is judged.
+    runs_elsewhere
+        Whether jobs run in environments or containers that the engine provides.
 
     Attributes
     ----------
@@ -64,11 +67,19 @@ class Plan:
         looks: str,
         results: Path | None = None,
         is_whole: bool = True,
+        runs_elsewhere: bool = False,
     ) -> None:
+        if settings.rerun_on_new_software and runs_elsewhere:
+            raise ConfigError(
+                "versions of software in a conda environment or a container are not known",
+                keyword="rerun_on_new_software",
+                value="true",
+                remedy="set it to false, or run without --software-deployment-method",
+            )
         self.simulated = list_simulated(settings)
         self.settings = replace(settings, output_dir=results or settings.output_dir)
         # Many jobs at a time would write over what each other, and the engine, remember.
-        self.facts = FactsStore(CACHE, read_only=not is_whole)
+        self.facts = FactsStore.of(self.settings.output_dir, read_only=not is_whole)
         self.is_whole = is_whole
         self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
         self._scripts, self._looks = scripts, looks
@@ -76,6 +87,7 @@ class Plan:
         for exposure in self.exposures.values():
             for scope, group in self._groups.items():
                 group.setdefault(exposure.name_in(scope), []).append(exposure)
+        self._options = cache(settings.of_step)  # asked for by each job
         self._inspected: dict[str, Findings] = {}
         self._truth: Truth | None = None
 
@@ -170,17 +182,17 @@ class Plan:
 
     def settings_of(self, step: str, exposure: ScienceExposure) -> Json:
         """Return the settings of a job, by the names under which its step records them."""
-        settings = self.settings.of_step(STEPS[step].recorded_as)
+        settings = dict(self._options(STEPS[step].recorded_as))
         if step == "simulate_demo":
             settings["seed"] = SEED
         elif step == "resolve_psfmask" and exposure.psfmask == UNIFORM:
-            settings["bad_bits"] = self.settings.of_step("clean")["bad_bits"]
+            settings["bad_bits"] = self._options("clean")["bad_bits"]
         elif step == "align_psfs":
             settings["candidate"] = exposure.asn_id
             if exposure.product:
                 settings["product_name"] = exposure.product
         elif step == "combine_rolls":
-            star = self.settings.of_step("subtract_psf")["star"]
+            star = self._options("subtract_psf")["star"]
             settings = {"star": star, **settings}
         elif STEPS[step].in_report:
             settings["style"] = self._looks
@@ -193,11 +205,13 @@ class Plan:
         It holds the settings, the digests of inputs from outside by path, and that of the code.
         """
         exposure = self.members(STEPS[step].scope, name)[0]
-        settings, more = self.settings_of(step, exposure), {}
+        settings, more = self.settings_of(step, exposure), Json()
         if step == "resolve_psfmask":
             choice = self.crds_choice(name)
             more = {"crds": True} if choice else {}
             settings = {"psfmask": choice.psfmask if choice else exposure.psfmask} | settings
+        if self.settings.rerun_on_new_software:
+            more["software"] = software_versions()
         paths = [path for paths in self.sources(step, name).values() for path in paths]
         script = self._scripts / f"{STEPS[step].recorded_as}.py"
         digests = self._digests(paths)
@@ -231,7 +245,9 @@ class Plan:
             return []
         demo = [e for e in self.exposures.values() if str(e.science) in self.simulated]
         folder = self.settings.output_dir
-        made = simulation_of(folder, self.simulated, SEED) if demo else []
+        counts = self.settings.rerun_on_new_software
+        software = tuple(software_versions().items()) if counts else ()
+        made = simulation_of(folder, self.simulated, SEED, software=software) if demo else []
         is_made_again = Truth(made, self.facts).outdated or not all(
             Path(name).exists() for name in self.simulated
         )
@@ -242,6 +258,7 @@ class Plan:
             self.facts,
             unknown=self.simulated if is_made_again else (),
             with_crds=bool(self.findings.crds),
+            software=software,
         )
         self._truth = Truth([*made, *expected.results(self.exposures.values())], self.facts)
         self.facts.save()

@@ -253,6 +253,13 @@ class Settings:
         True,
         values="true or false",
     )
+    rerun_on_new_software: bool = option(
+        "Whether results that other versions of Python, NumPy, SciPy, Astropy or psfalign made are "
+        "made again. Without it they stay, and the page of the campaign and `psfalign verify` say "
+        "where several versions made the results.",
+        False,
+        values="true or false",
+    )
     associations: tuple[Path, ...] = option(
         "Level-3 coronagraphic association files (`asn_type` `coron3`, `user_built`, `None` or "
         "none): each science member of each product becomes an exposure, the psf members are "

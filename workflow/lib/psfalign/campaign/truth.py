@@ -120,8 +120,8 @@ def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
     for name, value in ((n, v) for made in wanted for n, v in made.parameters.items()):
         if value not in settings[name]:
             return f"{name} was {', '.join(settings[name]) or 'not a setting'}, is {value}"
-    if {entry.value for entry in told if entry.kind == "code"} != {made.code for made in wanted}:
-        return f"the code of {wanted[0].step} is another"
+    if reason := _compare_code(told, wanted):
+        return reason
     sources = {e.value for e in told if (e.kind, e.name) == ("mask", "source")}
     chosen = {made.source for made in wanted if made.source}
     if chosen and sources != chosen:
@@ -131,6 +131,20 @@ def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
     inputs = [(entry.name, entry.value) for entry in told if entry.kind == "input"]
     every = (entry for made in wanted for entry in made.inputs or ())
     return _compare_inputs(list(dict.fromkeys(inputs)), list(dict.fromkeys(every)))
+
+
+def _compare_code(told: Sequence[Record], wanted: Sequence[Made]) -> str:
+    """Compare the code of a step, and the versions of software where they count."""
+    if {entry.value for entry in told if entry.kind == "code"} != {made.code for made in wanted}:
+        return f"the code of {wanted[0].step} is another"
+    versions: dict[str, list[str]] = defaultdict(list)
+    for entry in told:
+        if entry.kind == "software" and entry.value not in versions[entry.name]:
+            versions[entry.name].append(entry.value)
+    for name, version in (entry for made in wanted for entry in made.software):
+        if versions[name] != [version]:
+            return f"{name} was {', '.join(versions[name]) or 'not recorded'}, is {version}"
+    return ""
 
 
 def _compare_inputs(told: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> str:
