@@ -167,6 +167,8 @@ class Expectations:
             for exposure in exposures
         )
         masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
+        if self._are_unknown(masks):
+            masks = ()  # a module with a prefix names them without it
         path = layout.result(self._folder, step, name)
         return Result(path, (step, name), (*before, own), frozenset(later), masks)
 
@@ -194,9 +196,12 @@ class Expectations:
             "align_psfs": (exposure.association,) if exposure.association else (),
         }
         found = paths.get(step, ())
-        if any(str(path) in self._unknown for path in found):
+        if self._are_unknown(found):
             return None
         return tuple((plain_text(path.name), self._facts.digest(path)) for path in found)
+
+    def _are_unknown(self, paths: Iterable[Path]) -> bool:
+        return any(str(path) in self._unknown for path in paths)
 
 
 def simulation_of(
