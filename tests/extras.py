@@ -1,5 +1,6 @@
 """Programs of extras and groups that are not in the default environment."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,6 +8,21 @@ import pytest
 from files import ROOT
 
 ENVIRONMENTS = (Path(sys.prefix), ROOT / ".venv-deploy", ROOT / ".venv-slurm", ROOT / ".venv")
+
+
+def find_python(*modules: str) -> Path:
+    """Find the Python of an environment that has these modules; skip where there is none."""
+    for environment in ENVIRONMENTS:
+        python = environment / "bin" / "python"
+        command = [str(python), "-c", f"import {', '.join(modules)}"]
+        if (
+            python.is_file()
+            and not subprocess.run(command, capture_output=True, check=False).returncode
+        ):
+            return python
+    pytest.skip(
+        f"no {', '.join(modules)}: make env-s3 env-deploy, or the same with VENV=.venv-slurm"
+    )
 
 
 def find_program(name: str, *, beside: str = "python") -> Path:

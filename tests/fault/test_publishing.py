@@ -25,6 +25,7 @@ KINDS = (
     "pictures",
     "facts.json",
     "campaign.yaml",
+    "manifest.json",
     "pages",
     "show.png",
     "campaign page",

@@ -22,6 +22,7 @@ from psfalign.archive.checkout import pack_code
 from psfalign.archive.write_rocrate import write_crate
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
+from psfalign.campaign.manifest import publish_manifest
 from psfalign.campaign.survey.campaign import survey_folders
 from psfalign.campaign.write_config import write_campaign
 from psfalign.psfmask.reference import make_psfmask
@@ -100,6 +101,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
         "pictures": _given({"report.association.draw_png": FIGURE}, partial(_picture, made)),
         "facts.json": partial(_remember, science),
         "campaign.yaml": lambda path: write_campaign(survey, path),
+        "manifest.json": lambda path: publish_manifest(path, {"a.fits": {"size": 1}}),
         "pages": _given({"report.exposure.draw_png": FIGURE}, partial(_plot, made)),
         "show.png": _given(
             {"report.product.draw_stacked": FIGURE},

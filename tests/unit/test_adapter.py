@@ -20,7 +20,7 @@ def main(job):
 
 __file__ = "https://somewhere/workflow/scripts/fit_shifts.py"  # as of a workflow from elsewhere
 planned = {planned}
-job = SimpleNamespace(log=["job.log"], params=SimpleNamespace(job={{"code": planned}}))
+job = SimpleNamespace(log=["job.log"], input=[], params=SimpleNamespace(job={{"code": planned, "inputs": {{}}}}))
 run(main, job)
 """
 Result = subprocess.CompletedProcess[str]

@@ -75,7 +75,10 @@ def test_all_pythons_of_the_tests_are_named() -> None:
 
 
 def test_catalogue_of_workflows_finds_what_it_asks_for() -> None:
-    for name in ("workflow/Snakefile", "workflow/rules", "config/README.md", "config/config.yaml"):
+    for name in (
+        *("workflow/Snakefile", "workflow/rules", "config/README.md", "config/config.yaml"),
+        *("workflow/schemas/config.schema.yaml", ".test/config/config.yaml"),
+    ):
         assert (ROOT / name).exists()
     readme = (ROOT / "README.md").read_text("utf-8").lower()
     assert "snakemake" in readme

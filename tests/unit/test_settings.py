@@ -90,7 +90,7 @@ REFUSED = {
     ),
     "item_03_key_is_a_number": (
         valid(x=0) | {1: 2},
-        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, rerun_on_new_software, associations, exposures, psfmask, align_refs, psf_subtraction",
+        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, rerun_on_new_software, associations, exposures, manifest, psfmask, align_refs, psf_subtraction",
     ),
     "item_05_text_for_integer": (
         valid(align_refs={"max_shift": "1e1"}),

@@ -177,6 +177,16 @@ def test_every_way_plans_the_same_jobs(deployed: Deployed) -> None:
     assert planned(deployed) == JOBS
 
 
+@pytest.mark.parametrize("arguments", [("-n",), ("--rulegraph",)], ids=" ".join)
+def test_minimal_campaign_is_that_of_the_catalogue(tmp_path: Path, arguments: tuple[str]) -> None:
+    """It calls the engine so, in a clone; here the folder is a copy, which stays clean."""
+    shutil.copytree(CHECKOUT / ".test", tmp_path / ".test")
+    way = ("-s", str(CHECKOUT / "Snakefile"), "--directory", ".test")
+    said = Deployed(tmp_path, way).snakemake(*arguments)
+    steps = [name for name in JOBS if name not in ("all", "total")]
+    assert [name for name in ["simulate_demo", *steps] if name not in said] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("deployed", MADE, indirect=True)
 def test_every_way_makes_the_stored_numbers(deployed: Deployed) -> None:

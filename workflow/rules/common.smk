@@ -21,6 +21,7 @@ IS_MAIN = workflow.is_main_process  # on a cluster, each job starts the engine a
 PLACES = workflow.modifier.path_modifier
 if not IS_MAIN:  # a job that failed for its data ends at once when the engine tries it again
     os.environ[ATTEMPT] = str(workflow.attempt)
+remote = workflow.storage_settings
 with said_in_one_line():
     if IS_MODULE:
         SETTINGS = complete_config(config, f"config of module {workflow.modifier.namespace}")
@@ -35,13 +36,12 @@ with said_in_one_line():
         results=Path(PLACES.replace_prefix(OUTPUT)),
         is_whole=IS_MAIN,
         runs_elsewhere=bool(workflow.deployment_settings.deployment_method),
+        in_storage=bool(remote and remote.default_storage_provider),
     )
     for warning in PLAN.list_warnings():
         logger.warning(f"psfalign: warning: {warning}")
-    remote = workflow.storage_settings
-    if not (remote and remote.default_storage_provider):  # nobody can look at results there
-        for line in PLAN.judge():
-            logger.info(f"psfalign: {line}")
+    for line in PLAN.judge():
+        logger.info(f"psfalign: {line}")
 
 if SETTINGS.warm_start and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
@@ -84,6 +84,9 @@ def raw(path):
     """Mark an input from outside: its digest decides what runs again, not its time."""
     if str(path) in PLAN.simulated:
         return str(path)
+    address = PLAN.facts.manifest.address_of(path)
+    if address:
+        return ancient(storage(address))
     # The prefix of a module is for what psfalign writes, not for what it is given; a default
     # storage provider is for both. `local` would keep both away.
     return ancient(flag(PLACES.apply_default_storage(str(path)), PATH_MODIFIER_FLAG))

@@ -1,5 +1,6 @@
 """What a run asks for, and what it writes at its end."""
 
+from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.targets import list_pages, list_results
 from psfalign.files.provenance.code import remember_code
 
@@ -29,6 +30,9 @@ def close():
     """Write the RO-Crate and the page of the campaign, and say how it went."""
     from psfalign.archive.closing import close_campaign
 
+    if PLAN.in_storage:
+        logger.info(f"psfalign: {say_elsewhere(OUTPUT)}")
+        return
     if not workflow.local_exec:
         # Every product is read for it, which is no work for the machine that submits jobs.
         logger.info("psfalign: not written here: the RO-Crate; let a job run `psfalign crate`")

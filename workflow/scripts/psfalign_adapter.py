@@ -21,6 +21,7 @@ if FOUND != LIBRARY:  # something at the start of this Python has imported anoth
     )
 
 from psfalign.campaign.attempts import LASTING, explain, is_lasting, is_repeated, lasting_failure
+from psfalign.campaign.given import check_given
 from psfalign.errors import DONE, PsfalignError, error_line
 from psfalign.files.provenance.code import code_digest
 from psfalign.system.process import keep_caches_here, prepare_process
@@ -47,6 +48,7 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
             fail(failed_before, terminal, log, lasting=True)
         try:
             check_planned(step, job)
+            check_given(job.params.job["inputs"], job.input)
             step(job)
         except (PsfalignError, OSError, MemoryError) as error:
             explained = explain(error, Path(job.log[0]).absolute().parents[2])

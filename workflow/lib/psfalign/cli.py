@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_fit,
         _add_shift,
         _add_campaign,
+        _add_manifest,
         _add_check,
         _add_run,
         _add_verify,
@@ -199,6 +200,34 @@ def _add_campaign(commands: Commands) -> None:
         help="file to write, default my_campaign.yaml",
     )
     command.set_defaults(run=_campaign)
+
+
+def _add_manifest(commands: Commands) -> None:
+    command = commands.add_parser(
+        "manifest", help="list inputs for planning where they are not: in storage, elsewhere"
+    )
+    command.add_argument(
+        "places",
+        type=Path,
+        nargs="+",
+        metavar="PLACE",
+        help="configuration, whose inputs are listed, or folder of exposures, masks, associations",
+    )
+    command.add_argument(
+        "--address",
+        default="",
+        metavar="URL",
+        help="where jobs fetch the files, before their paths: s3://bucket/folder; default: where "
+        "the configuration says",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("manifest.json"),
+        metavar="FILE",
+        help="file to write, default manifest.json",
+    )
+    command.set_defaults(run=_manifest)
 
 
 def _add_check(commands: Commands) -> None:
@@ -470,6 +499,19 @@ def _campaign(options: argparse.Namespace) -> None:
     print(f"{options.output}: written, {survey.summary}")
 
 
+def _manifest(options: argparse.Namespace) -> None:
+    from .campaign.facts import CACHE, FactsStore
+    from .campaign.words import plural
+    from .campaign.write_manifest import write_manifest
+
+    n_files, remarks = write_manifest(
+        options.places, options.output, FactsStore(CACHE), address=options.address
+    )
+    for line in remarks.lines():
+        print(f"psfalign: {line}", file=sys.stderr)
+    print(f"{options.output}: written, {plural(n_files, 'file')}")
+
+
 def _check(options: argparse.Namespace) -> int:
     from .campaign.configuration import read_settings
 
@@ -493,9 +535,8 @@ def _is_right(settings: Settings) -> bool:
     from .campaign.facts import FactsStore
 
     exposures, simulated = plan_exposures(settings), list_simulated(settings)
-    findings = inspect_campaign(
-        settings, exposures, FactsStore.of(settings.output_dir), simulated=simulated
-    )
+    facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
+    findings = inspect_campaign(settings, exposures, facts, simulated=simulated)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:
@@ -510,6 +551,7 @@ def _run(options: argparse.Namespace) -> int:
     from .campaign.configuration import complete_config
     from .campaign.exposures import plan_exposures
     from .campaign.facts import FactsStore
+    from .campaign.output_folder import say_elsewhere
     from .campaign.run import Engine, count_batches, given_by, is_run, run_campaign
     from .campaign.yaml import read_yaml
 
@@ -523,7 +565,11 @@ def _run(options: argparse.Namespace) -> int:
     def close() -> None:
         from .archive.closing import close_campaign
 
-        exposures, facts = plan_exposures(settings), FactsStore.of(settings.output_dir)
+        if not settings.output_dir.is_dir():  # all is done, and not here
+            print(f"psfalign: {say_elsewhere(settings.output_dir)}", file=sys.stderr)
+            return
+        exposures = plan_exposures(settings)
+        facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
         lines = close_campaign(settings, exposures, facts, threads=2, warn=_warn)
         print("\n".join(lines))
 
@@ -585,9 +631,8 @@ def _write_crate(settings: Settings, *, threads: int) -> Path:
     from .campaign.exposures import plan_exposures
     from .campaign.facts import FactsStore
 
-    return write_crate(
-        settings, plan_exposures(settings), FactsStore.of(settings.output_dir), threads=threads
-    )
+    facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
+    return write_crate(settings, plan_exposures(settings), facts, threads=threads)
 
 
 def _deploy(options: argparse.Namespace) -> None:

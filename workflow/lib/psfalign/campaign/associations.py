@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InputError
 from ..files.fits.structure import check_regular_file
 from ..files.text import check_size
+from .manifest import NO_MANIFEST, Manifest
 
 # jwst's coron3 looks at the members only; asn_from_list writes the word None for any rule.
 ASN_TYPES = ("coron3", "user_built", "none", "")
@@ -59,26 +60,29 @@ class Association:
     left_out: tuple[str, ...]
 
 
-def read_association(path: Path) -> Association:
+def read_association(path: Path, manifest: Manifest = NO_MANIFEST) -> Association:
     """
     Read an association.
 
     The paths in it are relative to its own folder and, for a file that is not there, to the
-    working directory.
+    working directory. What a manifest lists, the association and its members, is not looked for.
 
     Raises
     ------
     InputError
         If it is not JSON, is of another type, or no product has both science and psf members.
     """
-    content = read_json(path)
+    listed = path in manifest
+    content = manifest.fact(path, "association") if listed else read_json(path)
     kind = content.get("asn_type")
     if "products" in content and _plain(kind) not in ASN_TYPES:
         problem = "is no level-3 coronagraphic association"
         remedy = f"name one of type coron3, or {BY_HAND}"
         raise InputError(problem, file=path, keyword="asn_type", value=kind, remedy=remedy)
     try:
-        products = [_read_product(product, path.parent) for product in content["products"]]
+        products = [
+            _read_product(product, path.parent, manifest) for product in content["products"]
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         problem = "lacks products whose members have expname and exptype"
         raise InputError(problem, file=path, remedy=f"complete it, or {BY_HAND}") from error
@@ -118,21 +122,25 @@ def _plain(value: object) -> str:
     return "" if value is None else str(value).strip().lower()
 
 
-def _read_product(product: dict[str, Any], folder: Path) -> tuple[Product, dict[str, int]]:
+def _read_product(
+    product: dict[str, Any], folder: Path, manifest: Manifest
+) -> tuple[Product, dict[str, int]]:
     """Return a product, and how many members it has of each other type."""
     found: dict[str, list[Path]] = {}
     for member in product["members"]:
         kind, name = member["exptype"].strip().lower(), member["expname"].strip()
-        found.setdefault(kind, []).append(_find_member(name, folder))
+        found.setdefault(kind, []).append(_find_member(name, folder, manifest))
     science, psfs = (tuple(dict.fromkeys(found.pop(role, ()))) for role in ROLES)
     name = product.get("name")
     others = {kind: len(paths) for kind, paths in found.items() if kind not in UNSAID}
     return Product("" if name is None else str(name), science, psfs), others
 
 
-def _find_member(name: str, folder: Path) -> Path:
-    path = folder / name
-    return Path(name) if not _exists(path) and _exists(Path(name)) else path
+def _find_member(name: str, folder: Path, manifest: Manifest) -> Path:
+    path, other = folder / name, Path(name)
+    if path in manifest or _exists(path):
+        return path
+    return other if other in manifest or _exists(other) else path
 
 
 def check_member(member: Path, association: Path) -> None:

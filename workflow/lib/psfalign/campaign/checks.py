@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import simulate
-from ..errors import InputError, PsfalignError
+from ..errors import ConfigError, InputError, PsfalignError
 from ..files.agreement import Party, check_agreement, force
 from ..files.subtracted import stage_names
 from ..images.bad_pixels import check_box
@@ -20,7 +20,7 @@ from .crds import CrdsChoice, choose_with_crds
 from .doubts import list_doubts
 from .exposures import ScienceExposure, list_warnings
 from .facts import FactsStore, entry_of
-from .output_folder import check_output, check_space, expected_sizes
+from .output_folder import check_inputs_apart, check_output, check_space, expected_sizes
 from .settings import Settings, SubtractionOptions
 
 Masks = dict[str, list[Path]]
@@ -55,17 +55,33 @@ def inspect_campaign(
     facts: FactsStore,
     *,
     simulated: Collection[str] = (),
+    in_storage: bool = False,
 ) -> Findings:
-    """Choose the masks, check all files and the output directory, and digest the inputs."""
+    """
+    Choose the masks, check all files and the output directory, and digest the inputs.
+
+    Parameters
+    ----------
+    settings, exposures
+        The configuration and its exposures.
+    facts
+        What is known of the files.
+    simulated
+        Files that the demo makes.
+    in_storage
+        Whether results go to a storage of the engine; then the output directory is no folder here.
+    """
     crds, errors = choose_with_crds(settings, exposures, facts, simulated=simulated)
     masks, more = choose_masks(settings, exposures, facts, simulated=simulated, chosen=crds)
     errors = [*errors, *more]
-    errors += check_campaign(settings, exposures, masks, facts, simulated=simulated)
+    if in_storage and settings.psfmask.crds:
+        errors.append(_cache_in_storage())
+    errors += check_campaign(
+        settings, exposures, masks, facts, simulated=simulated, in_storage=in_storage
+    )
     if not errors:
         for exposure in exposures:
-            association = [exposure.association] if exposure.association else []
-            paths = (exposure.science, *exposure.stack.members, *masks[exposure.name], *association)
-            for path in paths:
+            for path in (*exposure.inputs, *masks[exposure.name]):
                 if str(path) not in simulated:
                     facts.digest(path)
         errors = check_different(exposures, facts, simulated=simulated)
@@ -112,7 +128,7 @@ def choose_masks(
     masks: Masks = {}
     errors: list[PsfalignError] = []
     try:
-        references = _references(settings, simulated)
+        references = _references(settings, facts, simulated)
     except PsfalignError as error:
         return {exposure.name: [] for exposure in exposures}, [error]
     entries: list[MaskEntry] = []
@@ -137,7 +153,7 @@ def choose_masks(
             masks[exposure.name] = made
         else:
             try:
-                _check_members(exposure)
+                _check_members(exposure, facts)
                 known = facts.exposure(exposure.science)
                 start = _start(known, exposure.science)
                 selection = select(catalogue, known["marks"], start, exposure.science)
@@ -154,6 +170,7 @@ def check_campaign(
     facts: FactsStore,
     *,
     simulated: Collection[str] = (),
+    in_storage: bool = False,
 ) -> list[PsfalignError]:
     """Say what is wrong with a campaign's files and output directory, once for each exposure."""
     errors: list[PsfalignError] = []
@@ -165,8 +182,11 @@ def check_campaign(
             errors.append(error)
     try:
         output, align_to = settings.output_dir, settings.align_refs.align_to
-        check_output(output, exposures)
-        if not errors:
+        if in_storage:
+            check_inputs_apart(output, exposures)
+        else:
+            check_output(output, exposures)
+        if not (errors or in_storage):
             keep = settings.keep_intermediates
             sizes = expected_sizes(
                 output,
@@ -192,9 +212,8 @@ def check_exposure(
     settings: Settings, exposure: ScienceExposure, masks: list[Path], facts: FactsStore
 ) -> None:
     """Refuse an exposure whose files cannot be used, or not together."""
-    association = [exposure.association] if exposure.association else []
-    check_characters([exposure.science, *exposure.stack.members, *masks, *association])
-    _check_members(exposure)
+    check_characters([*exposure.inputs, *masks])
+    _check_members(exposure, facts)
     science = facts.exposure(exposure.science)
     parties = [Party("science", exposure.science, science["shape"], science["marks"])]
     for member in exposure.stack.members:
@@ -228,9 +247,10 @@ def check_different(
     return errors
 
 
-def _check_members(exposure: ScienceExposure) -> None:
+def _check_members(exposure: ScienceExposure, facts: FactsStore) -> None:
     if exposure.association:
-        for member in (exposure.science, *exposure.stack.members):
+        members = (exposure.science, *exposure.stack.members)
+        for member in (path for path in members if path not in facts.manifest):
             check_member(member, exposure.association)
 
 
@@ -242,11 +262,22 @@ def check_characters(paths: Iterable[Path]) -> None:
             raise InputError(problem, file=path, remedy="rename the file or folder")
 
 
-def _references(settings: Settings, simulated: Collection[str]) -> list[Path]:
-    """List the catalogue without what the demo makes."""
+def _references(settings: Settings, facts: FactsStore, simulated: Collection[str]) -> list[Path]:
+    """List the catalogue, as the manifest or the disk has it, without what the demo makes."""
     made = {Path(name).parent for name in simulated}
-    wanted = [str(path) for path in settings.psfmask.references if path not in made]
-    return list_references(wanted)
+    found: dict[Path, None] = {}
+    for reference in (path for path in settings.psfmask.references if path not in made):
+        paths = facts.manifest.matching(reference) or list_references([str(reference)])
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def _cache_in_storage() -> ConfigError:
+    return ConfigError(
+        "chooses files of a cache on this machine, which jobs would look for in the storage",
+        keyword="psfmask.crds",
+        remedy="put the masks into the storage, and name them in psfmask.references",
+    )
 
 
 def _start(known: dict[str, Any], path: Path) -> datetime:

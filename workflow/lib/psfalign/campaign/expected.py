@@ -169,8 +169,10 @@ class Expectations:
         masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
         if self._are_unknown(masks):
             masks = ()  # a module with a prefix names them without it
+        # What is fetched from an address lies where the engine puts it; its digest is compared.
+        here = tuple(mask for mask in masks if not self._facts.manifest.address_of(mask))
         path = layout.result(self._folder, step, name)
-        return Result(path, (step, name), (*before, own), frozenset(later), masks)
+        return Result(path, (step, name), (*before, own), frozenset(later), here)
 
     def _made(self, step: str, exposure: ScienceExposure) -> Made:
         settings = dict(_as_json(self._settings_of(step, exposure) or {}))

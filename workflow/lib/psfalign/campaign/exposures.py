@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..steps.registry import Scope
 from .associations import Product, read_association
 from .layout import FOLDERS
+from .manifest import Manifest, read_manifest
 from .settings import ExposureEntry, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -82,6 +83,12 @@ class ScienceExposure:
     product: str = ""
     together: str = ""
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The exposures, and the association that names them; masks are chosen later."""
+        association = () if self.association is None else (self.association,)
+        return (self.science, *self.stack.members, *association)
+
     def name_in(self, scope: Scope) -> str:
         """Return the name of what a step of this scope works on."""
         association = self.together or f"{self.stack.name}_{self.asn_id}"
@@ -98,7 +105,9 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
     ConfigError, InputError
         If two of them would write the same results, or a name cannot be that of a file.
     """
-    exposures = [*_from_associations(settings.associations), *_explicit(settings.exposures)]
+    manifest = read_manifest(settings.manifest)
+    adopted = _from_associations(settings.associations, manifest)
+    exposures = [*adopted, *_explicit(settings.exposures)]
     exposures = _share_stacks(exposures)
     _check_names(exposures)
     return exposures
@@ -106,14 +115,15 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
 
 def list_warnings(settings: Settings) -> list[str]:
     """Say what of the associations is not used."""
-    associations = map(read_association, settings.associations)
+    manifest = read_manifest(settings.manifest)
+    associations = (read_association(path, manifest) for path in settings.associations)
     return [f"{asn.path}: {words}" for asn in associations for words in asn.left_out]
 
 
-def _from_associations(paths: Sequence[Path]) -> Iterator[ScienceExposure]:
+def _from_associations(paths: Sequence[Path], manifest: Manifest) -> Iterator[ScienceExposure]:
     taken = Counter(_stem_of(path).casefold() for path in paths)
     for index, path in enumerate(paths):
-        association = read_association(path)
+        association = read_association(path, manifest)
         # Folders may each hold an association of one name, as notebooks write them.
         stem = _stem_of(path)
         name = stem if taken[stem.casefold()] == 1 else f"{stem}_{_digest([str(path)])}"

@@ -19,14 +19,15 @@ from ..files.sky import read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
+from .manifest import Facts, read_manifest
 from .roles import read_role_header
 
 CACHE = Path(".snakemake/psfalign/facts.json")  # where they are remembered without results
 KEPT = ".facts.json"  # and in the output directory
 THIS = Path(__file__)
 LASTING = ("signature", "sha256")  # what no other code would find out differently
-
-Facts = dict[str, Any]
+# What is told of a file in a manifest, and what else begins so: how it weights a fit.
+TOLD = ("sha256", "exposure", "background", "mask", "named_mask", "weight")
 
 
 class FactsStore:
@@ -34,7 +35,8 @@ class FactsStore:
     Facts about files, read again only where size, times or inode of a file have changed.
 
     A store looks at a file once: what is planned from it hangs together, and a file that changes
-    later is noticed by the next run. All methods raise `InputError` where a file cannot be used.
+    later is noticed by the next run. Files that a manifest lists are not looked at. All methods
+    raise `InputError` where a file cannot be used.
 
     Parameters
     ----------
@@ -45,9 +47,19 @@ class FactsStore:
         instead: they last as long as the results, and serve everybody who works with these.
     read_only
         Whether what is read is remembered by nobody else.
+    manifest
+        The manifest of inputs, where there is one.
     """
 
-    def __init__(self, path: Path, *, results: Path | None = None, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        results: Path | None = None,
+        read_only: bool = False,
+        manifest: Path | None = None,
+    ) -> None:
+        self.manifest = read_manifest(manifest)
         self._path, self._results = path, results
         self._read_only = read_only
         self._seen: dict[str, Facts] = {}
@@ -56,13 +68,25 @@ class FactsStore:
         self._known = self._load()
 
     @classmethod
-    def of(cls, results: Path, *, read_only: bool = False) -> "FactsStore":
+    def of(
+        cls, results: Path, *, read_only: bool = False, manifest: Path | None = None
+    ) -> "FactsStore":
         """Return the store of the campaign with this output directory."""
-        return cls(CACHE, results=results, read_only=read_only)
+        return cls(CACHE, results=results, read_only=read_only, manifest=manifest)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file."""
         return str(self._get(path, "sha256", sha256))
+
+    def size(self, path: Path) -> int:
+        """Return the size of a file in bytes."""
+        known = self._about(path)
+        return int(known["size"] if path in self.manifest else known["signature"][0])
+
+    def describe(self, path: Path) -> Facts:
+        """Return all that was found out about a file, as a manifest tells it."""
+        told = {k: v for k, v in self._about(path).items() if k.startswith(TOLD)}
+        return {"size": self.size(path)} | told
 
     def exposure(self, path: Path) -> Facts:
         """
@@ -96,7 +120,7 @@ class FactsStore:
             read_weight(path, convention=convention, occulter=occulter)
             return True
 
-        self._get(path, f"{convention} around {occulter}", weigh)
+        self._get(path, f"weight by {convention} around {occulter}", weigh)
 
     def recall(self, path: Path, key: str) -> Any:
         """Return what was remembered with a file as it is now, None where there is nothing."""
@@ -123,6 +147,8 @@ class FactsStore:
 
     def _get(self, path: Path, kind: str, describe: Callable[[Path], Any]) -> Any:
         known = self._about(path)
+        if path in self.manifest:
+            return self.manifest.fact(path, kind)
         if kind not in known:
             known[kind] = describe(path)
             self._changed = True
@@ -135,7 +161,10 @@ class FactsStore:
         return self._seen[name]
 
     def _look_at(self, path: Path) -> Facts:
-        """Return what is known of a file as it is now."""
+        """Return what is known of a file as it is now, or as a manifest says."""
+        listed = self.manifest.about(path)
+        if listed is not None:
+            return dict(listed)
         status = check_regular_file(path)
         signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.path.join(self._folder, path)  # noqa: PTH118 - quicker than Path.absolute

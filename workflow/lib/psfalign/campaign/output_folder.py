@@ -94,7 +94,7 @@ def expected_sizes(
         size = _sizes(output, made, Scope.STACK, name, math.prod(first["shape"]), n_planes)
         if stack.is_stacked:
             size.pop(result(output, "stack_psfs", name), None)
-            _keep_extras(size, result(output, "clean_psfs", name), stack.members[0])
+            _keep_extras(size, result(output, "clean_psfs", name), facts.size(stack.members[0]))
         sizes |= size
     for exposure in exposures:
         science, name = facts.exposure(exposure.science), exposure.name
@@ -110,7 +110,7 @@ def expected_sizes(
         }
         pixels = math.prod(science["shape"])
         size = _sizes(output, made, Scope.EXPOSURE, name, pixels, n_planes)
-        _keep_extras(size, result(output, "clean_science", name), exposure.science)
+        _keep_extras(size, result(output, "clean_science", name), facts.size(exposure.science))
         product = result(output, "align_psfs", name)
         if not product.exists():
             size[product] += n_pairs * STORED_PAIR + STORED_EXPOSURE
@@ -143,10 +143,18 @@ def _sizes(
     }
 
 
-def _keep_extras(sizes: dict[Path, int], clean: Path, source: Path) -> None:
+def _keep_extras(sizes: dict[Path, int], clean: Path, source: int) -> None:
     """Count what a cleaned file keeps of its source: errors in double precision, variances."""
     if clean in sizes:
-        sizes[clean] = max(sizes[clean], _size_of(source))
+        sizes[clean] = max(sizes[clean], source)
+
+
+def say_elsewhere(output: object) -> str:
+    """Say what is not written where the results are in a storage of the engine."""
+    return (
+        "the results are in storage, so the campaign's page and the RO-Crate are not written; copy "
+        f"the folder {output} from there to here, then run `psfalign summary` and `psfalign crate`"
+    )
 
 
 def say_bytes(size: float) -> str:

@@ -46,6 +46,8 @@ class Plan:
         which is enough for one job; nothing is combined, and no result is judged.
     runs_elsewhere
         Whether jobs run in environments or containers that the engine provides.
+    in_storage
+        Whether the results lie in a storage of the engine, where nobody else can look at them.
 
     Attributes
     ----------
@@ -68,6 +70,7 @@ class Plan:
         results: Path | None = None,
         is_whole: bool = True,
         runs_elsewhere: bool = False,
+        in_storage: bool = False,
     ) -> None:
         if settings.rerun_on_new_software and runs_elsewhere:
             raise ConfigError(
@@ -79,8 +82,10 @@ class Plan:
         self.simulated = list_simulated(settings)
         self.settings = replace(settings, output_dir=results or settings.output_dir)
         # Many jobs at a time would write over what each other, and the engine, remember.
-        self.facts = FactsStore.of(self.settings.output_dir, read_only=not is_whole)
-        self.is_whole = is_whole
+        self.facts = FactsStore.of(
+            self.settings.output_dir, read_only=not is_whole, manifest=settings.manifest
+        )
+        self.is_whole, self.in_storage = is_whole, in_storage
         self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
         self._scripts, self._looks = scripts, looks
         self._groups: dict[Scope, dict[str, list[ScienceExposure]]] = {scope: {} for scope in Scope}
@@ -132,7 +137,13 @@ class Plan:
         return self._inspect(self.exposures.values())
 
     def _inspect(self, exposures: Collection[ScienceExposure]) -> Findings:
-        found = inspect_campaign(self.settings, exposures, self.facts, simulated=self.simulated)
+        found = inspect_campaign(
+            self.settings,
+            exposures,
+            self.facts,
+            simulated=self.simulated,
+            in_storage=self.in_storage,
+        )
         if found.errors:
             raise ExceptionGroup("the campaign cannot run", found.errors)
         return found
@@ -241,7 +252,7 @@ class Plan:
         -------
         Lines that say which steps run again, for what, and why.
         """
-        if not self.is_whole:
+        if self.in_storage or not self.is_whole:
             return []
         demo = [e for e in self.exposures.values() if str(e.science) in self.simulated]
         folder = self.settings.output_dir

@@ -98,7 +98,8 @@ def run_campaign(engine: Engine, output: Path, *, n_batches: int, close: Callabl
     if status == 0 and not is_new:
         close()
     if status == 0 or (is_new and not engine.interrupted):
-        report = output / REPORT / "report.html"
+        # Without an output directory the results are in a storage of the engine.
+        report = (output / REPORT if output.is_dir() else Path()) / "report.html"
         failed = engine.run("--quiet", "all", "--report", str(report))
         if failed:
             print(f"psfalign: error: {report}: was not written", file=sys.stderr)

@@ -273,6 +273,13 @@ class Settings:
         (),
         values="list of mappings",
     )
+    manifest: Path | None = option(
+        "A list of inputs that `psfalign manifest` wrote. The files in it are not looked at before "
+        "the run, so they may lie in storage, or be missing where a run is planned; jobs refuse "
+        "other files than it lists.",
+        None,
+        values="path",
+    )
     psfmask: PsfmaskOptions = option(
         "Where masks come from, and how they are read.", PsfmaskOptions()
     )

@@ -58,7 +58,9 @@ def list_results(plan: Plan) -> list[Path]:
 
 
 def list_pages(plan: Plan) -> list[Page]:
-    """Return the pages and figures that are there for the report."""
+    """Return the pages and figures that are there for the report; in storage, all that may be."""
+    if plan.in_storage:
+        return [page for page in _pages(plan) if page.path != Path(layout.CAMPAIGN_PAGE)]
     folder = plan.settings.output_dir
     return [page for page in _pages(plan) if (folder / page.path).exists()]
 

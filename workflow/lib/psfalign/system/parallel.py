@@ -2,10 +2,12 @@
 Apply a function to a stream of items in several processes, in order.
 
 Processes, because threads wait for each other's interpreter; forked ones, because they have the
-function and all that it refers to without a copy. Only items and results travel.
+function and all that it refers to without a copy. Only items and results travel. On macOS a fork
+may not use the system's frameworks, of which NumPy's linear algebra is one: there, one works.
 """
 
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -34,14 +36,14 @@ def ordered_map(
     items
         Taken one by one, as they are needed.
     threads
-        How many processes work at a time; with 1, it is this one.
+        How many processes work at a time; with 1, and on macOS, it is this one.
 
     Raises
     ------
     WorkerError
         If a process ended without a result. What `function` raises comes through as it is.
     """
-    if threads == 1:
+    if threads == 1 or not may_fork():
         yield from map(function, items)
         return
     workers = _Workers(function, threads)
@@ -49,6 +51,11 @@ def ordered_map(
         yield from workers.map(items)
     finally:
         workers.stop()
+
+
+def may_fork() -> bool:
+    """Return whether a fork of this process can go on computing."""
+    return sys.platform != "darwin"
 
 
 class _Workers(Generic[Item, Result]):

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from ...errors import PsfalignError
 from ...files.selectors import SELECTORS, check_selectors
 from ..exposures import EXPOSURE, root_of
-from ..facts import Facts, FactsStore
+from ..facts import FactsStore
+from ..manifest import Facts
 from ..roles import Role, RoleHeader, check_usable, fiducial_of, role_of
 from .remarks import Remarks
 
