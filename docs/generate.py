@@ -153,7 +153,9 @@ def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, ...]]:
         default = "required" if required else _default(part)
         yield f"`{prefix}{name}`", part["description"], _values(part), default
         yield from _rows(part, f"{prefix}{name}.")
-        yield from _rows(part.get("items", {}), f"{prefix}{name}[].")
+        items = part.get("items", {})
+        if "oneOf" not in items:  # what may be of several kinds, the text describes
+            yield from _rows(items, f"{prefix}{name}[].")
 
 
 def _default(part: dict[str, Any]) -> str:
@@ -231,7 +233,7 @@ def _meaning(action: argparse.Action) -> str:
     """Say what an argument means; one that is a key of the configuration, as the schema has it."""
     schema = config_schema()["properties"]
     for section in SECTIONS:
-        if not action.required and action.dest in schema[section]["properties"]:
+        if action.metavar is None and action.dest in schema[section]["properties"]:
             return str(schema[section]["properties"][action.dest]["description"])
     return _sentence((action.help or "").partition(", default")[0])
 

@@ -24,12 +24,19 @@ class Circle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    name: str = option("What it is called.")
+    column: int | None = option("Where it is.", None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     word: Literal["one", "two"] = option("A word.", "one", step="fit")
     star: Literal["auto"] | tuple[float, float] = option("Where the star is.", "auto")
     circles: tuple[Circle, ...] = option("Circles.", (), step="fit")
     files: Path | tuple[Path, ...] = option("Files.", minItems=1)
     circle: Circle = option("One more.", Circle(radius=1.0))
+    places: tuple[Circle | Point, ...] = option("Of either kind.", ())
 
 
 def test_types_make_the_schema() -> None:
@@ -57,13 +64,27 @@ def test_types_make_the_schema() -> None:
     assert circle["properties"]["column"] == {"description": "Where it is.", "type": "integer"}
     assert parts["files"]["type"] == ["string", "array"]
     assert parts["circle"]["default"] == {}
+    either = parts["places"]["items"]
+    assert list(either["properties"]) == ["radius", "column", "name"]
+    assert either["additionalProperties"] is False
+    assert either["oneOf"] == [
+        {"required": ["radius"], "propertyNames": {"enum": ["radius", "column"]}},
+        {"required": ["name"], "propertyNames": {"enum": ["name", "column"]}},
+    ]
 
 
 def test_mappings_make_values_and_values_make_mappings() -> None:
-    content = {"files": ["a/b", "c"], "star": [1, 2.5], "circles": [{"radius": 2}]}
+    content = {
+        "files": ["a/b", "c"],
+        "star": [1, 2.5],
+        "circles": [{"radius": 2}],
+        "places": [{"name": "a", "column": 1}, {"radius": 3, "column": 1}],
+    }
     built = build(Example, content)
     circle = Circle(radius=2)
-    assert built == Example(files=(Path("a/b"), Path("c")), star=(1, 2.5), circles=(circle,))
+    places = Point(name="a", column=1), Circle(radius=3, column=1)
+    files = Path("a/b"), Path("c")
+    assert built == Example(files=files, star=(1, 2.5), circles=(circle,), places=places)
     assert plain(built) == {"word": "one", **content, "circle": {"radius": 1.0}}
     assert build(Example, {"files": "x"}).files == Path("x")
     assert values_of(built, "fit") == {"word": "one", "circles": [{"radius": 2}]}

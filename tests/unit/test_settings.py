@@ -9,11 +9,13 @@ import pytest
 from files import refused
 
 from psfalign.campaign.configuration import complete_config
-from psfalign.campaign.settings import Settings, config_schema
+from psfalign.campaign.settings import PixelCircle, Settings, SkyCircle, config_schema
 from psfalign.errors import ConfigError
 
 FILE = "my.yaml"
 CRDS = {"context": "jwst_1413.pmap", "path": "crds_cache"}
+PIXELS = {"column": 3, "row": 4.5, "radius": 2}
+SKY = {"separation": 1.1, "position_angle": 200, "radius": 0.3}
 EXPOSURE = {"science": "a_calints.fits", "psfs": "b_psfstack.fits", "asn_id": "a3001"}
 
 
@@ -24,6 +26,10 @@ def valid(**sections: Any) -> dict[str, Any]:
 def with_exposure(**entries: Any) -> dict[str, Any]:
     merged = {**EXPOSURE, **entries}
     return {"exposures": [{k: v for k, v in merged.items() if v is not None}]}
+
+
+def with_circles(*circles: dict[str, float]) -> dict[str, Any]:
+    return valid(align_refs={"exclude": [*circles]})
 
 
 def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> None:
@@ -37,7 +43,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
         "warm_start": True,
         "rerun_on_new_software": False,
         "associations": [],
-        "exposures": [EXPOSURE],
+        "exposures": [{**EXPOSURE, "exclude": []}],
         "psfmask": {"references": [], "convention": "auto"},
         "align_refs": {
             "median_box_length": 3,
@@ -47,6 +53,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
             "max_shift": 5,
             "weighting": "mask",
             "background": "auto",
+            "exclude": [],
             "padding": 0,
             "shifts": "pairwise",
             "errors": "variance",
@@ -71,7 +78,7 @@ def test_every_level_of_the_schema_is_closed() -> None:
             yield from levels(part) if part else ()
 
     found = list(levels(config_schema()))
-    assert len(found) == 6
+    assert len(found) == 8
     assert all(level["additionalProperties"] is False for level in found)
 
 
@@ -86,7 +93,7 @@ REFUSED = {
     ),
     "item_03_unknown_key_of_an_exposure": (
         with_exposure(colour="red"),
-        "exposures[0].colour: unknown key; the keys are science, psfs, asn_id, psfmask",
+        "exposures[0].colour: unknown key; the keys are science, psfs, asn_id, psfmask, exclude",
     ),
     "item_03_key_is_a_number": (
         valid(x=0) | {1: 2},
@@ -222,6 +229,51 @@ REFUSED = {
         valid(psfmask={"references": ["refs"], "crds": CRDS}),
         "psfmask.crds: psfmask.references is given too; keep one source of masks",
     ),
+    "item_05_circle_of_both_kinds": (
+        with_circles(
+            {"column": 3, "row": 4, "radius": 2}, {"column": 3, "separation": 1, "radius": 2}
+        ),
+        "align_refs.exclude[1]: has the keys column, separation and radius; "
+        "give it column, row and radius, or separation, position_angle and radius",
+    ),
+    "item_05_circle_of_all_keys": (
+        with_exposure(exclude=[{**PIXELS, **SKY}]),
+        "exposures[0].exclude[0]: has the keys column, row, radius, separation and position_angle; "
+        "give it column, row and radius, or separation, position_angle and radius",
+    ),
+    "item_07_circle_without_keys": (
+        with_circles({}),
+        "align_refs.exclude[0]: is empty; "
+        "give it column, row and radius, or separation, position_angle and radius",
+    ),
+    "item_03_unknown_key_of_a_circle": (
+        with_circles({**PIXELS, "radus": 3}),
+        "align_refs.exclude[0].radus: unknown key; did you mean radius?",
+    ),
+    "item_05_circle_without_area": (
+        with_circles({**PIXELS, "radius": 0}),
+        "align_refs.exclude[0].radius=0: is not more than 0; write more than 0",
+    ),
+    "item_05_circle_behind_the_star": (
+        with_circles({**SKY, "separation": -1.0}),
+        "align_refs.exclude[0].separation=-1.0: is less than 0; write 0 or more",
+    ),
+    "item_05_angle_of_two_turns": (
+        with_circles({**SKY, "position_angle": 720}),
+        "align_refs.exclude[0].position_angle=720: is more than 360; write 360 or less",
+    ),
+    "item_05_circle_nowhere": (
+        with_circles({**PIXELS, "row": math.nan}),
+        "align_refs.exclude[0].row=nan: is not finite; write a finite number",
+    ),
+    "item_05_star_flux_without_end": (
+        valid(psf_subtraction={"star_flux": math.inf}),
+        "psf_subtraction.star_flux=inf: is not finite; write a finite number",
+    ),
+    "item_05_one_circle_that_is_no_list": (
+        valid(align_refs={"exclude": PIXELS}),
+        f"align_refs.exclude={PIXELS!r}: is a mapping, expected a list; write a list",
+    ),
     "item_16_asn_id": (
         with_exposure(asn_id="x3001"),
         "exposures[0].asn_id='x3001': does not match ^([oa][0-9]+|c[0-9]+)$; "
@@ -249,6 +301,16 @@ def test_refused(name: str) -> None:
     # The list of all flags is long; everything else is compared to its last letter.
     assert text.partition(" DO_NOT_USE, SATURATED, JUMP_DET")[0] == f"{FILE} {message}"
     assert config == before
+
+
+def test_circles_of_both_kinds_stand_in_one_list() -> None:
+    config = valid(align_refs={"exclude": [PIXELS, SKY]})
+    config["exposures"][0]["exclude"] = [SKY]
+    settings = complete_config(config, FILE)
+    assert settings.align_refs.exclude == (PixelCircle(**PIXELS), SkyCircle(**SKY))
+    assert settings.exposures[0].exclude == (SkyCircle(**SKY),)
+    assert settings.as_dict()["align_refs"]["exclude"] == [PIXELS, SKY]
+    assert "exclude" not in settings.parameters()  # exposures have circles of their own
 
 
 @pytest.mark.parametrize("length", [-3, 0, 1])

@@ -144,6 +144,12 @@ def add_exposure(campaign: Campaign) -> None:
     campaign.write_config({**config, "exposures": [*config["exposures"], second]})
 
 
+def exclude_on_one(campaign: Campaign) -> None:
+    config = yaml.safe_load(yaml.safe_dump(OWN_CONFIG))
+    config["exposures"][1]["exclude"] = [{"column": 30, "row": 31.5, "radius": 3}]
+    campaign.write_config(config)
+
+
 def chain(*rules: str, of: tuple[str, ...] = EXPOSURES) -> set[tuple[str, str]]:
     """Rules of exposures, and the pictures of all rolls where the rule for them is among these."""
     names = {rule: ROLLS if rule in COMBINE else {} for rule in rules}
@@ -185,6 +191,11 @@ CASES = {
     ),
     "bad_bits, another spelling": (set_option("align_refs", bad_bits="1"), set()),
     "max_shift": (set_option("align_refs", max_shift=6), chain(*AFTER_FIT)),
+    "a circle on all exposures": (
+        set_option("align_refs", exclude=[{"separation": 1.0, "position_angle": 0, "radius": 0.2}]),
+        chain(*AFTER_FIT),
+    ),
+    "a circle on one exposure": (exclude_on_one, chain(*AFTER_FIT, of=(MIRI,))),
     "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs", *SUBTRACT)),
     "modes": (set_option("psf_subtraction", modes=[1, 2]), chain(*SUBTRACT)),
     "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(*COMBINE)),

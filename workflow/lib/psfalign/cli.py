@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from . import __version__
 from .campaign.options import schema_of
-from .campaign.settings import AlignOptions, PsfmaskOptions, Settings
+from .campaign.settings import AlignOptions, PixelCircle, PsfmaskOptions, Settings, SkyCircle
 from .errors import ConfigError, PsfalignError, error_line
 from .images.dq_flags import parse_bad_bits
 from .system.process import ended_in_order, prepare_process
@@ -96,6 +96,8 @@ def _add_align(commands: Commands) -> None:
     command.add_argument("--psfmask", required=True, help="mask file, uniform, or N/A")
     _candidate(command)
     _options(command, "clean", "fit_shifts", "resolve_psfmask", "align_psfs")
+    _circles(command)
+    _star(command)
     _threads(command)
     command.set_defaults(run=_align)
 
@@ -114,31 +116,11 @@ def _add_make_psfmask(commands: Commands) -> None:
         "make-psfmask", help="make a mask from the geometry of an exposure's coronagraph"
     )
     _paths(command, "science", "output")
-    command.add_argument(
-        "--star",
-        type=_numbers(2),
-        metavar="COLUMN,ROW",
-        help="place of the star in pixels from 0, default what the header says",
-    )
+    _star(command)
     command.add_argument(
         "--edge", type=int, default=2, help="pixels along the edges without weight, default 2"
     )
-    command.add_argument(
-        "--exclude",
-        type=_numbers(3),
-        action="append",
-        default=[],
-        metavar="COLUMN,ROW,RADIUS",
-        help="circle without weight, in pixels from 0; may be repeated",
-    )
-    command.add_argument(
-        "--exclude-sky",
-        type=_numbers(3),
-        action="append",
-        default=[],
-        metavar="SEPARATION,ANGLE,RADIUS",
-        help="likewise, from the star: arcsec, degrees from north to east, arcsec",
-    )
+    _circles(command)
     command.add_argument(
         "--useafter", metavar="DATE", help="first date it serves, YYYY-MM-DD; default all dates"
     )
@@ -163,6 +145,8 @@ def _add_fit(commands: Commands) -> None:
     command = commands.add_parser("fit-shifts", help="fit cleaned psfs to a cleaned exposure")
     _paths(command, "science", "psfs", "psfmask", "output")
     _options(command, "fit_shifts")
+    _circles(command)
+    _star(command)
     _threads(command)
     command.set_defaults(run=_fit)
 
@@ -268,6 +252,13 @@ def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
     return read
 
 
+def _circle(text: str) -> tuple[float, ...]:
+    numbers = _numbers(3)(text)
+    if numbers[-1] <= 0:
+        raise argparse.ArgumentTypeError(f"the radius of {text!r} is not more than 0")
+    return numbers
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -327,6 +318,34 @@ def _threads(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, default=1, help=text)
 
 
+def _star(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--star",
+        type=_numbers(2),
+        metavar="COLUMN,ROW",
+        help="place of the star in pixels from 0, default what the header says",
+    )
+
+
+def _circles(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--exclude",
+        type=_circle,
+        action="append",
+        default=[],
+        metavar="COLUMN,ROW,RADIUS",
+        help="circle without weight, in pixels from 0; may be repeated",
+    )
+    command.add_argument(
+        "--exclude-sky",
+        type=_circle,
+        action="append",
+        default=[],
+        metavar="SEPARATION,ANGLE,RADIUS",
+        help="likewise, from the star: arcsec, degrees from north to east, arcsec",
+    )
+
+
 def _candidate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
     command.add_argument("--association", type=Path, metavar="FILE", help="its file, to record it")
@@ -362,6 +381,17 @@ def _values(options: argparse.Namespace, step: str) -> dict[str, Any]:
     return values
 
 
+def _excluding(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the circles that were given, and where the star is, as `fit_exposure` takes them."""
+    kinds = ((PixelCircle, options.exclude), (SkyCircle, options.exclude_sky))
+    circles = [
+        dict(zip((field.name for field in dataclasses.fields(kind)), numbers, strict=True))
+        for kind, places in kinds
+        for numbers in places
+    ]
+    return {"exclude": circles, "star": options.star or "auto"}
+
+
 def _at_least(least: int | None, number: int, option: str) -> int:
     if least is not None and number < least:
         problem, remedy = f"is less than {least}", f"write {least} or more"
@@ -394,7 +424,7 @@ def _align(options: argparse.Namespace) -> None:
         options.psfmask,
         options.output,
         cleaning=_values(options, "clean"),
-        fitting=_values(options, "fit_shifts"),
+        fitting=_values(options, "fit_shifts") | _excluding(options),
         candidate=options.candidate,
         association=options.association,
         threads=_at_least(1, options.threads, "--threads"),
@@ -455,7 +485,7 @@ def _fit(options: argparse.Namespace) -> None:
     from .fit.integration import FitOptions
     from .steps.fit import fit_exposure
 
-    settings = _values(options, "fit_shifts")
+    settings = _values(options, "fit_shifts") | _excluding(options)
     table = fit_exposure(
         options.science,
         options.psfs,

@@ -18,6 +18,7 @@ from .associations import check_member
 from .configuration import WILDCARD
 from .crds import CrdsChoice, choose_with_crds
 from .doubts import list_doubts
+from .exclusion import check_circles
 from .exposures import ScienceExposure, list_warnings
 from .facts import FactsStore, entry_of
 from .output_folder import check_inputs_apart, check_output, check_space, expected_sizes
@@ -230,6 +231,7 @@ def check_exposure(
         convention = settings.psfmask.convention
         facts.check_weight(path, convention=convention, occulter=occulter)
     check_box(settings.align_refs.median_box_length, science["shape"])
+    check_circles(settings, exposure, facts)
 
 
 def check_different(

@@ -13,6 +13,7 @@ from ..images.bad_pixels import SMALLEST_BOX
 from ..images.dq_flags import parse_bad_bits
 from .options import Json, build, paths_in
 from .settings import Settings, config_schema
+from .words import all_of
 from .yaml import read_yaml
 
 COMMAND_LINE = "--config"
@@ -42,6 +43,12 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "number": float,
     "boolean": {"true": True, "false": False}.__getitem__,
     "null": {"null": None, "": None}.__getitem__,
+}
+# What is wrong with a number beyond a limit, and what to write.
+LIMITS = {
+    "minimum": ("is less than {}", "write {} or more"),
+    "maximum": ("is more than {}", "write {} or less"),
+    "exclusiveMinimum": ("is not more than {}", "write more than {}"),
 }
 REMEDIES = {
     "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
@@ -182,12 +189,18 @@ def _origin(error: Any, given: Mapping[str, Any], file: object) -> object:
 def _schema_errors(config: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
     from jsonschema import Draft202012Validator, validators
 
-    # JSON Schema takes 3.0 for an integer; a box of 3.0 pixels is no slice.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)
+    # JSON Schema takes 3.0 for an integer; a box of 3.0 pixels is no slice. YAML has .nan and .inf.
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, x: type(x) is int, "number": lambda _, x: _is_number(x)}
+    )
     strict: Any = validators.extend(  # type: ignore[no-untyped-call]
         Draft202012Validator, type_checker=types
     )
     return sorted(strict(schema).iter_errors(config), key=lambda error: list(error.path))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def _explain(error: Any, file: object) -> ConfigError:
@@ -203,6 +216,11 @@ def _explain(error: Any, file: object) -> ConfigError:
         return ConfigError(
             "is required", file=file, keyword=f"{keyword}.{missing}", remedy="add it"
         )
+    if error.validator == "oneOf":
+        kinds = [all_of(kind["required"]) for kind in error.validator_value]
+        problem = f"has the keys {all_of(error.instance)}" if error.instance else "is empty"
+        remedy = f"give it {', or '.join(kinds)}"
+        return ConfigError(problem, file=file, keyword=keyword, remedy=remedy)
     problem, remedy = _expectation(error)
     return ConfigError(
         problem,
@@ -224,6 +242,8 @@ def _expectation(error: Any) -> tuple[str, str]:
     expected = error.validator_value
     if error.validator == "type":
         names = [expected] if isinstance(expected, str) else expected
+        if "number" in names and isinstance(error.instance, float):
+            return "is not finite", "write a finite number"
         kinds = " or ".join(KINDS[name] for name in names)
         number = _meant_integer(error.instance) if "integer" in names else ""
         found = KINDS.get(type(error.instance), f"a {type(error.instance).__name__}")
@@ -232,8 +252,9 @@ def _expectation(error: Any) -> tuple[str, str]:
         words = [str(word) for word in expected]
         close = difflib.get_close_matches(str(error.instance), words, n=1)
         return "is not known", f"write {close[0] if close else ' or '.join(words)}"
-    if error.validator == "minimum":
-        return f"is less than {expected}", f"write {expected} or more"
+    if error.validator in LIMITS:
+        problem, remedy = LIMITS[error.validator]
+        return problem.format(expected), remedy.format(expected)
     if error.validator in ("minLength", "minItems"):
         return "is empty", "fill it in, or leave it out"
     return f"does not match {expected}", "see config/README.md"

@@ -15,7 +15,7 @@ from ..steps.registry import Scope
 from .associations import Product, read_association
 from .layout import FOLDERS
 from .manifest import Manifest, read_manifest
-from .settings import ExposureEntry, Settings
+from .settings import Circles, ExposureEntry, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
@@ -71,6 +71,8 @@ class ScienceExposure:
         The name of the product there, as it is written there.
     together
         What the exposures of that product are called together.
+    exclude
+        Circles on this exposure that have no weight, besides those for all.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ScienceExposure:
     association: Path | None = None
     product: str = ""
     together: str = ""
+    exclude: Circles = ()
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -169,7 +172,8 @@ def _explicit(entries: Iterable[ExposureEntry]) -> Iterator[ScienceExposure]:
     for index, entry in enumerate(entries):
         psfmask = None if entry.psfmask is None else str(entry.psfmask)
         stack, origin = _stack_of(entry.psfs), f"exposures[{index}]"
-        yield _exposure(entry.science, entry.asn_id, stack, psfmask, origin)
+        exposure = _exposure(entry.science, entry.asn_id, stack, psfmask, origin)
+        yield replace(exposure, exclude=entry.exclude)
 
 
 def _stack_of(psfs: Path | tuple[Path, ...]) -> Stack:

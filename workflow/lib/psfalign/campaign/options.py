@@ -116,6 +116,8 @@ def _type(hint: Any, default: Any = dataclasses.MISSING) -> Json:
 
 def _either(schemas: list[Json]) -> Json:
     """Return the schema of what may be of several types; each constraint is about one of them."""
+    if all("properties" in schema for schema in schemas):
+        return _one_of(schemas)
     merged: Json = {"type": []}
     for schema in schemas:
         words = "|".join(schema.get("enum", ()))
@@ -124,11 +126,26 @@ def _either(schemas: list[Json]) -> Json:
     return merged
 
 
+def _one_of(schemas: list[Json]) -> Json:
+    """Return the schema of a mapping with the keys of one of several."""
+    properties = {name: part for schema in schemas for name, part in schema["properties"].items()}
+    kinds = [
+        {"required": schema.get("required", []), "propertyNames": {"enum": [*schema["properties"]]}}
+        for schema in schemas
+    ]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "oneOf": kinds,
+    }
+
+
 def _value(hint: Any, value: Any) -> Any:
     parts = _parts(hint)
     if isinstance(value, dict):
-        kind: Any = next(part for part in parts if dataclasses.is_dataclass(part))
-        return build(kind, value)
+        kinds: Any = (part for part in parts if dataclasses.is_dataclass(part))
+        return build(next(kind for kind in kinds if value.keys() <= _hints(kind).keys()), value)
     if isinstance(value, list):
         item = get_args(next(part for part in parts if get_origin(part) is tuple))[0]
         return tuple(_value(item, one) for one in value)

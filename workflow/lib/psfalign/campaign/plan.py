@@ -14,6 +14,7 @@ from . import layout
 from .checks import Findings, inspect_campaign, list_simulated
 from .combining import choose_combined
 from .crds import CrdsChoice
+from .exclusion import EXCLUDING, exclusion_of
 from .expected import Expectations, simulation_of, tells
 from .exposures import ScienceExposure, plan_exposures
 from .facts import FactsStore
@@ -198,6 +199,8 @@ class Plan:
             settings["seed"] = SEED
         elif step == "resolve_psfmask" and exposure.psfmask == UNIFORM:
             settings["bad_bits"] = self._options("clean")["bad_bits"]
+        elif step in EXCLUDING:
+            settings |= exclusion_of(self.settings, exposure)
         elif step == "align_psfs":
             settings["candidate"] = exposure.asn_id
             if exposure.product:

@@ -27,6 +27,37 @@ from ..images.dq_flags import parse_bad_bits
 from .options import Json, option, plain, schema_of, values_of
 
 
+def _radius() -> Any:
+    text = "Its radius, in the unit in which its place is given."
+    return option(text, unit="pixels or arcsec", exclusiveMinimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelCircle:
+    """A circle on the image."""
+
+    column: float = option("Column of its middle, counted from 0.", unit="pixels")
+    row: float = option("Row of its middle, counted from 0.", unit="pixels")
+    radius: float = _radius()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkyCircle:
+    """A circle on the sky."""
+
+    separation: float = option("Distance of its middle from the star.", unit="arcsec", minimum=0)
+    position_angle: float = option(
+        "Its direction from the star, from north towards east.",
+        unit="degrees",
+        minimum=-360,
+        maximum=360,
+    )
+    radius: float = _radius()
+
+
+Circles = tuple[PixelCircle | SkyCircle, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExposureEntry:
     """A science exposure and its psf images, as they are listed under `exposures`."""
@@ -51,6 +82,11 @@ class ExposureEntry:
         "chosen from the catalogue or by CRDS.",
         None,
         values="path, `uniform` or `N/A`",
+    )
+    exclude: Circles = option(
+        "Circles on this exposure that have no weight, besides those of `align_refs.exclude`.",
+        (),
+        values="list of circles",
     )
 
 
@@ -143,6 +179,15 @@ class AlignOptions:
         "and report say which it was.",
         "auto",
         step="fit_shifts",
+    )
+    exclude: Circles = option(
+        "Circles on all science exposures that have no weight, such as around a known companion. "
+        "Each is `{column, row, radius}` in pixels, counted from 0, or `{separation, "
+        "position_angle, radius}` in arcsec from the star (`psf_subtraction.star`) and degrees "
+        "from north towards east, the same for all rolls. The fit leaves them out wherever a shift "
+        "within `max_shift` takes them, the subtraction as they are.",
+        (),
+        values="list of circles",
     )
     padding: int = option(
         "Rows and columns that lead from the last ones of an image back to the first ones in a "
@@ -301,10 +346,11 @@ class Settings:
         return values
 
     def parameters(self) -> dict[str, Any]:
-        """Return the options of all steps by name, as provenance records them."""
+        """Return the options that all exposures share by name, as provenance records them."""
         own = ("subtract_psf", "combine_rolls")
         subtraction = [values_of(self.psf_subtraction, step) for step in own]
         align_refs = plain(self.align_refs) | {"convention": self.psfmask.convention}
+        del align_refs["exclude"]  # exposures have circles of their own
         return subtraction[0] | subtraction[1] | align_refs
 
 

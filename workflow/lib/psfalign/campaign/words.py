@@ -13,3 +13,9 @@ def some_of(names: Collection[object], most: int) -> str:
     rest = len(names) - most
     shown = ", ".join(map(str, list(names)[:most]))
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def all_of(names: Collection[object]) -> str:
+    """Join names by commas, the last two by "and"."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.arrays import Image
+from .circles import WHOLE_MASK
 from .exposure import DIMENSIONS
 from .fits.planes import FitsPlanes
 from .fits.structure import Hdu, text_of
@@ -44,7 +45,8 @@ class AlignedPsfs(FitsPlanes):
         self._science, self._error, self._dq = (
             self._needed(name, remedy=NAME_A_PRODUCT) for name in ("SCI", "ERR", "DQ")
         )
-        self._weight = self._needed("WEIGHT", remedy=NAME_A_PRODUCT) if self.applies else None
+        weight = self._needed("WEIGHT", remedy=NAME_A_PRODUCT) if self.applies else None
+        self._weight = self._extension(WHOLE_MASK) or weight
         self._shape = self._science.shape
         self.shared = len(self._shape) == DIMENSIONS
 
@@ -67,7 +69,7 @@ class AlignedPsfs(FitsPlanes):
         return with_absent(read_table(self.path, found[0])) if found else {}
 
     def read_weight(self) -> Image | None:
-        """Return the weight of the fit, (rows, columns) float64; None without alignment."""
+        """Return the weight of the mask, (rows, columns) float64; None without alignment."""
         return None if self._weight is None else self._read_scaled(self._weight, 0)
 
     def read_images(self, integration: int) -> Singles:

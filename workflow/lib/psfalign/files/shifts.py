@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..errors import MAKE_AGAIN, InputError
 from ..fit.closure import close
 from ..fit.result import PairFit, Status
-from ..images.arrays import Shifts
+from ..images.arrays import Image, Shifts
+from ..images.circles import Circle, leave_out
 from .ecsv import META, read_rows, write_ecsv
 from .fits.tables import table_hdu
 from .provenance.records import Record, Records
@@ -116,6 +117,15 @@ class ShiftTable:
     def records(self) -> Records:
         """The records of the steps that led to the table."""
         return [Record.of(entry) for entry in self.meta.get("provenance", [])]
+
+    @property
+    def circles(self) -> list[Circle]:
+        """The circles on the science image that the fit left out, in pixels."""
+        return [Circle(*place) for place in self.meta.get("excluded", [])]
+
+    def leave_out(self, weight: Image) -> Image:
+        """Return the weight (rows, columns) of the fit for that of the mask."""
+        return leave_out(weight, self.circles, reach=self.meta.get("reach", 0.0))
 
     def count_failures(self) -> dict[str, int]:
         """Count the fits that may not be used by status."""

@@ -14,10 +14,12 @@ from ..images.frames import Frame, Frames
 from ..images.padding import pad_frame, pad_weight
 from .doubt import add_doubts
 from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
-from .pair import Pair, fit_pair
+from .pair import HALF_PIXEL, Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
 from .weighting import pair_weight
+
+UNLIMITED = 3  # pixels; what stands for the largest shift where there is no limit
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class FitOptions:
         """Return those options that are among some settings, and take them out of there."""
         names = [field.name for field in fields(cls) if field.name in settings]
         return cls(**{name: settings.pop(name) for name in names})
+
+    @property
+    def reach(self) -> float:
+        """How far a fit that may be used moves a pixel of the science image along each axis."""
+        return (self.max_shift or UNLIMITED) + HALF_PIXEL
 
     @property
     def fitted_background(self) -> Background:

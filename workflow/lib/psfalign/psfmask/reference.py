@@ -9,6 +9,7 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import InputError
+from ..files.circles import circle_on
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
@@ -106,7 +107,7 @@ def make_psfmask(
         f"made from the geometry of {name} for {science.name}",
         f"occulter at column {middle[0]:.2f}, row {middle[1]:.2f}, counted from 0",
         f"pixels of {pixel:.4f} arcsec; {edge} pixels along each edge without weight",
-        *(f"no weight around {c.column:.2f}, {c.row:.2f}: {c.radius:.2f} pixels" for c in circles),
+        *(f"no weight around {circle}" for circle in circles),
     ]
     _write(output, weight, _primary(exposure, selectors, output, useafter, notes), middle)
     return weight
@@ -171,11 +172,7 @@ def _on_image(
     if not places:
         return []
     sky = Sky.of(exposure, star or "auto")
-    circles = []
-    for separation, angle, radius in places:
-        column, row = map(float, sky.to_pixel(separation, angle))
-        circles.append(Circle(column, row, radius / sky.scale))
-    return circles
+    return [circle_on(sky, *place) for place in places]
 
 
 def _primary(

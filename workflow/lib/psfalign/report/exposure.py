@@ -120,11 +120,12 @@ def _draw_all(
         return [(notice, 1.5), of_shifts, (notice, 1.5)]
     title = f"{name}: residual ÷ {summary.gain:.2f} by alignment"
     panels = images.subtraction_panels(subtraction, integration=summary.integration)
+    circles, weight = table.circles, subtraction.weight
     of_images = partial(
-        images.draw_images, panels=panels, weight=subtraction.weight, title=title, unit=unit
+        images.draw_images, panels=panels, weight=weight, title=title, unit=unit, circles=circles
     )
     profiles = [panels[0], *panels[2:]]
-    looked_at = checks.Checks(replaced, subtraction.weight, profiles)
+    looked_at = checks.Checks(replaced, weight, profiles, circles)
     of_checks = partial(checks.draw_checks, checks=looked_at, title=name, unit=unit)
     return [(of_images, images.HEIGHT), of_shifts, (of_checks, checks.HEIGHT)]
 
@@ -193,7 +194,7 @@ def _subtract(
         cube = np.array([psfs.read_science(psf) for psf in columns["psf"].tolist()])
     aligned = shift_all(cube, -columns["dx"], -columns["dy"], int(table.meta["padding"]))
     before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
-    weight = mask.read_weight()
+    weight = table.leave_out(mask.read_weight())
     background = table.meta["background"]
     image, after, before = (
         subtract_background(plane, weight, background) for plane in (image, after, before)

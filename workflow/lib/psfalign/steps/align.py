@@ -7,6 +7,7 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import InputError
+from ..files.circles import WHOLE_MASK
 from ..files.digest import sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
@@ -16,7 +17,7 @@ from ..files.provenance.table import provenance_hdu
 from ..files.shifts import ShiftTable
 from ..files.sky import take_placing
 from ..fit.result import Status
-from ..images.arrays import Errors
+from ..images.arrays import Errors, Image
 from ..psfmask.resolved import ResolvedMask
 from ..system.atomic_file import publishing
 from .planes import PlaneWriter, copy_planes, shift_planes
@@ -110,10 +111,7 @@ def align_exposure(
         dq = writer.add_image(_extension(exposure, "DQ"), shape, np.uint32)
         if mask.applies:
             writer.add(*table.to_fits())
-            weight = mask.read_weight()
-            writer.add_image(
-                Header([("EXTNAME", "WEIGHT", "weight of the fit")]), weight.shape, np.float32
-            ).write(0, weight)
+            _add_weight(writer, mask.read_weight(), table)
         _copy_origins(exposure, writer)
         writer.add(*provenance_hdu(records))
         writer.reserve()
@@ -143,6 +141,16 @@ def _summarise(
         set_text(header, "ASNTABLE", association.name, "Name of the association")
     if product_name:
         set_text(header, "ASNPROD", product_name, "Name of its product there")
+
+
+def _add_weight(writer: FitsWriter, weight: Image, table: ShiftTable) -> None:
+    """Add the weight of the fit and, where it leaves out circles, that of the mask alone."""
+    images = {"WEIGHT": (table.leave_out(weight), "weight of the fit")}
+    if table.circles:
+        images[WHOLE_MASK] = (weight, "weight of the mask, circles included")
+    for name, (image, comment) in images.items():
+        header = Header([("EXTNAME", name, comment)])
+        writer.add_image(header, image.shape, np.float32).write(0, image)
 
 
 def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:
@@ -201,6 +209,9 @@ def _primary(
         set_text(header, "MASKNOTE", mask.remark)
     header["MAXSHIFT"] = (table.meta["max_shift"], "[pix] largest shift that was searched for")
     header["PADDING"] = (table.meta["padding"], "[pix] room between opposite edges")
+    header["NEXCLUDE"] = (len(table.circles), "circles that the fit left out, EXCL1 and so on")
+    for number, circle in enumerate(table.circles, start=1):
+        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0")
     header["NPAIRS"] = (len(table), "pairs of integration and psf")
     header["NFAILED"] = (table.n_failed, "of them, those whose fit failed")
     for status, keyword in FAILURES.items():

@@ -1,14 +1,16 @@
 """fit_shifts: the table of shifts between a science exposure and its psf images."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..errors import FitError
+from ..errors import FitError, InputError
 from ..files.agreement import Party, check_agreement, force
+from ..files.circles import Place, find_circles, is_on_sky
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.frames import CleanFrames
@@ -16,10 +18,11 @@ from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
 from ..files.selectors import read_mask_selectors
 from ..files.shifts import ShiftTable
-from ..files.sky import read_placing
+from ..files.sky import Star, read_placing
 from ..fit.exposure import fit_shifts
 from ..fit.integration import FitOptions
-from ..images.arrays import AlignTo, Shifts
+from ..images.arrays import AlignTo, Image, Shifts
+from ..images.circles import Circle, leave_out
 from ..images.frames import choose_frames
 from ..psfmask.file import read_mask_header
 from ..psfmask.resolved import ResolvedMask
@@ -43,6 +46,8 @@ def fit_exposure(
     options: FitOptions | None = None,
     align_to: AlignTo = "each",
     shifts: Shifts = "pairwise",
+    exclude: Sequence[Place] = (),
+    star: Star = "auto",
     on_failed_fit: str = "flag",
     threads: int = 1,
 ) -> ShiftTable:
@@ -63,6 +68,10 @@ def fit_exposure(
         ``each`` integration, the ``first``, or their ``mean``, which counts as integration 0.
     shifts
         ``pairwise``, each from its own fit, or ``joint``, those that all pairs together imply.
+    exclude
+        Circles on the science image that have no weight, see `psfalign.files.circles`.
+    star
+        Where the star is, for circles on the sky; see `psfalign.files.sky.Sky.of`.
     on_failed_fit
         ``flag`` it in the table, or ``stop``.
     threads
@@ -72,6 +81,8 @@ def fit_exposure(
     ------
     FitError
         If fits failed and `on_failed_fit` is ``stop``.
+    InputError
+        If the circles leave no pixel with weight.
     """
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
@@ -81,12 +92,18 @@ def fit_exposure(
         **asdict(options),
         "align_to": align_to,
         "shifts": shifts,
+        "exclude": [dict(place) for place in exclude],
+        **({"star": star} if any(map(is_on_sky, exclude)) else {}),
         "on_failed_fit": on_failed_fit,
     }
-    meta = _meta(*exposures, mask, settings) | {"background": options.fitted_background}
+    circles = find_circles(exposures[0], exclude, star) if mask.applies else []
+    meta = _meta(*exposures, mask, settings)
+    meta |= {"background": options.fitted_background, "excluded": [*map(astuple, circles)]}
+    meta |= {"reach": options.reach} if circles else {}
     table = ShiftTable.of([], meta)
     if mask.applies:
-        weighting, weight = options.weighting, mask.read_weight()
+        weighting = options.weighting
+        weight = _weigh(mask, circles, options, science)
         with (
             CleanFrames(exposures[0], weighting=weighting) as integrations,
             CleanFrames(exposures[1], weighting=weighting) as images,
@@ -105,6 +122,19 @@ def fit_exposure(
         )
     table.write(output)
     return table
+
+
+def _weigh(
+    mask: ResolvedMask, circles: Sequence[Circle], options: FitOptions, science: Path
+) -> Image:
+    """Return the weight of the fit: that of the mask, but for circles wherever shifts take them."""
+    weight = mask.read_weight()
+    left = leave_out(weight, circles, reach=options.reach)
+    if circles and not left.any():
+        problem = f"circles that may move by {options.reach:g} pixels leave no pixel with weight"
+        remedy = "make them, or align_refs.max_shift, smaller"
+        raise InputError(problem, file=science, keyword="exclude", remedy=remedy)
+    return left
 
 
 def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.circles import Place, find_circles
 from ..files.exposure import Exposure
 from ..files.frames import read_plane
 from ..files.sky import Sky, Star, read_fwhm
-from ..images.arrays import Bools, Cube, Flags, Image
+from ..images.arrays import Cube, Flags, Image
+from ..images.circles import cover
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.injection import Injection, Source
 from ..images.klip import Fate, Fit, Images, PsfLibrary, clip_modes
@@ -44,6 +46,8 @@ class SubtractionOptions:
         Separations in arcsec between rings that are fitted each by itself.
     star
         ``auto``, or the column and row of the star, counted from 0.
+    exclude
+        Circles on the science image that are left out of the fit, see `psfalign.files.circles`.
     """
 
     references: References = "stars"
@@ -51,6 +55,7 @@ class SubtractionOptions:
     region: RegionWord = "mask"
     annuli: Sequence[float] = ()
     star: Star = "auto"
+    exclude: Sequence[Place] = ()
 
 
 class PsfSource(Protocol):
@@ -72,7 +77,7 @@ class PsfSource(Protocol):
         """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
 
     def read_weight(self) -> Image | None:
-        """Return the weight of the fit, (rows, columns); None where there was none."""
+        """Return the weight of the mask, (rows, columns); None where there was none."""
 
 
 class Stages(NamedTuple):
@@ -109,6 +114,8 @@ class Subtraction:
         As they were given.
     n_psfs
         How many psf images an integration has.
+    circles
+        Those of the options in pixels of the exposure.
     modes
         The numbers of components, those of the options as far as there are psf images.
     n_stages
@@ -123,7 +130,7 @@ class Subtraction:
     Raises
     ------
     InputError
-        If rings are asked for and the headers do not say where the star is.
+        If rings or circles on the sky are asked for and the headers do not say where the star is.
     """
 
     def __init__(self, exposure: Exposure, psfs: PsfSource, options: SubtractionOptions) -> None:
@@ -138,6 +145,7 @@ class Subtraction:
         self.throughput: Throughput | None = None
         self._shared: PsfLibrary | None = None
         self._sky = self._find_star()
+        self.circles = find_circles(exposure, options.exclude, options.star)
 
     def run(self) -> Iterator[Stages]:
         """Return what is left of each integration, in their order."""
@@ -174,9 +182,12 @@ class Subtraction:
     def _zones(self) -> list[Zone]:
         shape = self._exposure.shape[1:]
         weight = self._psfs.read_weight()
-        region: Bools = np.ones(shape, dtype=bool)
-        if self.options.region == "mask" and weight is not None:
-            region = choose_region(weight)
+        if self.options.region == "image" or weight is None:
+            weight = np.ones(shape)
+        region = choose_region(weight, cover(self.circles, shape))
+        if self.circles and not region.any():
+            problem, remedy = "the circles leave no pixel to fit", "make them smaller"
+            raise InputError(problem, file=self._exposure.path, keyword="exclude", remedy=remedy)
         separations = np.zeros(shape) if self._sky is None else self._sky.separations(shape)
         return divide(region, separations, self.options.annuli, len(self._psfs))
 

@@ -42,7 +42,7 @@ def subtract_psf(
     The output is a copy of the cleaned exposure: SCI, ERR and DQ are what the largest number of
     principal components leaves. STAGES and STAGEERR, (integrations, stages, rows, columns), hold
     the science image, what the mean of the psf images leaves, and what each number of components
-    leaves. WEIGHT is that of the product, and THROUGHPUT says which share of a point source each
+    leaves. WEIGHT is that of the mask, and THROUGHPUT says which share of a point source each
     stage keeps.
 
     Parameters
@@ -74,7 +74,7 @@ def subtract_psf(
         images |= _add_stages(exposure, writer, work)
         weight = psfs.read_weight()
         if weight is not None:
-            header = Header([("EXTNAME", WEIGHT, "weight of the fit")])
+            header = Header([("EXTNAME", WEIGHT, "weight of the mask")])
             writer.add_image(header, weight.shape, np.float32).write(0, weight)
         writer.add(*provenance_hdu([*read_records(product, psfs.hdus), *_record(options)]))
         done = say_progress(work.run(), "integrations subtracted", total=len(exposure))
@@ -122,6 +122,9 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
     }
     for keyword, (text, comment) in texts.items():
         set_text(header, keyword, text, comment)
+    header["NEXCLUDE"] = (len(work.circles), "circles that the fit left out, EXCL1 and so on")
+    for number, circle in enumerate(work.circles, start=1):
+        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0")
     header["NREFS"] = (work.n_psfs, "psf images of each integration")
     header["KLMODES"] = (work.modes[-1], "principal components subtracted in SCI")
     return header

@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ...campaign.configuration import read_settings
+from ...campaign.exclusion import exclusion_of
 from ...campaign.exposures import ScienceExposure, plan_exposures
 from ...campaign.layout import result_pattern
+from ...campaign.settings import Settings
 from ...errors import ConfigError, InputError, PsfalignError, error_line
 from ...files.fits.structure import check_regular_file
 from ...files.provenance.records import list_mixture
@@ -66,14 +67,15 @@ def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expect
     if campaign is None:
         return Expected({}, None, Files([*_list_masks(target), *paths]), digests)
     settings, exposures = campaign
+    own = {exposure.name: exclusion_of(settings, exposure) for exposure in exposures}
     paths = [*_list_inputs(exposures), *_list_masks(target), *paths]
     by_name = {exposure.name: exposure for exposure in exposures}
-    return Expected(settings, by_name, Files(paths), digests)
+    return Expected(settings.parameters(), by_name, Files(paths), digests, own)
 
 
 def _read_config(
     target: Path, config: Path | None
-) -> tuple[dict[str, Any], list[ScienceExposure]] | None:
+) -> tuple[Settings, list[ScienceExposure]] | None:
     """Read a configuration: one that was named must be right, the recorded one may be outlived."""
     path = config or target / CONFIGURATION
     if config is None and not path.is_file():
@@ -86,7 +88,7 @@ def _read_config(
             raise
         print(f"psfalign: warning: {path}: not compared with: {error}", file=sys.stderr)
         return None
-    return settings.parameters(), exposures
+    return settings, exposures
 
 
 def _read_crate(target: Path) -> dict[Path, str]:

@@ -69,19 +69,26 @@ class Expected:
     Attributes
     ----------
     settings
-        The options of the configuration by name.
+        The options of the configuration by name, those that all exposures share.
     exposures
         Its exposures by name; None where the configuration is not known.
     files
         Where inputs may be.
     digests
         SHA-256 of results as the RO-Crate of the campaign lists them.
+    own
+        The options that each exposure has for itself, by its name.
     """
 
     settings: dict[str, Any]
     exposures: dict[str, ScienceExposure] | None
     files: Files
     digests: dict[Path, str] = field(default_factory=dict)
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of_exposure(self, name: str) -> "Expected":
+        """Return what is expected of the results of an exposure."""
+        return replace(self, settings=self.settings | self.own.get(name, {}))
 
 
 def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdict]:
@@ -147,6 +154,8 @@ def _compare_digest(path: Path, expected: Expected) -> int:
 
 def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     """Check a product and the files of its exposure beside it."""
+    stem = path.name.removesuffix(PRODUCT)
+    expected = expected.of_exposure(stem)
     try:
         product = check_product(path)
     except (PsfalignError, OSError) as error:
@@ -157,7 +166,6 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     problems += changed
     notes, versions = _describe(product, gone), frozenset(versions_of(product.records))
     verdict = Verdict(path, problems, notes, product.size, versions)
-    stem = path.name.removesuffix(PRODUCT)
     files = [path.with_name(f"{stem}{ending}") for ending in exposure_endings()]
     beside = (file for file in files if file.exists() and file != path)
     check = partial(_check_beside, product=product, expected=expected)

@@ -27,7 +27,7 @@ CARD = 80  # bytes, one header line
 MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
 # Extensions whose cards count for something; what other extensions hold is copied, if at all.
-READ = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT", "PSFORIG", "PROVENANCE")
+READ = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT", "PSFMASK", "PSFORIG", "PROVENANCE")
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
 DESCRIBES_DATA = re.compile(

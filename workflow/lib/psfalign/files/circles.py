@@ -1,0 +1,65 @@
+"""Find circles on the image of an exposure that are given in pixels or on the sky."""
+
+from collections.abc import Mapping, Sequence
+
+from ..errors import InputError
+from ..images.circles import Circle
+from .exposure import Exposure
+from .sky import Sky, Star
+
+WHOLE_MASK = "PSFMASK"  # extension of a product whose fit left out circles: the mask with them
+# One circle: {column, row, radius} in pixels from 0, or {separation, position_angle, radius} from
+# the star, in arcsec and degrees from north towards east.
+Place = Mapping[str, float]
+
+
+def is_on_sky(place: Place) -> bool:
+    """Return whether a circle is given by its separation from the star."""
+    return "separation" in place
+
+
+def find_circles(exposure: Exposure, exclude: Sequence[Place], star: Star = "auto") -> list[Circle]:
+    """
+    Return circles in pixels of an exposure.
+
+    Parameters
+    ----------
+    exposure
+        The science exposure, whose headers say how its pixels lie on the sky.
+    exclude
+        The circles.
+    star
+        Column and row of the star, counted from 0, or ``auto``, see `psfalign.files.sky.Sky.of`.
+
+    Raises
+    ------
+    InputError
+        If one is on the sky, and the headers do not say where the star or north is.
+    """
+    if not any(map(is_on_sky, exclude)):
+        return [Circle(**place) for place in exclude]
+    try:
+        sky = Sky.of(exposure, star)
+    except InputError as error:
+        error.problem = f"{error.problem}, which circles on the sky need"
+        raise
+    return [circle_on(sky, **place) if is_on_sky(place) else Circle(**place) for place in exclude]
+
+
+def circle_on(sky: Sky, separation: float, position_angle: float, radius: float) -> Circle:
+    """
+    Return a circle on the sky in pixels.
+
+    Parameters
+    ----------
+    sky
+        How the pixels lie on the sky.
+    separation
+        Distance from the star in arcsec.
+    position_angle
+        Direction from the star in degrees, from north towards east.
+    radius
+        In arcsec. The sides of a pixel differ by less than 2 % of it on JWST's detectors.
+    """
+    column, row = map(float, sky.to_pixel(separation, position_angle))
+    return Circle(column, row, radius / sky.scale)
