@@ -79,6 +79,15 @@ def test_jobs_have_the_settings_that_their_steps_record(config: dict[str, Any]) 
     assert made.settings_of("stack_psfs", exposure) == {}
 
 
+def test_steps_that_take_circles_have_those_of_the_exposure(config: dict[str, Any]) -> None:
+    circles = [{"column": 3, "row": 4, "radius": 2}, {"column": 30, "row": 4, "radius": 1.5}]
+    config["align_refs"] = {"exclude": circles[:1]}
+    config["exposures"][0]["exclude"] = circles[1:]
+    made = plan(config)
+    for step in ("fit_shifts", "subtract_psf"):
+        assert made.settings_of(step, made.exposures[NAME])["exclude"] == circles
+
+
 def test_uniform_weight_depends_on_what_makes_a_pixel_bad(config: dict[str, Any]) -> None:
     config["exposures"][0]["psfmask"] = "uniform"
     made = plan(config)
