@@ -153,9 +153,8 @@ def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, ...]]:
         default = "required" if required else _default(part)
         yield f"`{prefix}{name}`", part["description"], _values(part), default
         yield from _rows(part, f"{prefix}{name}.")
-        items = part.get("items", {})
-        if "oneOf" not in items:  # what may be of several kinds, the text describes
-            yield from _rows(items, f"{prefix}{name}[].")
+        if not prefix:  # lists in lists have another place
+            yield from _rows(part.get("items", {}), f"{name}[].")
 
 
 def _default(part: dict[str, Any]) -> str:

@@ -211,7 +211,7 @@ def _primary(
     header["PADDING"] = (table.meta["padding"], "[pix] room between opposite edges")
     header["NEXCLUDE"] = (len(table.circles), "circles that the fit left out, EXCL1 and so on")
     for number, circle in enumerate(table.circles, start=1):
-        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0")
+        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0, left out")
     header["NPAIRS"] = (len(table), "pairs of integration and psf")
     header["NFAILED"] = (table.n_failed, "of them, those whose fit failed")
     for status, keyword in FAILURES.items():

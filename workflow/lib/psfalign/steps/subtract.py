@@ -124,7 +124,7 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
         set_text(header, keyword, text, comment)
     header["NEXCLUDE"] = (len(work.circles), "circles that the fit left out, EXCL1 and so on")
     for number, circle in enumerate(work.circles, start=1):
-        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0")
+        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0, left out")
     header["NREFS"] = (work.n_psfs, "psf images of each integration")
     header["KLMODES"] = (work.modes[-1], "principal components subtracted in SCI")
     return header
