@@ -22,7 +22,7 @@ from files import (
 from psfalign.campaign.configuration import complete_config
 
 # Pages whose examples run in one folder, one page after the other, as a reader would go on.
-WITH_THE_DEMO = ("docs/tutorial.md", "docs/archive.md")
+WITH_THE_DEMO = ("docs/tutorial.md", "docs/archive.md", "docs/python.md")
 CONFIGURATIONS = ("config/README.md", "docs/own_data.md", "README.md")
 slow = pytest.mark.slow
 LANGUAGES = {"console", "pycon", "yaml", "text", ""}

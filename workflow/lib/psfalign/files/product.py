@@ -89,6 +89,10 @@ class Product(FitsPlanes):
         """Return the aligned psf image of a pair, (rows, columns) float64."""
         return self._read("SCI", pair).astype(np.float64)
 
+    def read_error(self, pair: int) -> Image:
+        """Return the errors of a pair, (rows, columns) float64."""
+        return self._read("ERR", pair).astype(np.float64)
+
     def read_dq(self) -> Iterator[Flags]:
         """Return the flags of all pairs, plane by plane."""
         for pair in range(len(self)):

@@ -100,7 +100,7 @@ def clean_exposure(
             errors = clean_error(exposure.read_error(i), cleaned)
             counts.add(cleaned, errors)
             images["SCI"].write(i, cleaned.image)
-            images["DQ"].write(i, _flag(cleaned, flags))
+            images["DQ"].write(i, flag_replaced(cleaned, flags))
             if "ERR" in images:
                 images["ERR"].write(i, errors.error)
         for keyword, count in zip(COUNTS, vars(counts).values(), strict=True):
@@ -109,7 +109,7 @@ def clean_exposure(
     return counts
 
 
-def _flag(cleaned: CleanImage, flags: Flags) -> Flags:
+def flag_replaced(cleaned: CleanImage, flags: Flags) -> Flags:
     """Flag what was replaced as estimated, and what could not be replaced as not to be used."""
     flagged, replaced = flags.copy(), cleaned.replaced
     is_filled = np.isfinite(cleaned.image[replaced])

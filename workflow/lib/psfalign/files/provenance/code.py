@@ -133,13 +133,23 @@ def _silent(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def _imported_names(source: str, path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    unused = set(map(id, _for_types_only(tree)))
+    for node in (found for found in ast.walk(tree) if id(found) not in unused):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _full_name(node.level, node.module or "", path)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _for_types_only(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what stands below ``if TYPE_CHECKING``, which no program runs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            for part in node.body:
+                yield from ast.walk(part)
 
 
 def _full_name(level: int, module: str, path: Path) -> str:
