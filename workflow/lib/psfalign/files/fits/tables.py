@@ -21,6 +21,7 @@ from .structure import Hdu, read_exactly, text_of
 FORM = re.compile(r"1?([BIJKEDL])|([0-9]+)(A)")  # TFORM
 STORED = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "L": "S1"}
 FORMS = {"i8": "K", "f8": "D", "b1": "L"}  # by the kind of a column and its bytes
+CARD, VALUE_END = 80, 30  # characters of a card, and those that its keyword and value fill at least
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -53,8 +54,12 @@ def table_hdu(
         stored[key] = np.where(rows[key], b"T", b"F") if kind.kind == "b" else rows[key]
     header = _structure(len(rows), stored.dtype.itemsize, len(types))
     for index, (key, kind) in enumerate(types.items(), start=1):
-        header.set(f"TTYPE{index}", key, descriptions.get(key))
+        text = descriptions.get(key, "")
+        is_short = len(text) <= _room_beside(key)
+        header.set(f"TTYPE{index}", key, text if is_short else None)
         header.set(f"TFORM{index}", _form(kind))
+        if not is_short:
+            header.set(f"TCOMM{index}", text)  # on as many cards as it takes
         if units.get(key):
             header.set(f"TUNIT{index}", units[key])
     header.set("EXTNAME", name, "extension name")
@@ -74,6 +79,11 @@ def _structure(n_rows: int, row_size: int, n_columns: int) -> Header:
             ("TFIELDS", n_columns, "number of table fields"),
         ]
     )
+
+
+def _room_beside(name: str) -> int:
+    """Return how many characters of a comment the card with the name of a column holds."""
+    return CARD - max(VALUE_END, len("TTYPE1  = ''") + len(name)) - len(" / ")
 
 
 def _form(kind: np.dtype[Any]) -> str:
