@@ -1,20 +1,20 @@
 """
 Digest the code that a step computes with: its script and the modules that this imports.
 
-Comments, docstrings and blank lines do not count, and neither do the rooms of `NOT_COMPUTING`.
-Modules are parsed once and remembered by the identity of their files.
+Of a module, what `psfalign.files.provenance.source` leaves counts; the rooms of `NOT_COMPUTING` do
+not. Modules are parsed once and remembered by the identity of their files.
 """
 
 import ast
 import hashlib
-import io
 import json
 import os
-import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .source import for_types_only, what_counts
 
 PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
@@ -22,7 +22,6 @@ CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers mo
 # Rooms that say and show things, share work and surround the engine: nothing of what is computed.
 NOT_COMPUTING = ("errors.py", "system", "campaign", "cli.py", "__main__.py")
 NOT_FOLLOWED = [[room.removesuffix(".py")] for room in NOT_COMPUTING]  # as parts of names
-LAYOUT = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
 
 
 class Module(NamedTuple):
@@ -87,8 +86,9 @@ def _module(path: Path) -> Module:
     known = _known().get(str(path))
     if known is None or known[0] != identity:
         source = path.read_text(encoding="utf-8")
-        code = hashlib.sha256(what_counts(source).encode()).hexdigest()
-        known = _known()[str(path)] = [identity, code, sorted(set(_imported_names(source, path)))]
+        tree = ast.parse(source)
+        code = hashlib.sha256(what_counts(source, tree).encode()).hexdigest()
+        known = _known()[str(path)] = [identity, code, sorted(set(_imported_names(tree, path)))]
     return Module(known[1], known[2])
 
 
@@ -104,37 +104,12 @@ def _known() -> dict[str, Any]:
 @cache
 def _version() -> str:
     """Return what the memory hangs on besides the files: what other code found is not believed."""
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    own = (Path(__file__), Path(__file__).with_name("source.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in own)).hexdigest()
 
 
-def what_counts(source: str) -> str:
-    """
-    Return source code without comments, docstrings and blank lines.
-
-    The rest stays as it is written: what Python makes of it differs between its releases.
-    """
-    lines = [*source.splitlines(), ""]
-    for (row, column), (last, end) in reversed([*_silent(source)]):
-        kept = lines[row - 1][:column], lines[last - 1][end:]
-        lines[row - 1 : last] = [kept[0] + kept[1], *[""] * (last - row)]
-    return "\n".join(line.rstrip() for line in lines if line.strip())
-
-
-def _silent(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield start and end (row from 1, column) of comments and of text that stands by itself."""
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    starts_line = True
-    for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
-        stands_alone = starts_line and after.type in (tokenize.NEWLINE, tokenize.COMMENT)
-        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and stands_alone):
-            yield token.start, token.end
-        if token.type not in LAYOUT:
-            starts_line = token.type == tokenize.NEWLINE
-
-
-def _imported_names(source: str, path: Path) -> Iterator[str]:
-    tree = ast.parse(source)
-    unused = set(map(id, _for_types_only(tree)))
+def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
+    unused = set(map(id, for_types_only(tree)))
     for node in (found for found in ast.walk(tree) if id(found) not in unused):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -142,14 +117,6 @@ def _imported_names(source: str, path: Path) -> Iterator[str]:
             base = _full_name(node.level, node.module or "", path)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def _for_types_only(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what stands below ``if TYPE_CHECKING``, which no program runs."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            for part in node.body:
-                yield from ast.walk(part)
 
 
 def _full_name(level: int, module: str, path: Path) -> str:
