@@ -98,7 +98,7 @@ def blocks_of(page: str) -> list[Block]:
 
 def run_page(page: str, folder: Path) -> None:
     blocks = blocks_of(page)
-    assert any(block.language == "console" for block in blocks), page
+    assert any(block.language in ("console", "pycon") for block in blocks), page
     run_all(blocks, folder)
 
 

@@ -310,7 +310,7 @@ def f():
 if os: from psfalign.report.html import(page)
 text = "import nothing"
 """
-    assert set(provenance._imported_names(code, path)) == {
+    assert set(provenance._imported_names(ast.parse(code), path)) == {
         *("os", "psfalign.images.mask_weight"),
         *("psfalign.images", "psfalign.images.bad_pixels"),
         *("psfalign.files.fits.writer", "psfalign.files.fits.writer.A"),

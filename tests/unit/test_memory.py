@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from psfalign.campaign import memory
-from psfalign.campaign.memory import available_memory, check_memory
+from psfalign.campaign.memory import available_memory, check_memory, control_groups
 
 GIGABYTE = 10**9
 
@@ -18,12 +20,10 @@ def test_item_31_too_large_for_the_memory() -> None:
         "jw1_a3001: fit_shifts needs 38 GB, 24 GB available; run it where there is more memory"
     )
     assert check_memory(needs, 38 * GIGABYTE) == []
-    assert check_memory(needs, None) == []
 
 
 def test_item_31_available_memory_is_not_more_than_the_machine_has() -> None:
     available = available_memory()
-    assert available is not None
     page, pages = resource.getpagesize(), Path("/proc/meminfo").read_text().split()[1]
     assert page < available <= int(pages) * 1024
 
@@ -52,3 +52,20 @@ def test_item_31_limit_of_a_container_counts_without_cached_files(tmp_path: Path
     (tmp_path / "memory.max").write_text("max\n")
     assert memory._of_group(tmp_path) is None
     assert memory._of_group(tmp_path / "none") is None
+
+
+def test_item_31_limits_of_all_control_groups_around_a_process_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm and systemd set the limit of a group in which that of the process lies."""
+    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
+    told = tmp_path / "cgroup"
+    told.write_text("1:name=systemd:/other\n0::/slurm/job\n")
+    groups = control_groups(told)
+    assert groups == [tmp_path / "groups" / name for name in ("slurm/job", "slurm", "")]
+    groups[0].mkdir(parents=True)
+    for name, text in {"max": "2000", "current": "1500", "stat": "file 0"}.items():
+        (groups[1] / f"memory.{name}").write_text(f"{text}\n")
+    monkeypatch.setattr(memory, "TOLD", told)
+    assert min(filter(None, map(memory._of_group, groups))) == 500
+    assert control_groups(tmp_path / "none") == []

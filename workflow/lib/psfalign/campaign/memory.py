@@ -4,16 +4,16 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from ..errors import InputError, PsfalignError
 from .output_folder import say_bytes
 
-MEMINFO = Path("/proc/meminfo")
-GROUP = Path("/sys/fs/cgroup")  # where a container sees the limits of its own control group
+TOLD = Path("/proc/self/cgroup")  # which control group this process is in
+GROUPS = Path("/sys/fs/cgroup")
 
 
-def check_memory(
-    needs: Mapping[tuple[str, str], int], available: int | None
-) -> list[PsfalignError]:
+def check_memory(needs: Mapping[tuple[str, str], int], available: int) -> list[PsfalignError]:
     """
     Say where jobs cannot run for want of memory, once for each name.
 
@@ -22,10 +22,8 @@ def check_memory(
     needs
         Bytes that jobs need, by the name of exposure or stack, and of the rule.
     available
-        Bytes that there are; None where nobody knows.
+        Bytes that there are.
     """
-    if available is None:
-        return []
     return [
         InputError(
             f"{rule} needs {say_bytes(size)}, {say_bytes(available)} available",
@@ -44,23 +42,25 @@ def _largest(needs: Mapping[tuple[str, str], int]) -> dict[str, tuple[int, str]]
     return largest
 
 
-def available_memory() -> int | None:
-    """Return the bytes that a new process may take: of the machine, its container, its limits."""
-    known = [_of_machine(), _of_group(GROUP), _of_limit()]
-    return min((size for size in known if size is not None), default=None)
+def available_memory() -> int:
+    """Return the bytes that a new process may take: of the machine, its containers, its limits."""
+    known = [psutil.virtual_memory().available, _of_limit(), *map(_of_group, control_groups())]
+    return min(size for size in known if size is not None)
 
 
-def _of_machine() -> int | None:
+def control_groups(told: Path = TOLD) -> list[Path]:
+    """Return the folders of this process's control group (version 2) and of those around it."""
     try:
-        lines = MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return next((int(kibibytes) * 1024 for kibibytes in found), None)
+        lines = told.read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        return []
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    folder = GROUPS / own
+    return [group for group in (folder, *folder.parents) if group.is_relative_to(GROUPS)]
 
 
 def _of_group(folder: Path) -> int | None:
-    """Return what a control group (version 2) leaves, None where it sets no limit."""
+    """Return what a control group leaves, None where it sets no limit."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))

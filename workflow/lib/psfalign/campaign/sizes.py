@@ -68,14 +68,14 @@ class Sizes:
             attempt=self._counted(step, name, attempt),
         )
 
-    def refuse_without_memory(self, available: int | None) -> None:
+    def refuse_without_memory(self, available: int) -> None:
         """
         Refuse a campaign of which a job needs more memory than the machine has.
 
         Parameters
         ----------
         available
-            Bytes that there are; None where nobody knows.
+            Bytes that there are.
 
         Raises
         ------

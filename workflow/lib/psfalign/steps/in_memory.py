@@ -194,7 +194,7 @@ def fit_shifts(
         ``pairwise``, or ``joint`` for those that all pairs together imply.
     threads
         How many processes fit; the result does not depend on it.
-    **options
+    options
         Of `psfalign.fit.integration.FitOptions`, such as ``max_shift``.
 
     Returns

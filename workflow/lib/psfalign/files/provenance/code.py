@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .source import for_types_only, what_counts
+from .source import what_counts
 
 PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
@@ -109,8 +109,7 @@ def _version() -> str:
 
 
 def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
-    unused = set(map(id, for_types_only(tree)))
-    for node in (found for found in ast.walk(tree) if id(found) not in unused):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

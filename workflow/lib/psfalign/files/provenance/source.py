@@ -29,14 +29,6 @@ def what_counts(source: str, tree: ast.Module) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def for_types_only(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what stands below ``if TYPE_CHECKING``, which no program runs."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            for part in node.body:
-                yield from ast.walk(part)
-
-
 def _without_wording(source: str, tree: ast.Module) -> str:
     """Put something short in the place of what is only said."""
     lines = [line.encode() for line in source.splitlines()]  # in which ast counts columns
