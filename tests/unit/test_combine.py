@@ -7,62 +7,23 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from chain import OPTIONS
-from files import (
-    SCIENCE_STEPS,
-    SHAPE,
-    digests,
-    pixels,
-    refused,
-    scene,
-    write_exposure,
-    write_mask,
-    write_psfs,
-)
+from files import digests, pixels, refused
+from rolls import COMPANION, SCALE, write_roll
 
 from psfalign.errors import InputError
 from psfalign.files.subtracted import Subtracted
 from psfalign.images.dq_flags import DO_NOT_USE
-from psfalign.steps.align import align_exposure
-from psfalign.steps.clean import clean_exposure
 from psfalign.steps.combine import combine_rolls
-from psfalign.steps.fit import fit_exposure
-from psfalign.steps.resolve import resolve_psfmask
 from psfalign.steps.stages import SubtractionOptions
 from psfalign.steps.subtract import subtract_psf
 
-STAR = 19.0, 15.0  # column, row: the middle of the mask of tests/files.py is at (20, 16)
-SCALE = 0.1
-COMPANION = 0.95, 77.0  # arcsec, degrees
-FLUX = 20.0
 
-
-def roll(folder: Path, angle: float, *, n: int = 2, **cards: Any) -> Path:
+def roll(folder: Path, angle: float, **options: Any) -> Path:
     """An exposure with a companion, less its star."""
-    name = f"roll{angle:.0f}"
-    rows, columns = np.indices(SHAPE)
-    turn = np.radians(COMPANION[1] - angle)  # of the companion from the rows; east is left
-    column = STAR[0] - COMPANION[0] / SCALE * np.sin(turn)
-    row = STAR[1] + COMPANION[0] / SCALE * np.cos(turn)
-    light = FLUX * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 1.3**2))
-    science = scene(SCIENCE_STEPS[:n], seed=int(angle)) + light.astype(np.float32)
-    raw = write_exposure(folder / f"{name}_calints.fits", science, TARGPROP="STAR", **cards)
-    with fits.open(raw, mode="update", memmap=False) as hdus:
-        hdus["SCI"].header.update(
-            {"CRPIX1": STAR[0] + 1, "CRPIX2": STAR[1] + 1, "PA_APER": angle, "PIXAR_A2": SCALE**2}
-        )
-        hdus["SCI"].header.update({"CRVAL1": 200.0, "CRVAL2": -30.0})
-        hdus["SCI"].add_checksum()
-    psfs = write_psfs(folder / "star_psfstack.fits")
-    mask = write_mask(folder / "mask.fits")
-    paths = [folder / f"{name}_{end}" for end in ("m.json", "c.fits", "p.fits", "s.ecsv", "a.fits")]
-    resolve_psfmask(raw, paths[0], psfmask=str(mask))
-    clean_exposure(raw, paths[1])
-    clean_exposure(psfs, paths[2])
-    fit_exposure(paths[1], paths[2], paths[0], paths[3], options=OPTIONS)
-    align_exposure(paths[2], paths[3], paths[0], paths[4])
-    output = folder / f"{name}_psfsub.fits"
-    subtract_psf(paths[1], paths[4], output, options=SubtractionOptions(modes=(1, 3, 9)))
+    paths = write_roll(folder, angle, **options)
+    output = folder / f"roll{angle:.0f}_psfsub.fits"
+    modes = SubtractionOptions(modes=(1, 3, 9))
+    subtract_psf(paths["science"], paths["product"], output, options=modes)
     return output
 
 

@@ -28,6 +28,7 @@ CD = (("CD1_1", "CD1_2"), ("CD2_1", "CD2_2"))
 FILTER = re.compile(r"F([0-9]{3,4})[A-Z]")
 DIAMETER = 6.5  # metres, of JWST
 FLAT = 1e-6  # area over squared sides of a pixel that is a line
+HALF_TURN = 180.0  # degrees
 HALF = 0.5  # pixels, from the middle of a pixel to its edge
 USUAL_PARITY = -1  # VPARITY of NIRCam and MIRI
 SET_STAR = "set psf_subtraction.star to its [column, row], counted from 0"
@@ -88,8 +89,7 @@ class Sky:
     @property
     def north_angle(self) -> float:
         """Direction of north in degrees from the direction of rows, positive away from columns."""
-        d_column, d_row = np.linalg.solve(self.matrix, (0.0, 1.0))
-        return math.degrees(math.atan2(-d_column, d_row))
+        return north_angle(self.matrix)
 
     def to_offset(self, column: Floats, row: Floats) -> tuple[Image, Image]:
         """Return how far pixels are east and north of the star, in arcsec."""
@@ -117,6 +117,17 @@ class Sky:
         """Return how far each pixel of an image (rows, columns) is from the star, in arcsec."""
         row, column = np.indices(shape)
         return np.hypot(*self.to_offset(column, row))
+
+
+def north_angle(matrix: Matrix) -> float:
+    """Return the direction of north as `Sky.north_angle` does, for a map of pixels to the sky."""
+    d_column, d_row = np.linalg.solve(matrix, (0.0, 1.0))
+    return math.degrees(math.atan2(-d_column, d_row))
+
+
+def turn_between(angle: float, other: float) -> float:
+    """Return by how many degrees two directions differ, 0 to 180."""
+    return abs((angle - other + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN)
 
 
 def read_placing(exposure: Exposure) -> dict[str, dict[str, float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,17 @@ from ..errors import InputError
 from ..files.circles import Place, find_circles
 from ..files.exposure import Exposure
 from ..files.frames import read_plane
-from ..files.sky import Sky, Star, read_fwhm
-from ..images.arrays import Cube, Flags, Image
+from ..files.sky import Matrix, Sky, Star, read_fwhm
+from ..images.arrays import Cube, Flags, Image, References, Region
 from ..images.circles import cover
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
-from ..images.injection import Injection, Source
 from ..images.klip import Fate, Fit, Images, PsfLibrary, clip_modes
 from ..images.pixel_errors import fill_error
 from ..images.zones import Zone, choose_region, divide
+from .throughput import Throughput, measure_throughput
 
 CHUNK = 16  # psf images whose errors or flags are in memory at a time
 HALF = 0.5  # share of flagged psf images in what is subtracted, above which a pixel is flagged
-ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, around the star, where the throughput is measured
-
-References = Literal["stars", "stars+rolls"]
-RegionWord = Literal["mask", "image"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,8 @@ class SubtractionOptions:
     Attributes
     ----------
     references
-        ``stars``, the psf images of the product, or ``stars+rolls``, those and the other rolls.
+        ``stars``, the psf images of the product, or ``stars+rolls``, those and the integrations
+        of other rolls.
     modes
         Numbers of principal components; none counts beyond the number of psf images.
     region
@@ -52,7 +49,7 @@ class SubtractionOptions:
 
     references: References = "stars"
     modes: Sequence[int] = (1, 2, 5, 10, 20, 50)
-    region: RegionWord = "mask"
+    region: Region = "mask"
     annuli: Sequence[float] = ()
     star: Star = "auto"
     exclude: Sequence[Place] = ()
@@ -76,6 +73,10 @@ class PsfSource(Protocol):
     def read_flags(self, integration: int, psfs: NDArray[np.intp], /) -> NDArray[np.int32]:
         """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
 
+    @property
+    def turned(self) -> Sequence[tuple[Matrix, slice]]:
+        """Which of them show the same sky, and how their pixels lie on it."""
+
     def read_weight(self) -> Image | None:
         """Return the weight of the mask, (rows, columns); None where there was none."""
 
@@ -86,13 +87,6 @@ class Stages(NamedTuple):
     images: Cube
     errors: Cube
     dq: Flags
-
-
-class Throughput(NamedTuple):
-    """Share of a point source that is kept: separations in arcsec, (separations, stages)."""
-
-    separations: NDArray[np.float64]
-    kept: NDArray[np.float64]
 
 
 class Subtraction:
@@ -159,12 +153,13 @@ class Subtraction:
         if len(library) == 0 or not np.isfinite(plane.image).all():
             self.n_failed += 1
             return self._failed(plane.dq)
-        if self.throughput is None:
-            self.throughput = self._measure(Injection(library, plane.image))
         fit = library.fit(plane.image)
+        left = library.subtract(plane.image, fit)
+        if self.throughput is None:
+            self.throughput = self._measure(library, plane.image, left[-1])
         variance = fill_error(plane.error) ** 2
         return Stages(
-            library.subtract(plane.image, fit),
+            left,
             np.sqrt(variance + self._variance(integration, library, fit)),
             plane.dq | self._flags(integration, library, fit),
         )
@@ -224,27 +219,16 @@ class Subtraction:
                 raise
             return None  # nothing else needs it but the throughput
 
-    def _measure(self, injection: Injection) -> Throughput | None:
-        """Put sources around the star, one FWHM between the rings of them."""
-        shape = self._exposure.shape[1:]
+    def _measure(self, library: PsfLibrary, science: Image, left: Image) -> Throughput | None:
+        """Measure the throughput; nothing else needs the star's place or a source's width."""
         try:
             fwhm = read_fwhm(self._exposure)
         except InputError:
-            return None  # nor does the throughput of a width that nobody knows
+            return None
         if self._sky is None:
             return None
-        separations = np.arange(1, self._sky.separations(shape).max() / fwhm) * fwhm
-        kept = []
-        for separation in separations:
-            columns, rows = self._sky.to_pixel(separation, ANGLES)
-            sources = [
-                Source(column, row, fwhm / self._sky.scale)
-                for column, row in zip(columns, rows, strict=True)
-            ]
-            found = [injection.kept(one, 1.0) for one in sources if one.is_inside(shape)]
-            kept.append(np.mean(found, axis=0) if found else np.full(self.n_stages, np.nan))
-        known = np.isfinite(kept).all(axis=1)
-        return Throughput(separations[known], np.array(kept)[known])
+        turned = self._psfs.turned
+        return measure_throughput(library, science, left, sky=self._sky, fwhm=fwhm, turned=turned)
 
 
 def _chunks(library: PsfLibrary) -> Iterator[tuple[slice, NDArray[np.intp]]]:

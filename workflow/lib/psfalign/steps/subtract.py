@@ -1,5 +1,6 @@
 """subtract_psf: the science exposure less its star, by the psf images that were aligned to it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from ..files.subtracted import STAGE_ERRORS, STAGES, THROUGHPUT, WEIGHT, stage_n
 from ..images.klip import Fate
 from ..system.atomic_file import publishing
 from ..system.progress import say_progress
-from .stages import Subtraction, SubtractionOptions, Throughput
+from .rolls import Roll, StarsAndRolls
+from .stages import Subtraction, SubtractionOptions
+from .throughput import Throughput
 
 STEP = "subtract_psf"
 # Keyword of SCI that counts what became of psf images, summed over the integrations: comment
@@ -34,7 +37,12 @@ FAILED = "NINTFAIL"
 
 
 def subtract_psf(
-    science: Path, product: Path, output: Path, *, options: SubtractionOptions | None = None
+    science: Path,
+    product: Path,
+    output: Path,
+    *,
+    rolls: Sequence[Roll] = (),
+    options: SubtractionOptions | None = None,
 ) -> None:
     """
     Subtract the star from all integrations of a science exposure by KLIP.
@@ -54,29 +62,37 @@ def subtract_psf(
         subtracted as they are, fitted in the whole image.
     output
         The file to write.
+    rolls
+        Exposures of the same target at other rolls, fitted with the same psf images. They count
+        where the options ask for them.
     options
         How to subtract.
 
     Raises
     ------
     InputError
-        If the product is not that of the science exposure, or rings are asked for around a star
-        whose place nobody knows.
+        If the product is not that of the science exposure, rings are asked for around a star
+        whose place nobody knows, or what is given as another roll is none.
     """
     options = options or SubtractionOptions()
     exposure, psfs = Exposure(science), AlignedPsfs(product)
     _check_together(exposure, psfs)
-    with publishing(output) as stream, exposure, psfs:
-        work = Subtraction(exposure, psfs, options)
+    used = rolls if options.references == "stars+rolls" else ()
+    library = StarsAndRolls(exposure, psfs, used)
+    with publishing(output) as stream, exposure, library:
+        work = Subtraction(exposure, library, options)
         writer = FitsWriter(stream)
         cards = {"SCI": _counts(), "ERR": Header(), "DQ": Header()}
-        images = copy_exposure(exposure, writer, _primary(psfs, exposure, output, work), cards)
+        primary = _primary(psfs, exposure, output, work)
+        _name_rolls(primary, library)
+        images = copy_exposure(exposure, writer, primary, cards)
         images |= _add_stages(exposure, writer, work)
         weight = psfs.read_weight()
         if weight is not None:
             header = Header([("EXTNAME", WEIGHT, "weight of the mask")])
             writer.add_image(header, weight.shape, np.float32).write(0, weight)
-        writer.add(*provenance_hdu([*read_records(product, psfs.hdus), *_record(options)]))
+        before = dict.fromkeys([*read_records(product, psfs.hdus), *library.records])
+        writer.add(*provenance_hdu([*before, *_record(options)]))
         done = say_progress(work.run(), "integrations subtracted", total=len(exposure))
         for n, left in enumerate(done):
             images["SCI"].write(n, left.images[-1])
@@ -116,7 +132,6 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
         "R_PSFMAS": (text_of(psfs.primary, "R_PSFMAS"), "PSF mask reference file name"),
         "KLIPVER": (f"psfalign {__version__}", "software that subtracted"),
         "PSFFILE": (psfs.path.name, "psf images that were subtracted"),
-        "KLIPREF": (options.references, "psf images: stars, or stars+rolls"),
         "KLIPREGN": (options.region, "fitted in the mask or the whole image"),
         "KLIPRING": (" ".join(map(str, options.annuli)), "[arcsec] between rings fitted alone"),
     }
@@ -128,6 +143,14 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
     header["NREFS"] = (work.n_psfs, "psf images of each integration")
     header["KLMODES"] = (work.modes[-1], "principal components subtracted in SCI")
     return header
+
+
+def _name_rolls(header: Header, library: StarsAndRolls) -> None:
+    """Say whether other rolls were subtracted, too, and which."""
+    references = "stars+rolls" if library.exposures else "stars"
+    set_text(header, "KLIPREF", references, "psf images: stars, or stars+rolls")
+    for number, exposure in enumerate(library.exposures, start=1):
+        set_text(header, f"ROLL{number}", exposure.path.name, "another roll that was subtracted")
 
 
 def _counts() -> Header:

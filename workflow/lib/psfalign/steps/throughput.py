@@ -1,0 +1,80 @@
+"""How much of a point source a subtraction keeps, by its separation from the star."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files.sky import Matrix, Sky
+from ..images.arrays import Bools, Image
+from ..images.injection import Injection, Planted, Source
+from ..images.klip import PsfLibrary
+
+ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, around the star, where sources are put
+SIGMA = 5.0  # brightness of the sources, over the scatter of what is left around the star
+
+
+class Throughput(NamedTuple):
+    """Share of a point source that is kept: separations in arcsec, (separations, stages)."""
+
+    separations: NDArray[np.float64]
+    kept: NDArray[np.float64]
+
+
+def measure_throughput(
+    library: PsfLibrary,
+    science: Image,
+    left: Image,
+    *,
+    sky: Sky,
+    fwhm: float,
+    turned: Sequence[tuple[Matrix, slice]] = (),
+) -> Throughput:
+    """
+    Put sources around the star, in rings one FWHM apart, and see what is left of each.
+
+    Parameters
+    ----------
+    library
+        The psf images that are subtracted.
+    science, left : (rows, columns) float64
+        The science image, and what the last stage leaves of it, the scatter of which says how
+        bright the sources are; that matters only where psf images hold them, too.
+    sky
+        Where the star of the science image and north are.
+    fwhm
+        Width of a point source in arcsec.
+    turned
+        Which of the psf images, of those used and not used, show the same sky around a star in the
+        same place, and how their pixels lie on it.
+    """
+    injection, distances = Injection(library, science), sky.separations(science.shape)
+    rings = np.arange(1, distances.max() / fwhm) * fwhm
+    others = [(_among_used(library, who), Sky(sky.column, sky.row, m)) for m, who in turned]
+    kept = np.full((len(rings), library.n_stages), np.nan)
+    for ring, row in zip(rings, kept, strict=True):
+        flux = SIGMA * float(left[np.abs(distances - ring) < fwhm / 2].std()) or 1.0
+        sources = _put(sky, ring, fwhm)
+        planted = [(members, _put(other, ring, fwhm)) for members, other in others]
+        found = [
+            injection.kept(source, flux, [Planted(members, put[n]) for members, put in planted])
+            for n, source in enumerate(sources)
+            if source.is_inside(science.shape)
+        ]
+        if found:
+            row[:] = np.mean(found, axis=0)
+    known = np.isfinite(kept).all(axis=1)
+    return Throughput(rings[known], kept[known])
+
+
+def _put(sky: Sky, separation: float, fwhm: float) -> list[Source]:
+    columns, rows = sky.to_pixel(separation, ANGLES)
+    width = fwhm / sky.scale
+    return [Source(*place, width) for place in zip(columns.tolist(), rows.tolist(), strict=True)]
+
+
+def _among_used(library: PsfLibrary, members: slice) -> Bools:
+    chosen: Bools = np.zeros(library.used.size, dtype=bool)
+    chosen[members] = True
+    return chosen[library.used]
