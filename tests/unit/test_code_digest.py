@@ -66,7 +66,7 @@ USERS = {
     "system/progress.py": set(),
     "system/atomic_file.py": set(),
     "images/bad_pixels.py": {"clean", "fit_shifts", "align_psfs", "subtract_psf", "plot_exposure"},
-    "images/shifted_psf.py": {"align_psfs"},
+    "images/shifted_psf.py": {"align_psfs", "subtract_psf"},
     "fit/least_squares.py": {"fit_shifts"},
     "fit/spectral.py": {"fit_shifts"},
     "files/fits/writer.py": ALL

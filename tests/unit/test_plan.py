@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from files import (
     ROOT,
+    SKY,
     completed,
     digest,
     refused,
@@ -17,7 +18,9 @@ from files import (
 )
 
 from psfalign import simulate
+from psfalign.campaign.expected import Expectations
 from psfalign.campaign.plan import SEED, Plan
+from psfalign.campaign.sizes import OF_ROLL, Sizes
 from psfalign.errors import ConfigError, InputError
 from psfalign.files.provenance.code import code_digest
 from psfalign.files.provenance.records import software_versions
@@ -182,6 +185,93 @@ def test_rolls_are_combined_where_north_is_known(config: dict[str, Any], folder:
     )
     config["psf_subtraction"] = {"method": "none"}
     assert plan(config).list_warnings() == []
+
+
+def rolls(folder: Path, *angles: float) -> dict[str, Any]:
+    """An association of rolls whose north is known, each the other's reference."""
+    write_campaign(folder)
+    config = associated(folder)
+    for name, angle in zip(("jw1", "jw2"), angles, strict=True):
+        with fits.open(folder / f"{name}_calints.fits", mode="update", memmap=False) as hdus:
+            hdus["SCI"].header.update(SKY | {"PA_APER": angle})
+            hdus["SCI"].add_checksum()
+    return config | {"psf_subtraction": {"references": "stars+rolls"}}
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_other_rolls_are_subtracted_where_that_is_asked_for(folder: Path, is_whole: bool) -> None:
+    config = rolls(folder, 30.0, 35.0)
+    made = plan(config, is_whole=is_whole)
+    assert made.list_warnings() == []
+    for own, other in (("jw1", "jw2"), ("jw2", "jw1")):
+        files = [
+            made.made_by(step, "subtract_psf", f"{own}_a3001", of_other_rolls=True)
+            for step in ("clean_science", "fit_shifts")
+        ]
+        stem = f"{other}_a3001/{other}_a3001"
+        assert files == [[Path(f"{stem}_clean.fits")], [Path(f"{stem}_shifts.ecsv")]]
+    config["psf_subtraction"]["references"] = "stars"
+    assert (
+        plan(config).made_by("fit_shifts", "subtract_psf", "jw1_a3001", of_other_rolls=True) == []
+    )
+
+
+def test_exposures_of_one_roll_are_none_of_each_other(folder: Path) -> None:
+    config = rolls(folder, 359.9, 0.2)
+    made = plan(config)
+    assert made.made_by("fit_shifts", "subtract_psf", "jw1_a3001", of_other_rolls=True) == []
+    assert made.list_warnings() == [
+        f"{name}_a3001: no other roll of jw is known: psf_subtraction.references is stars for it"
+        for name in ("jw1", "jw2")
+    ]
+    config["psf_subtraction"]["method"] = "none"
+    assert plan(config).list_warnings() == []
+
+
+def test_other_rolls_of_the_demo_are_known_before_it_is_made(folder: Path) -> None:
+    config = demo(folder)
+    entry, sciences = config["exposures"][0], simulate.CAMPAIGN[0].sciences
+    path = Path(entry["science"]).parent
+    config["exposures"] = [{**entry, "science": str(path / one.name)} for one in sciences]
+    config["psf_subtraction"] = {"references": "stars+rolls"}
+    made = plan(config)
+    assert made.list_warnings() == []
+    first, second = made.exposures.values()
+    assert made.other_rolls(first) == [second]
+
+
+def test_other_rolls_lead_to_what_is_subtracted(folder: Path) -> None:
+    made = plan(rolls(folder, 30.0, 35.0))
+    expected = Expectations(
+        folder / "results",
+        made.settings_of,
+        made.findings.masks,
+        made.facts,
+        rolls_of=made.other_rolls,
+    )
+    results = {result.job: result for result in expected.results(made.exposures.values())}
+    (own, other), picture = ("jw1_a3001", "jw2_a3001"), ("combine_rolls", "jw")
+    for job, names in {("subtract_psf", own): ["jw1", "jw2"], picture: ["jw1", "jw2"]}.items():
+        cleaned = [one for one in results[job].made if one.step == "clean_science"]
+        told = dict.fromkeys(name for one in cleaned for name, _ in one.inputs or ())
+        assert list(told) == [f"{name}_calints.fits" for name in names]
+    for step in ("clean_science", "fit_shifts", "resolve_psfmask"):
+        assert {("subtract_psf", own), ("subtract_psf", other), picture} <= results[
+            step, other
+        ].later
+        assert ("align_psfs", own) not in results[step, other].later
+    assert ("subtract_psf", own) not in results["align_psfs", other].later
+
+
+def test_other_rolls_count_in_the_size_of_what_subtracts(folder: Path) -> None:
+    config = rolls(folder, 30.0, 35.0)
+    sizes = [
+        Sizes(plan(config | {"psf_subtraction": {"references": references}})).of(
+            "subtract_psf", "jw1_a3001"
+        )
+        for references in ("stars", "stars+rolls")
+    ]
+    assert [size.psfs for size in sizes] == [6, 6 + OF_ROLL * 2]
 
 
 def test_name_that_the_campaign_does_not_have(config: dict[str, Any]) -> None:

@@ -198,6 +198,10 @@ CASES = {
     "a circle on one exposure": (exclude_on_one, chain(*AFTER_FIT, of=(MIRI,))),
     "errors": (set_option("align_refs", errors="fourier"), chain("align_psfs", *SUBTRACT)),
     "modes": (set_option("psf_subtraction", modes=[1, 2]), chain(*SUBTRACT)),
+    "references": (
+        set_option("psf_subtraction", references="stars+rolls"),
+        chain(*SUBTRACT),
+    ),
     "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(*COMBINE)),
     "the code of the subtraction": (edit("lib/psfalign/images/klip.py"), chain(*SUBTRACT)),
     "the code of the picture": (edit("lib/psfalign/images/north_up.py"), chain(*COMBINE)),

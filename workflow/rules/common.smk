@@ -107,17 +107,18 @@ def sources_of(step):
     return {str(kind): read(kind) for kind in STEPS[step].reads}
 
 
-def made_by(step, *, for_step):
+def made_by(step, *, for_step, of_other_rolls=False):
     """Return the input function for what another step makes; nothing where it does not run."""
 
     @said_in_one_line()
     def paths(wildcards):
         tell_engine()
         name = name_of(for_step, wildcards)
-        files = [f"{OUTPUT}/{path}" for path in PLAN.made_by(step, for_step, name)]
+        made = PLAN.made_by(step, for_step, name, of_other_rolls=of_other_rolls)
+        files = [f"{OUTPUT}/{path}" for path in made]
         # An input whose time tells nothing is ancient, and so is what is only waited for.
         found = files if PLAN.follows(step, for_step, name) else [*map(ancient, files)]
-        return found[0] if len(found) == 1 else found
+        return found[0] if len(found) == 1 and not of_other_rolls else found
 
     return paths
 

@@ -5,6 +5,8 @@ rule subtract_psf:
     input:
         science=made_by("clean_science", for_step="subtract_psf"),
         product=made_by("align_psfs", for_step="subtract_psf"),
+        rolls=made_by("clean_science", for_step="subtract_psf", of_other_rolls=True),
+        roll_shifts=made_by("fit_shifts", for_step="subtract_psf", of_other_rolls=True),
     output:
         **files_of("subtract_psf"),
     log:

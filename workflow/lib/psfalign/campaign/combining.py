@@ -1,8 +1,10 @@
-"""Work out which exposures are combined in one picture, and which cannot be."""
+"""Work out which exposures are combined in one picture, and which are other rolls of another."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from .. import simulate
+from ..files.sky import LEAST_TURN, turn_between
 from .exposures import ScienceExposure
 from .facts import FactsStore
 
@@ -40,6 +42,40 @@ def choose_combined(
         else:
             chosen.append(name)
     return chosen, warnings
+
+
+def find_other_rolls(
+    exposure: ScienceExposure,
+    members: Sequence[ScienceExposure],
+    star: object,
+    facts: FactsStore,
+    *,
+    simulated: Collection[str] = (),
+) -> list[ScienceExposure]:
+    """
+    Return the exposures that show the target of another at other rolls.
+
+    Where exposures cannot be combined, none is known to be one.
+
+    Parameters
+    ----------
+    exposure
+        The exposure that they are other rolls of.
+    members
+        Those that belong together, itself among them.
+    star, facts, simulated
+        As those of `choose_combined`.
+    """
+
+    def roll_of(member: ScienceExposure) -> float:
+        if str(member.science) in simulated:
+            return simulate.ROLLS[member.science.name]
+        return float(facts.exposure(member.science)["roll"])
+
+    if not choose_combined({"": members}, star, facts, simulated=simulated)[0]:
+        return []
+    own = roll_of(exposure)
+    return [one for one in members if turn_between(roll_of(one), own) >= LEAST_TURN]
 
 
 def _find_problem(known: Mapping[str, dict[str, Any]], star: object) -> str:

@@ -22,6 +22,9 @@ Inputs = tuple[tuple[str, str], ...]
 Versions = tuple[tuple[str, str], ...]  # name and version of software
 # The settings of a step for an exposure, by the names that it records; None where it never runs.
 SettingsOf = Callable[[str, ScienceExposure], Mapping[str, Any] | None]
+# The other rolls that are subtracted from an exposure.
+RollsOf = Callable[[ScienceExposure], Sequence[ScienceExposure]]
+USES_ROLLS, OF_ROLLS = "subtract_psf", "fit_shifts"  # what takes them, and what leads there
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class Expectations:
         Whether CRDS chooses the masks of exposures for which none is named.
     software
         The software whose versions count; none where any may have made the results.
+    rolls_of
+        The other rolls that are subtracted from an exposure.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class Expectations:
         unknown: Collection[str] = (),
         with_crds: bool = False,
         software: Versions = (),
+        rolls_of: RollsOf = lambda _: (),
     ) -> None:
         self._folder = folder
         self._settings_of = settings_of
@@ -133,6 +139,7 @@ class Expectations:
         self._unknown = unknown
         self._chooser = "crds" if with_crds else "catalogue"
         self._software = software
+        self._rolls_of = rolls_of
 
     def results(self, exposures: Iterable[ScienceExposure]) -> Iterator[Result]:
         """List the results of exposures and of their psf stacks, each once."""
@@ -154,18 +161,13 @@ class Expectations:
         # Members of a stack share all that leads to it, those of an association do not.
         sources = exposures if scope is Scope.ASSOCIATION else exposures[:1]
         before = [
-            self._made(name, exposure)
+            self._made(name, other)
             for exposure in sources
-            for name in led_to(step)
-            if self._runs(name, exposure)
+            for name, other in self._led_to(step, exposure)
+            if self._runs(name, other)
         ]
         own = replace(self._made(step, exposures[0]), step=STEPS[step].recorded_as)
-        later = (
-            (after, exposure.name_in(STEPS[after].scope))
-            for after in STEPS
-            if step in led_to(after)
-            for exposure in exposures
-        )
+        later = (job for exposure in exposures for job in self._later(step, exposure))
         masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
         if self._are_unknown(masks):
             masks = ()  # a module with a prefix names them without it
@@ -173,6 +175,25 @@ class Expectations:
         here = tuple(mask for mask in masks if not self._facts.manifest.address_of(mask))
         path = layout.result(self._folder, step, name)
         return Result(path, (step, name), (*before, own), frozenset(later), here)
+
+    def _led_to(
+        self, step: str, exposure: ScienceExposure
+    ) -> Iterator[tuple[str, ScienceExposure]]:
+        """List what leads to a job: steps, and the exposures that they work on."""
+        yield from ((name, exposure) for name in led_to(step))
+        if USES_ROLLS in (step, *led_to(step)):
+            for other in self._rolls_of(exposure):
+                yield from ((name, other) for name in (*led_to(OF_ROLLS), OF_ROLLS))
+
+    def _later(self, step: str, exposure: ScienceExposure) -> Iterator[Job]:
+        """List the jobs that rest on a job."""
+        for after in STEPS:
+            if step in led_to(after):
+                yield after, exposure.name_in(STEPS[after].scope)
+            if step in (*led_to(OF_ROLLS), OF_ROLLS) and USES_ROLLS in (after, *led_to(after)):
+                # An exposure is another roll of each of its other rolls.
+                for other in self._rolls_of(exposure):
+                    yield after, other.name_in(STEPS[after].scope)
 
     def _made(self, step: str, exposure: ScienceExposure) -> Made:
         settings = dict(_as_json(self._settings_of(step, exposure) or {}))

@@ -15,7 +15,7 @@ from ..files.exposure import Exposure
 from ..files.fits.structure import check_regular_file, text_of
 from ..files.provenance.code import code_digest
 from ..files.selectors import read_mask_selectors
-from ..files.sky import read_matrix, read_star, read_target
+from ..files.sky import north_angle, read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
@@ -93,6 +93,7 @@ class FactsStore:
         Return size, integrations, marks, header, start, occulter, target, and unreadable cards.
 
         Also, what is missing to know where the star and where north is; nothing where all is there.
+        The roll is the direction of north in degrees, None where nobody knows.
         """
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
@@ -214,7 +215,15 @@ def describe_exposure(path: Path) -> Facts:
         "target": read_target(exposure),
         "star": _problem_of(read_star, exposure),
         "north": _problem_of(read_matrix, exposure),
+        "roll": _roll_of(exposure),
     }
+
+
+def _roll_of(exposure: Exposure) -> float | None:
+    try:
+        return north_angle(read_matrix(exposure))
+    except InputError:
+        return None
 
 
 def _problem_of(read: Callable[[Exposure], Any], exposure: Exposure) -> str:

@@ -1,6 +1,6 @@
 """The plan of a campaign: what its jobs work on, and what each of them depends on."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..psfmask.resolved import UNIFORM
 from ..steps.registry import STEPS, Scope, Source, led_to
 from . import layout
 from .checks import Findings, inspect_campaign, list_simulated
-from .combining import choose_combined
+from .combining import choose_combined, find_other_rolls
 from .crds import CrdsChoice
 from .exclusion import EXCLUDING, exclusion_of
 from .expected import Expectations, simulation_of, tells
@@ -24,6 +24,7 @@ from .truth import Truth
 
 SEED = 9999  # of the demo
 NONE = "none"  # the method of subtraction that leaves it out
+STARS = "stars"  # the references without other rolls
 
 
 class Plan:
@@ -95,6 +96,7 @@ class Plan:
                 group.setdefault(exposure.name_in(scope), []).append(exposure)
         self._options = cache(settings.of_step)  # asked for by each job
         self._inspected: dict[str, Findings] = {}
+        self.other_rolls = cache(self._find_other_rolls)
         self._truth: Truth | None = None
 
     def names(self, scope: Scope) -> list[str]:
@@ -169,9 +171,31 @@ class Plan:
         """The names of the associations whose exposures are combined in one picture."""
         return self._combination[0]
 
+    def _find_other_rolls(self, exposure: ScienceExposure) -> list[ScienceExposure]:
+        """Return the other rolls that are subtracted from an exposure, beside the stars."""
+        options = self.settings.psf_subtraction
+        if not self.is_subtracting or options.references == STARS:
+            return []
+        members = self.members(Scope.ASSOCIATION, exposure.name_in(Scope.ASSOCIATION))
+        known = {"simulated": self.simulated}
+        return find_other_rolls(exposure, members, options.star, self.facts, **known)
+
+    def _warn_of_single_rolls(self) -> Iterator[str]:
+        """Say where other rolls should be subtracted, and there are none."""
+        if not self.is_subtracting or self.settings.psf_subtraction.references == STARS:
+            return
+        for exposure in self.exposures.values():
+            if not self.other_rolls(exposure):
+                yield (
+                    f"{exposure.name}: no other roll of {exposure.name_in(Scope.ASSOCIATION)} is "
+                    "known: psf_subtraction.references is stars for it"
+                )
+
     def list_warnings(self) -> list[str]:
         """Return what deserves a look before the campaign runs."""
-        return [*self.findings.warnings, *self._combination[1]] if self.is_whole else []
+        if not self.is_whole:
+            return []
+        return [*self.findings.warnings, *self._combination[1], *self._warn_of_single_rolls()]
 
     def sources(self, step: str, name: str) -> dict[Source, list[Path]]:
         """Return the files from outside that a job reads, in their order."""
@@ -236,9 +260,19 @@ class Plan:
         given = (path for path in paths if str(path) not in self.simulated)
         return {str(path): self.facts.digest(path) for path in given}
 
-    def made_by(self, step: str, for_step: str, name: str) -> list[Path]:
-        """Return what a step makes for a job of another, below the output directory."""
+    def made_by(
+        self, step: str, for_step: str, name: str, *, of_other_rolls: bool = False
+    ) -> list[Path]:
+        """
+        Return what a step makes for a job of another, below the output directory.
+
+        It makes it of the exposures that the job works on, or of their other rolls.
+        """
         members, scope = self.members(STEPS[for_step].scope, name), STEPS[step].scope
+        if of_other_rolls:
+            members = [other for member in members for other in self.other_rolls(member)]
+            if not members:
+                return []
         if not self.has_step(step, members[0]):
             return []
         names = dict.fromkeys(member.name_in(scope) for member in members)
@@ -273,6 +307,7 @@ class Plan:
             unknown=self.simulated if is_made_again else (),
             with_crds=bool(self.findings.crds),
             software=software,
+            rolls_of=self.other_rolls,
         )
         self._truth = Truth([*made, *expected.results(self.exposures.values())], self.facts)
         self.facts.save()

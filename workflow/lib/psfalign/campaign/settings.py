@@ -228,7 +228,9 @@ class SubtractionOptions:
         "klip",
     )
     references: References = option(
-        "What is subtracted: the psf images of the reference `stars`.",
+        "What is subtracted: the psf images of the reference `stars`, or `stars+rolls`, those and "
+        "the integrations of the other rolls of the same association, which leaves less of the "
+        "star and of what is near it. Where an exposure has no other roll, a warning says so.",
         "stars",
         step="subtract_psf",
     )

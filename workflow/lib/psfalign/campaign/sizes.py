@@ -13,6 +13,9 @@ from .plan import Plan
 from .resources import Size
 from .settings import AlignOptions
 
+# Psf images that need as much memory as an integration of another roll, of which spectra are kept.
+OF_ROLL = 3
+
 
 class Sizes:
     """
@@ -105,7 +108,11 @@ class Sizes:
         integrations, rows, columns = self._shape(exposure.science)
         padding = self._align.padding if STEPS[step].cost.is_padded else 0
         pixels = (rows + padding) * (columns + padding)
-        return Size(integrations, self._of_stack(exposure.stack).integrations, pixels)
+        psfs = self._of_stack(exposure.stack).integrations
+        if step == "subtract_psf":
+            rolls = self._plan.other_rolls(exposure)
+            psfs += OF_ROLL * sum(self._shape(roll.science)[0] for roll in rolls)
+        return Size(integrations, psfs, pixels)
 
     def _sum_stack(self, stack: Stack) -> Size:
         shapes = [self._shape(member) for member in stack.members]

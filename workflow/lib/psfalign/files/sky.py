@@ -29,6 +29,7 @@ FILTER = re.compile(r"F([0-9]{3,4})[A-Z]")
 DIAMETER = 6.5  # metres, of JWST
 FLAT = 1e-6  # area over squared sides of a pixel that is a line
 HALF_TURN = 180.0  # degrees
+LEAST_TURN = 1.0  # degrees: exposures of one roll differ by less, rolls of JWST by five or so
 HALF = 0.5  # pixels, from the middle of a pixel to its edge
 USUAL_PARITY = -1  # VPARITY of NIRCam and MIRI
 SET_STAR = "set psf_subtraction.star to its [column, row], counted from 0"

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ..system.atomic_file import publish_bytes
-from .observations import CAMPAIGN, FILES, SHAPES, TRUTH
+from .observations import CAMPAIGN, FILES, ROLLS, SHAPES, TRUTH
 
-__all__ = ["CAMPAIGN", "FILES", "SHAPES", "TRUTH", "simulate_campaign"]
+__all__ = ["CAMPAIGN", "FILES", "ROLLS", "SHAPES", "TRUTH", "simulate_campaign"]
 
 
 def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:

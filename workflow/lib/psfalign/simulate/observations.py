@@ -133,6 +133,10 @@ FILES: tuple[str, ...] = (
     *(ROLL_1, ROLL_2, NIRCAM_PSFS, MIRI_ROLL, MIRI_PSFS),
     *(NIRCAM.psfmask, MIRI.psfmask, TRUTH),
 )
+# Position angle of the detector's columns in degrees, before the science exposures are made.
+ROLLS: Mapping[str, float] = {
+    exposure.name: exposure.roll for observation in CAMPAIGN for exposure in observation.sciences
+}
 # Integrations, rows and columns of the exposures and stacks, before they are made.
 SHAPES: Mapping[str, tuple[int, int, int]] = {
     exposure.name: (len(exposure.steps), *observation.mode.shape)

@@ -18,15 +18,13 @@ from ..files.fits.structure import text_of
 from ..files.frames import find_off_science, read_plane
 from ..files.provenance.records import Records
 from ..files.shifts import ShiftTable
-from ..files.sky import Matrix, north_angle, read_matrix, turn_between
+from ..files.sky import LEAST_TURN, Matrix, north_angle, read_matrix, turn_between
 from ..fit.result import Status
 from ..images.arrays import Flags, Image, SingleImage
 from ..images.fourier import Shift
 from ..images.klip import Images
 from ..images.shifted_flags import move_flags
 from ..images.shifted_psf import Movable
-
-LEAST_TURN = 1.0  # degrees: exposures of one roll differ by less, rolls of JWST by five or so
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float64]
