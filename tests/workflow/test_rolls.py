@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from tests.workflow.campaign import NIRCAM, NIRCAM_ROLLS, OWN_CONFIG, make_campaign
+from .campaign import NIRCAM, NIRCAM_ROLLS, OWN_CONFIG, make_campaign
 
 SECOND = NIRCAM.replace("jw09999001001", "jw09999002001")
 
