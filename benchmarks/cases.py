@@ -27,7 +27,7 @@ class Case:
 
 @contextmanager
 def chosen_cases(description: str | None) -> Iterator[tuple[list[Case], Path]]:
-    """Read the command line; give the cases and a temporary folder to work in."""
+    """Read the command line; return the cases and a temporary folder to work in."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--data", type=Path, default=DATA, help="a folder of calibrated exposures; optional"

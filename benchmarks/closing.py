@@ -25,7 +25,7 @@ COLUMNS = ("exposures", "page (s)", "MB", "crate (s)", "MB", "crate again (s)", 
 
 
 def align_one(folder: Path) -> Path:
-    """Align the one exposure of a campaign; give its results."""
+    """Align the one exposure of a campaign; return its results."""
     campaign = write_campaign(folder, 1)
     campaign.engine("--cores", "2")
     return folder / "results"

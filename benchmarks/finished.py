@@ -39,7 +39,7 @@ def write_finished(folder: Path, n_exposures: int, made: Campaign) -> Campaign:
 
 
 def make_pattern(folder: Path) -> Campaign:
-    """Let the workflow make the exposures whose results are copied."""
+    """Run the workflow on the exposures whose results are copied."""
     campaign = write_campaign(folder, N_MADE)
     campaign.engine("--cores", "1")
     return campaign

@@ -78,7 +78,7 @@ def peers(case: Case, folder: Path) -> dict[str, Subtraction]:
 
 
 def opened(case: Case, subtraction: Subtraction, release: str) -> tuple[object, ...]:
-    """Say how jwst took a product."""
+    """Return how jwst took a product."""
     psfs, step = subtraction.summary["psfs"], subtraction.summary["step"]
     axes = " × ".join(map(str, psfs["arrays"]["data"]))
     complaints = "; ".join(psfs["complaints"]) or "none"

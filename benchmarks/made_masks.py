@@ -60,7 +60,7 @@ LEGEND = (
 def compare_pixels(
     delivered: Image, made: Image, occulter: tuple[float, float], pixel: float
 ) -> tuple[str, str, str]:
-    """Say how much two masks agree."""
+    """Return how much two masks agree."""
     rows, columns = np.indices(delivered.shape)
     near = np.hypot(columns - occulter[0], rows - occulter[1]) * pixel <= NEAR
     equal = (delivered > 0.5) == (made > 0.5)

@@ -64,7 +64,7 @@ def simulate(folder: Path, size: tuple[int, ...]) -> None:
 
 
 def measure(step: str, folder: Path, options: dict[str, Any]) -> float:
-    """Run a step; give its peak memory in bytes, that of all its processes together."""
+    """Run a step; return its peak memory in bytes, that of all its processes together."""
     command = [sys.executable, HERE / "one_step.py", step, folder, json.dumps(options)]
     with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as process:
         seen = family_peak(process)
@@ -91,7 +91,7 @@ def asked(step: str, size: tuple[int, ...], options: dict[str, Any]) -> int:
 
 
 def row(step: str, size: tuple[int, ...], options: dict[str, Any], folder: Path) -> list[object]:
-    """Measure a step, and give the line of the table."""
+    """Measure a step, and return the line of the table."""
     peak = measure(step, folder, options) / MB
     said = ", ".join(f"{name} {value}" for name, value in options.items())
     return [step, *size, said, f"{peak:.0f}", asked(step, size, options)]

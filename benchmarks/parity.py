@@ -106,7 +106,7 @@ def _planes(path: Path, extension: str) -> Image:
 
 
 def compare_case(case: Case, folder: Path, *, cleaned: bool) -> tuple[str, ...]:
-    """Align a case with both, and give its row."""
+    """Align a case with both, and return its row."""
     ours = align(case, folder, errors="fourier")
     theirs = folder / f"jwst_{'cleaned' if cleaned else 'raw'}.fits"
     files = (ours.science, ours.psfs) if cleaned else (case.science, ours.stack)

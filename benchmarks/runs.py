@@ -97,14 +97,14 @@ def _psfalign(step: str, *, output: Path, **options: object) -> None:
 
 
 def run_peer(release: str, driver: str, *arguments: object, folder: Path) -> Any:
-    """Run a driver in the environment of a release of jwst; give what its last line says."""
+    """Run a driver in the environment of a release of jwst; return what its last line says."""
     command = peer_command(release, driver, *arguments)
     lines = _run(command, env=offline(folder), cwd=folder).splitlines()
     return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else None
 
 
 def run_own(driver: str, *arguments: object) -> Any:
-    """Run a driver in this environment; give what its last line says."""
+    """Run a driver in this environment; return what its last line says."""
     lines = _run([sys.executable, HERE / f"{driver}.py", *arguments]).splitlines()
     return json.loads(lines[-1])
 

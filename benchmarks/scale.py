@@ -60,7 +60,7 @@ def plan(campaign: Campaign, *arguments: str) -> Plan:
 
 
 def touch(campaign: Campaign, *arguments: str) -> Measured:
-    """Let the engine go through all jobs without running any; make empty results afterwards."""
+    """Run the engine through all jobs without running any; make empty results afterwards."""
     cost = campaign.engine("--touch", "--no-hooks", "--cores", "2", *arguments)
     said = re.findall(r"not touched because they don't exist: (.*)$", _log(campaign), re.MULTILINE)
     results = [campaign.folder / name for line in said for name in line.split(", ")]
@@ -123,7 +123,7 @@ def write_known(folder: Path, count: int) -> Campaign:
 
 
 def finish(campaign: Campaign, batches: int) -> tuple[list[Measured], Measured]:
-    """Let the engine go through a known campaign; give the costs of that, and of a rerun."""
+    """Run the engine on a known campaign; return the costs of that, and of a rerun."""
     costs = touch_in_batches(campaign, batches)
     nothing = plan(campaign)
     if nothing.jobs:
@@ -178,7 +178,7 @@ def add_exposure(campaign: Campaign) -> None:
 
 
 def measure_scheduling(folder: Path, report: Report) -> list[list[float]]:
-    """Let the scheduler go through planned and other campaigns, in batches; then run again."""
+    """Run the scheduler on planned and other campaigns, in batches; then run again."""
     rows, reruns = [], {}
     for count, sizes in SCHEDULED.items():
         for size in sizes:

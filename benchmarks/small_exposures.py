@@ -33,7 +33,7 @@ COLUMNS = ("exposures are", "jobs of the cluster", "seconds", "CPU seconds", "CP
 
 
 def in_groups(campaign: Campaign, cluster: Cluster) -> None:
-    """Let the engine submit a job for each exposure, and one for each stack."""
+    """Make the engine submit a job for each exposure, and one for each stack."""
     _run([*_engine(campaign), *OPTIONS], campaign, cluster)
 
 

@@ -57,7 +57,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def measure(product: Path, inputs: Path) -> list[tuple[str, str, str, str]]:
-    """Time everything in turn, from memory and from the disk, and give the medians."""
+    """Time everything in turn, from memory and from the disk, and return the medians."""
     size = product.stat().st_size / 1e9
     works: dict[str, Callable[[], object]] = {
         "read the product": lambda: read(product),

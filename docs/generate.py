@@ -57,7 +57,7 @@ SECTIONS = (
 
 
 def write_pages() -> list[str]:
-    """Bring all pages up to date; give the names of those that were not."""
+    """Bring all pages up to date; return the names of those that were not."""
     changed = []
     for name in (*PAGES, SCHEMA):
         path = ROOT / name
@@ -165,7 +165,7 @@ def _default(part: dict[str, Any]) -> str:
 
 
 def _values(part: dict[str, Any]) -> str:
-    """Say what a key may hold: words, or a kind with its unit and range."""
+    """Return what a key may hold: words, or a kind with its unit and range."""
     if "values" in part:
         return str(part["values"])
     if "enum" in part:
@@ -229,7 +229,7 @@ def _options(command: argparse.ArgumentParser) -> str:
 
 
 def _meaning(action: argparse.Action) -> str:
-    """Say what an argument means; one that is a key of the configuration, as the schema has it."""
+    """Return what an argument means; for a key of the configuration, what the schema says."""
     schema = config_schema()["properties"]
     for section in SECTIONS:
         if action.metavar is None and action.dest in schema[section]["properties"]:

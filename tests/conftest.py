@@ -18,7 +18,7 @@ COVERED = pytest.StashKey[set[int]]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let `-k item_17` choose the tests of item 17 of docs/reliability.md."""
+    """Make `-k item_17` select the tests of item 17 of docs/reliability.md."""
     config.stash[COVERED] = set()
     for item in items:
         numbers = {int(number) for number in re.findall(r"test_item_(\d\d)_", item.name)}

@@ -50,7 +50,7 @@ def write_cache(root: Path, rows: Rows, *, references: bool = True) -> Path:
 
 
 def write_case(root: Path, number: int, rows: Rows) -> str:
-    """Write a context with an instrument and rules of its own, and give its name."""
+    """Write a context with an instrument and rules of its own, and return its name."""
     context, imap = f"jwst_{number}.pmap", f"jwst_nircam_{number}.imap"
     rmap = f"jwst_nircam_psfmask_{number}.rmap"
     write_context(root, context, imap)

@@ -158,7 +158,7 @@ def _saturated(*, flagged: bool) -> Spoil:
 
 
 def _cosmic_ray(*, flagged: bool) -> Spoil:
-    """Let a track of twelve pixels cross the psf, not far from the star."""
+    """Return a psf crossed by a track of twelve pixels, not far from the star."""
 
     def spoil(pair: Pair, scene: Scene, rng: np.random.Generator) -> Pair:
         rows, columns = scene.star.shape

@@ -48,7 +48,7 @@ class ClusterRun:
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Run the engine to its end; give its exit status and what it said."""
+        """Run the engine to its end; return its exit status and what it said."""
         process = self.start(*arguments)
         text, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, text

@@ -55,7 +55,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP
 
 
 def missing() -> str:
-    """Say what a cluster lacks here; nothing where it can be brought up."""
+    """Return what a cluster lacks here; an empty text if it can be started."""
     if os.geteuid() != 0:
         return "Slurm's daemons need root"
     absent = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=PATH) is None]
@@ -93,7 +93,7 @@ class Cluster:
         wait_for(lambda: self.run("sinfo", "-h", "-o", "%t") == "idle", "the node to be idle")
 
     def kill_node(self) -> None:
-        """Let the node crash: its daemon and everything that runs on it die at once."""
+        """Crash the node: its daemon and everything that runs on it die at once."""
         node = self.processes.pop("slurmd")
         steps = descendants(node.pid) + self._orphaned_steps()
         for process in (node.pid, *steps):
@@ -101,7 +101,7 @@ class Cluster:
         node.wait()
 
     def run(self, *command: str) -> str:
-        """Run one of Slurm's commands; give what it prints, empty if it fails."""
+        """Run one of Slurm's commands; return what it prints, empty if it fails."""
         result = subprocess.run(
             command, env=self.env, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
@@ -133,7 +133,7 @@ class Cluster:
             kill(process, signal.SIGKILL)
 
     def _write_srun(self) -> None:
-        """Tell srun where the cluster is: the executor plugin clears SLURM_CONF for it."""
+        """Write a srun that knows where the cluster is: the executor plugin clears SLURM_CONF."""
         program = shutil.which("srun", path=PATH)
         script = self.folder / "bin" / "srun"
         script.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {program} "$@"\n')

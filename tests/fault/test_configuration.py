@@ -37,7 +37,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 
 def refusal(folder: Path, config: Any, *arguments: object) -> str:
-    """Run the workflow on a configuration that it must refuse, and give its one line."""
+    """Run the workflow on a configuration that it must refuse, and return its one line."""
     path = folder / "bad.yaml"
     path.write_text(config if isinstance(config, str) else yaml.safe_dump(config))
     before = digests(folder)

@@ -42,7 +42,7 @@ def psf_hdus(**cards: Any) -> fits.HDUList:
 def align(
     folder: Path, science: fits.HDUList, psfs: fits.HDUList, *more: str, mask: Any = None
 ) -> dict[str, Any]:
-    """Align by the command line; give the HDUs of the product, and check what always holds."""
+    """Align by the command line; return the HDUs of the product, and check what always holds."""
     inputs = folder / "in"
     write(science, inputs / "s.fits")
     write(psfs, inputs / "p.fits")

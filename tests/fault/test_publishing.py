@@ -42,7 +42,7 @@ def writers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Writer]:
 
 
 def check(writer: Writer, path: Path, call: str, fault: str, *, old: bytes | None) -> None:
-    """Let each call fail in turn, and look at all files each time."""
+    """Make each call fail in turn, and check all files each time."""
     folder = path.parent
     folder.mkdir()
     writer(path)

@@ -152,7 +152,7 @@ def _stage(campaign: Campaign, code: int) -> str:
 
 
 def study(runs: int, minutes: float) -> int:
-    """Kill so many runs, print what came of them, and give the number of wrong ones."""
+    """Kill so many runs, print what came of them, and return the number of wrong ones."""
     rng, stages, wrong = random.Random(SEED), Counter[str](), 0
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory(prefix="psfalign-crashes-") as name:

@@ -1,4 +1,4 @@
-"""Let the n-th system call of a writer fail, for n = 1, 2, 3, … until it gets through."""
+"""Make the n-th system call of a writer fail, for n = 1, 2, 3, … until it succeeds."""
 
 import os
 import signal

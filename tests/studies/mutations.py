@@ -235,7 +235,7 @@ def impatiently() -> Iterator[None]:
 
 def judge(path: Path, kind: str, whole: bytes, original: Content) -> str:
     """
-    Say what becomes of a damaged file.
+    Return what becomes of a damaged file.
 
     Where checksums protect it and were not themselves taken away, only the original content is
     right. Elsewhere nobody can tell that a value was changed, and what counts is that another
@@ -278,7 +278,7 @@ def _compare(path: Path, kind: str, content: Content) -> str:
 
 
 def study(count: int, *, seed: int = 20_000) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Damage so many files; give the outcomes by kind of file, and what was wrong."""
+    """Damage so many files; return the outcomes by kind of file, and what was wrong."""
     outcomes: dict[str, Counter[str]] = {}
     wrong = []
     with tempfile.TemporaryDirectory(prefix="psfalign-mutations-") as name:

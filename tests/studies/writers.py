@@ -119,7 +119,7 @@ def make_writers(folder: Path) -> dict[str, Writer]:
 
 
 def _given(made: dict[str, object], writer: Writer) -> Writer:
-    """Let a writer find made what functions of psfalign would make."""
+    """Replace functions of psfalign by what they would make."""
 
     def write(path: Path) -> None:
         with ExitStack() as stack:

@@ -44,7 +44,7 @@ def align(inputs: Path, output: Path, *more: str, psfs: str = "star_psfstack.fit
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run a command that must fail, and give its one line."""
+    """Run a command that must fail, and return its one line."""
     capsys.readouterr()
     assert main([str(argument) for argument in arguments]) == 1
     captured = capsys.readouterr()

@@ -76,7 +76,7 @@ def name_of(step, wildcards):
 
 @cache
 def tell_engine():
-    """Let the engine make again what is outdated, as --forcerun does, but ask for no file."""
+    """Mark outdated results for the engine to make again, as --forcerun does; ask for no file."""
     workflow.dag.forcefiles.update(map(str, PLAN.outdated))
 
 

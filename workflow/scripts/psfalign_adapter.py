@@ -73,7 +73,11 @@ def fail(line: str, terminal: int, log: TextIO, *, lasting: bool) -> NoReturn:
 
 
 def _largest_memory() -> str:
-    """Tell the peak of this process where the kernel does (Linux); getrusage has its parent's."""
+    """
+    Return the peak memory of this process, where the kernel knows it (Linux).
+
+    `getrusage` would return the peak of the parent process.
+    """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:

@@ -64,7 +64,7 @@ class PsfalignError(Exception):
 
     @classmethod
     def unreadable(cls, error: OSError, file: object) -> Self:
-        """Say that a file cannot be read, and what the system says of it."""
+        """Return the error for a file that cannot be read, with the reason of the system."""
         remedy = REMEDIES.get(error.errno, "check the path")
         return cls(f"cannot be read: {error.strerror or error}", file=file, remedy=remedy)
 

@@ -30,7 +30,7 @@ class LogHandler(LogHandlerBase):
         self.done, self.total, self.last = 0, 0, -INTERVAL
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say what a record means, if it is worth a line."""
+        """Write the line for a record, if it deserves one."""
         line = self.line_of(record)
         if line:
             try:

@@ -1,4 +1,4 @@
-"""Say what deserves a look before a run, although it is no mistake that can be refused."""
+"""Find what deserves a look before a run, although it is no mistake that can be refused."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tell failures that a repetition may mend, with more memory or time, from those that stay."""
+"""Distinguish failures that more memory or time may mend from those that last."""
 
 import os
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def counted_attempt(attempt: int, log: Path) -> int:
 
 
 def explain(error: Mistake, folder: Path) -> Mistake:
-    """Let a mistake about a result, below an output directory, name the remedy for a result."""
+    """Return an error; one about a result in the output directory gets the remedy for that."""
     if isinstance(error, PsfalignError) and _is_result(str(error.file), folder):
         error.of_own_file()
     return error

@@ -173,7 +173,7 @@ def check_campaign(
     simulated: Collection[str] = (),
     in_storage: bool = False,
 ) -> list[PsfalignError]:
-    """Say what is wrong with a campaign's files and output directory, once for each exposure."""
+    """Return what is wrong with the files and the output directory, once for each exposure."""
     errors: list[PsfalignError] = []
     given = [exposure for exposure in exposures if str(exposure.science) not in simulated]
     for exposure in given:
@@ -237,7 +237,11 @@ def check_exposure(
 def check_different(
     exposures: Iterable[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
 ) -> list[PsfalignError]:
-    """Say which psf exposures are the same: KLIP cannot invert the covariance of equal images."""
+    """
+    Return an error for each psf exposure that is given twice.
+
+    KLIP cannot invert the covariance of equal images.
+    """
     errors: list[PsfalignError] = []
     for stack in {exposure.stack.name: exposure.stack for exposure in exposures}.values():
         first: dict[str, Path] = {}

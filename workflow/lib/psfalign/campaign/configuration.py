@@ -238,7 +238,7 @@ def _unknown_key(keyword: str, name: str, allowed: list[str], file: object) -> C
 
 
 def _expectation(error: Any) -> tuple[str, str]:
-    """Say what is wrong with a value, and what to write instead."""
+    """Return what is wrong with a value, and what to write instead."""
     expected = error.validator_value
     if error.validator == "type":
         names = [expected] if isinstance(expected, str) else expected

@@ -18,7 +18,7 @@ def list_doubts(
     exposures: Collection[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
 ) -> list[str]:
     """
-    Say what is doubtful, naming all files that it is about, each doubt once.
+    Return a line for each doubt, with all files that it is about.
 
     Files that cannot be read, or are not there yet, raise no doubts here.
     """

@@ -117,7 +117,7 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
 
 
 def list_warnings(settings: Settings) -> list[str]:
-    """Say what of the associations is not used."""
+    """Return a line for each part of an association that is not used."""
     manifest = read_manifest(settings.manifest)
     associations = (read_association(path, manifest) for path in settings.associations)
     return [f"{asn.path}: {words}" for asn in associations for words in asn.left_out]
@@ -240,10 +240,10 @@ def root_of(path: Path) -> str:
 
 def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
     """
-    Let exposures whose psf images are the same use one stack, and no other ones its name.
+    Return exposures that share a stack where their psf images are the same.
 
-    Names of psfs and of psfstack files may repeat: folders for each filter hold them so. Those get
-    the digest of their paths.
+    Files of psf images may have the same names in several folders, one for each filter. The names
+    of such stacks get the digest of their paths.
     """
     first: dict[tuple[str, ...], Stack] = {}
     keys = [tuple(map(real_path, exposure.stack.members)) for exposure in exposures]

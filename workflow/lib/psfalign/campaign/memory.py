@@ -15,7 +15,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 def check_memory(needs: Mapping[tuple[str, str], int], available: int) -> list[PsfalignError]:
     """
-    Say where jobs cannot run for want of memory, once for each name.
+    Return an error for each exposure or stack of which a job lacks memory.
 
     Parameters
     ----------

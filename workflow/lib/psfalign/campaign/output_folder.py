@@ -150,7 +150,7 @@ def _keep_extras(sizes: dict[Path, int], clean: Path, source: int) -> None:
 
 
 def say_elsewhere(output: object) -> str:
-    """Say what is not written where the results are in a storage of the engine."""
+    """Return what is not written if the results are in a storage of the engine."""
     return (
         "the results are in storage, so the campaign's page and the RO-Crate are not written; copy "
         f"the folder {output} from there to here, then run `psfalign summary` and `psfalign crate`"

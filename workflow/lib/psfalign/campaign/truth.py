@@ -65,7 +65,7 @@ class Truth:
         return (step, name) in self._followed
 
     def describe(self) -> list[str]:
-        """Say in a line for each step and reason what runs again, and for which exposures."""
+        """Return a line for each step and reason: what runs again, and for which exposures."""
         found: dict[tuple[str, str], list[str]] = defaultdict(list)
         for entry in self.outdated:
             step, name = entry.job
@@ -78,7 +78,7 @@ class Truth:
 
 def judge(result: Result, facts: FactsStore) -> str:
     """
-    Say why a result that is there is not what a run would make now; nothing where it is.
+    Return why a result is not what a run would make now; an empty text if it is.
 
     Only headers are read, and those once for each version of a file.
     """

@@ -73,7 +73,7 @@ def check_agreement(parties: Sequence[Party]) -> None:
 
 def force(science: Party, mask: Party) -> tuple[Party, list[str]]:
     """
-    Let a mask that was named for an exposure serve it although it is for others.
+    Return the party of a mask that was named for an exposure, although its header names others.
 
     Returns
     -------

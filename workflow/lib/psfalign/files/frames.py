@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -36,13 +35,8 @@ class CleanFrames:
         self._exposure.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._exposure.__exit__(kind, error, traceback)
+    def __exit__(self, *raised: object) -> None:
+        self._exposure.__exit__(*raised)
 
     def __len__(self) -> int:
         return len(self._exposure)

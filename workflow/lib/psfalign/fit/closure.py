@@ -84,7 +84,7 @@ def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> tu
 
 def _are_linked(trusted: Bools) -> Bools:
     """
-    Tell for each pair whether a chain of trusted ones leads from its integration to its psf.
+    Return for each pair whether a chain of trusted pairs connects its integration and its psf.
 
     Without one, nothing says how far their positions are from each other.
     """

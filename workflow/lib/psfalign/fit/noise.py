@@ -166,7 +166,7 @@ def add_uncertainties(
 
 
 def unbiased(fit: PairFit) -> PairFit:
-    """Say of a fit that reached a minimum that noise was taken into account."""
+    """Return a fit that reached a minimum, marked as one that took noise into account."""
     return fit if fit.curvature is None else _with_biases(fit, (0.0, 0.0, 0.0))
 
 

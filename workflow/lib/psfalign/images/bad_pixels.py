@@ -43,7 +43,7 @@ class CleanImage:
 
 
 def find_bad_pixels(image: Image, dq: Flags, bad_bits: int) -> Bools:
-    """Tell which pixels are bad: flagged by one of ``bad_bits``, or not finite."""
+    """Return which pixels are bad: flagged by one of ``bad_bits``, or not finite."""
     return ((dq & np.uint32(bad_bits)) != 0) | ~np.isfinite(image)
 
 
@@ -165,7 +165,7 @@ def _fill(image: Image, bad: Bools, fill: Bools, half_width: int) -> _Filling:
 
 
 def _grow(filling: _Filling, bad: Bools) -> None:
-    """Give pixels whose box is empty what the first ring with a good pixel says."""
+    """Fill pixels whose box has no good pixel from the first ring that has one."""
     from scipy.ndimage import distance_transform_cdt  # seldom needed, slow to import
 
     grown = np.flatnonzero(filling.is_grown)

@@ -243,7 +243,7 @@ def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
 
 
 def _judge(psfs: Part, finite: Bools) -> list[Fate]:
-    """Say of each psf image whether it can be used."""
+    """Return for each psf image whether it can be used."""
     norms = np.sqrt(np.diag(psfs.products))
     rounding = ROUNDING * np.abs(psfs.means) * np.sqrt(psfs.pixels.size)
     fates: list[Fate] = []

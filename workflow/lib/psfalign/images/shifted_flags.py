@@ -75,7 +75,7 @@ def move_along(dq: Flags, motion: tuple[Motion, Motion]) -> Flags:
 
 
 def find_wrapped(shape: tuple[int, ...], shift: Shift) -> Bools:
-    """Tell which pixels of a shifted image came from outside the image."""
+    """Return which pixels of a shifted image came from outside the image."""
     wrapped = np.ones(shape, dtype=bool)
     rows, columns = flag_motion(shape, shift)
     wrapped[rows.first : rows.last, columns.first : columns.last] = False

@@ -124,7 +124,11 @@ USUAL = {"TELESCOP": "JWST", "REFTYPE": "PSFMASK", "USEAFTER": "2021-12-25T00:00
 
 
 def lacking(path: Path, keyword: str) -> InputError:
-    """Say that a mask lacks a keyword, and how to write it; astropy mends the checksums, too."""
+    """
+    Return the error for a keyword that a mask lacks, with a command that writes it.
+
+    The command uses astropy, which renews the checksums.
+    """
     call = f"fits.setval({str(path)!r}, {keyword!r}, value={USUAL.get(keyword, '...')!r})"
     how = f'python -c "from astropy.io import fits; {call}"'
     what = "write it" if keyword in USUAL else "write that of its exposures in place of ..."
@@ -152,7 +156,7 @@ def parse_useafter(value: object, path: Path) -> datetime:
 
 
 def no_start(path: Path) -> InputError:
-    """Say that nobody knows when an exposure started."""
+    """Return the error for an exposure without a time of its start."""
     return InputError(
         "missing or blank",
         file=path,
@@ -255,7 +259,7 @@ def _no_match(
 
 
 def get_a_mask(path: Path) -> str:
-    """Say how to come by a mask for an exposure."""
+    """Return how to get a mask for an exposure."""
     return (
         "add one to psfmask.references: a file of CRDS (docs/masks.md), or one that `psfalign "
         f"make-psfmask --science {path} --output made_psfmask.fits` makes; or set the exposure's "

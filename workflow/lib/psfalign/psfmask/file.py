@@ -25,7 +25,7 @@ def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
 
 
 def check_mask_checksums(path: Path) -> list[str]:
-    """Refuse a mask whose checksums do not hold; give the names of HDUs that have none."""
+    """Refuse a mask whose checksums do not hold; return the names of HDUs that have none."""
     hdus, _ = _find_mask(path)
     return check_checksums(path, hdus)
 

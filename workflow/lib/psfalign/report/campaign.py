@@ -108,7 +108,7 @@ def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, b
 
 
 def count(states: Sequence[ExposureState]) -> str:
-    """Say in a sentence or two how the campaign went."""
+    """Return a sentence or two on how the campaign went."""
     numbers = {state: sum(s.state is state for s in states) for state in State}
     words = ", ".join(f"{n} {state}" for state, n in numbers.items() if n)
     pairs = sum(s.summary.get("pairs", 0) for s in states)

@@ -115,7 +115,7 @@ def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
 
 
 def deserve_a_look(columns: Columns) -> Bools:
-    """Tell which pairs failed, are suspicious or doubtful."""
+    """Return which pairs failed, are suspicious or doubtful."""
     failed = columns["status"] != Status.OK
     return np.asarray(failed | columns["suspicious"] | columns["doubtful"])
 

@@ -151,7 +151,7 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
 def _meta(
     science: Exposure, psfs: Exposure, mask: ResolvedMask, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Say where the table comes from."""
+    """Return what the table records of its origin."""
     science_header, psf_header = science.primary, psfs.primary
     return {
         "psfalign": __version__,

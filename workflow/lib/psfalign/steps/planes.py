@@ -80,7 +80,7 @@ class _Shifting:
         self._rows = list(zip(*(table.columns[name].tolist() for name in names), strict=True))
 
     def shift_psf(self, psf: int) -> list[int]:
-        """Write the planes of one psf; give the sums of the words of each image."""
+        """Write the planes of one psf; return the sums of the words of each image."""
         sums = [0, 0, 0]
         for index, plane in self._planes(psf):
             for n, (image, stored) in enumerate(zip(self._product, plane, strict=True)):

@@ -30,7 +30,7 @@ def reserve(descriptor: int, size: int) -> None:
 
 def start_writing(descriptor: int) -> None:
     """
-    Let the disk begin with what was written to a file, so that less is left to its fsync.
+    Start writing the pages of a file to the disk, so that its fsync has less to do.
 
     It waits for the disk only where that has a queue already; what fails after it, fsync tells.
 

@@ -19,13 +19,13 @@ SELDOM = 1_000  # collections of the middle generation to one of all objects, in
 
 
 def prepare_process() -> None:
-    """Settle what NumPy will do; call it before NumPy is imported."""
+    """Set the environment that NumPy reads when it is imported: call this before."""
     use_one_blas_thread()
     keep_freed_memory()
 
 
 def keep_caches_here() -> None:
-    """Let Matplotlib, which poppy loads too, write its cache of fonts here and not at home."""
+    """Make Matplotlib, which poppy loads too, write its cache of fonts here and not at home."""
     folder = str(Path(".snakemake/psfalign/matplotlib").absolute())
     os.environ.setdefault("MPLCONFIGDIR", folder)
 
@@ -44,7 +44,7 @@ def use_one_blas_thread() -> None:
 
 def keep_freed_memory() -> None:
     """
-    Tell the C library to hand out freed pages again.
+    Make the C library reuse freed pages.
 
     An image transform allocates its result anew each time. By default glibc returns such memory
     to the kernel, which clears and maps every page again. Other C libraries are left as they are.
@@ -58,7 +58,7 @@ def keep_freed_memory() -> None:
 
 def collect_seldom() -> None:
     """
-    Let Python seldom look for objects that can go, and leave them all where they are in the end.
+    Make Python collect garbage seldom, and not at all when it ends.
 
     The jobs that an engine plans stay until it ends: to look through millions of objects again
     and again, and to take them apart, is a quarter of the time of planning. Files that are left
@@ -84,7 +84,7 @@ class QuotedPath(str):
 
 def quote_interpreter() -> None:
     """
-    Let Python lie in a folder with a blank or an apostrophe.
+    Quote the path of Python, which may hold a blank or an apostrophe.
 
     The engine writes the path of its interpreter into the command of each job as it is.
     """
@@ -94,7 +94,7 @@ def quote_interpreter() -> None:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end what runs here as a mistake would, with its temporary files removed."""
+    """Make SIGTERM end the block as an error does, which removes temporary files."""
 
     def end(*_: object) -> None:
         sys.exit(128 + signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Say how far a long step is."""
+"""Report the progress of a long step."""
 
 import sys
 import time
@@ -31,7 +31,7 @@ def say_progress(
     total
         How many there will be.
     clock
-        Gives the time in seconds.
+        Returns the time in seconds.
     """
     start = last = clock()
     for done, item in enumerate(items, start=1):

@@ -186,7 +186,7 @@ def _import(module: str) -> None:
 
 
 def _report(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> None:
-    """Tell the exit code of a script that has ended."""
+    """Send the exit code of a script that has ended."""
     pid, client = key.data
     selector.unregister(key.fileobj)
     os.close(key.fd)

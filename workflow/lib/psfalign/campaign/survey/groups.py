@@ -104,7 +104,7 @@ def make_groups(sightings: list[Sighting], remarks: Remarks, *, without_stars: b
 
 
 def with_roles(exposures: list[Sighting], remarks: Remarks) -> list[Sighting]:
-    """Give a role to exposures without IS_PSF, as far as their dither patterns tell."""
+    """Assign a role to exposures without IS_PSF, as far as their dither patterns show it."""
     found = [exposure for exposure in exposures if exposure.role]
     for members in cluster((e for e in exposures if not e.role), Remarks()):
         title = members[0].title
@@ -226,7 +226,7 @@ def _agrees(stack: Sighting, other: Sighting) -> bool:
 def _without_star(
     science: list[Sighting], psfs: list[Sighting], remarks: Remarks, allowed: bool
 ) -> Iterator[Group]:
-    """Let rolls of one target serve each other, or say that there is no reference star."""
+    """Make rolls of one target the psfs of each other, or warn that there is no reference star."""
     for sighting in science:
         others = [other for other in science if _is_other_roll(other, sighting)]
         title = f"no reference star with {sighting.title}, {sighting.marks['size']} pixels"

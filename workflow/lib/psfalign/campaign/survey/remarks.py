@@ -25,12 +25,12 @@ class Remarks:
         self.warnings: list[str] = []
 
     def leave_out(self, path: Path, reason: str | PsfalignError) -> None:
-        """Say why a file is not used."""
+        """Record why a file is not used."""
         words = reason_of(reason, path) if isinstance(reason, PsfalignError) else reason
         self.left_out.setdefault(path, words)
 
     def warn(self, line: str) -> None:
-        """Say something once."""
+        """Record a warning once."""
         if line not in self.warnings:
             self.warnings.append(line)
 

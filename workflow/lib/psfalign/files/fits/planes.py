@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import numpy as np
@@ -57,20 +56,15 @@ class FitsPlanes:
         self._stream = open(self.path, "rb")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-        if kind is None and _signature(self.path) != self._signature:
+        if raised[0] is None and _signature(self.path) != self._signature:
             raise InputError("changed while it was read", file=self.path, remedy="run again")
 
     def check_checksums(self) -> list[str]:
-        """Refuse a file whose checksums do not hold; give the names of HDUs that have none."""
+        """Refuse a file whose checksums do not hold; return the names of HDUs that have none."""
         return check_checksums(self.path, self.hdus)
 
     def _extension(self, name: str) -> Hdu | None:

@@ -106,7 +106,7 @@ def looks_complete(path: Path) -> bool:
 
 
 def check_regular_file(path: Path) -> os.stat_result:
-    """Refuse a path that is not a readable, regular file; give its status."""
+    """Refuse a path that is not a readable, regular file; return its status."""
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -192,7 +192,7 @@ def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
 
 
 def _parse(raw: bytes, path: Path, start: int) -> tuple[Header, tuple[str, ...]]:
-    """Read a header; give its cards that cannot be read, where nobody has to."""
+    """Read a header; return its cards that cannot be read, where nobody has to."""
     lines = [raw[i : i + CARD] for i in range(0, len(raw), CARD)]
     garbled = [line for line in lines if not PRINTABLE.issuperset(line)]
     try:

@@ -90,7 +90,7 @@ def versions_of(records: Iterable[Record]) -> list[tuple[str, str]]:
 
 def list_mixture(versions: Iterable[Iterable[tuple[str, str]]]) -> list[str]:
     """
-    Say of which software several versions made the files of a campaign.
+    Return the software of which several versions made the files of a campaign.
 
     Parameters
     ----------
