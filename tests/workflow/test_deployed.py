@@ -172,6 +172,10 @@ def planned(deployed: Deployed) -> dict[str, int]:
     return {name: int(count) for name, count in stats}
 
 
+def test_handlers_are_those_of_the_page() -> None:
+    assert HANDLERS.strip() in (CHECKOUT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("deployed", WAYS, indirect=True)
 def test_every_way_plans_the_same_jobs(deployed: Deployed) -> None:
     assert planned(deployed) == JOBS
@@ -203,12 +207,12 @@ def test_snakedeploy_writes_what_makes_the_stored_numbers(
         f"https://github.com/{REPOSITORY}",
     )
     subprocess.run(
-        [*map(str, command), str(tmp_path / "own"), "--tag", TAG],
+        [*map(str, command), str(tmp_path / "own folder"), "--tag", TAG],
         env={**os.environ, **hosted},
         check=True,
         capture_output=True,
     )
-    deployed = Deployed(tmp_path / "own", environment=hosted)
+    deployed = Deployed(tmp_path / "own folder", environment=hosted)
     shutil.copytree(simulated, deployed.results / "simulated")
     with open(deployed.folder / "workflow" / "Snakefile", "a", encoding="utf-8") as own:
         own.write(HANDLERS)

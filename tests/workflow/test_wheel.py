@@ -82,7 +82,7 @@ def use_command_line(*psfalign: object, **environment: str) -> None:
     assert use("crate", config) == "results/ro-crate-metadata.json: written\n"
     with tarfile.open("results/workflow.tar") as archive:
         assert set(archive.getnames()) == packed()
-    assert use("deploy", "elsewhere") == "elsewhere: written\n"
+    assert use("deploy", "some where") == "some where: written\n"
 
 
 def packed() -> set[str]:
@@ -109,8 +109,8 @@ def test_the_command_line_of_a_wheel_needs_no_checkout(
 ) -> None:
     use_command_line(sys.executable, "-m", "psfalign", PYTHONPATH=str(unpacked))
     deployed = {
-        path.relative_to("elsewhere").as_posix()
-        for path in Path("elsewhere").rglob("*")
+        path.relative_to("some where").as_posix()
+        for path in Path("some where").rglob("*")
         if path.is_file()
     }
     assert {f"psfalign/{name}" for name in deployed} >= packed()
@@ -159,7 +159,7 @@ def test_wheel_works_in_an_empty_environment(
             pytest.skip("the package index cannot be had")
         raise
     use_command_line(empty / "psfalign")
-    os.chdir("elsewhere")
+    os.chdir("some where")
     assert "plot_exposure" in run(empty / "snakemake", "-n")
 
 
