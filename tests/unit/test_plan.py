@@ -357,3 +357,22 @@ def test_files_of_the_demo_have_no_digest_before_they_are_made(folder: Path) -> 
     assert made.job("simulate_demo", "")["settings"] == {"seed": SEED}
     masks = made.sources("fit_shifts", name)[Source.MASKS]
     assert {str(mask) for mask in masks} < set(made.simulated)
+
+
+def test_results_in_storage_are_not_judged_nor_is_this_disk(config: dict[str, Any]) -> None:
+    made = plan({**config, "output_dir": "/dev/null/results"}, in_storage=True)
+    assert made.findings.errors == []
+    assert made.judge() == []
+    assert not made.is_judged("align_psfs")
+
+
+def test_a_cache_of_crds_is_refused_where_results_are_in_storage(
+    config: dict[str, Any], folder: Path
+) -> None:
+    config["psfmask"] = {"crds": {"context": "jwst_1413.pmap", "path": str(folder / "cache")}}
+    with pytest.raises(ExceptionGroup) as caught:
+        _ = plan(config, in_storage=True).findings
+    assert (
+        "psfmask.crds: chooses files of a cache on this machine, which jobs would look for in the "
+        "storage; put the masks into the storage, and name them in psfmask.references"
+    ) in map(str, caught.value.exceptions)

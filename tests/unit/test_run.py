@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files import refused
+import yaml
+from files import refused, write_campaign
 
 from psfalign.campaign import run
+from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.run import INTERRUPTED, Engine, count_batches, given_by, is_run, run_campaign
 from psfalign.cli import main
 from psfalign.errors import ConfigError
@@ -150,3 +152,30 @@ def test_campaign_that_is_wrong_starts_no_engine(
     config.write_text("exposures: [{science: no.fits, psfs: no_psfstack.fits, asn_id: a3001}]\n")
     assert main(["run", str(config), "--config", f"output_dir={tmp_path}/results"]) == 1
     assert "no.fits" in capsys.readouterr().err
+
+
+def test_report_of_results_in_storage_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls: list[int] = []
+    engine = FakeEngine(None)
+    assert run_campaign(engine, Path("x"), n_batches=1, close=lambda: calls.append(1)) == 0
+    assert (len(calls), capsys.readouterr().out) == (1, "Report:        report.html\n")
+    assert not Path("x").exists()
+
+
+def test_closing_says_where_results_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_config({**write_campaign(Path("data")), "output_dir": "results"})
+    monkeypatch.setattr(Engine, "run", lambda *_: 0)
+    assert main(["run", "campaign.yaml", "--default-storage-provider", "s3"]) == 0
+    line = f"psfalign: {say_elsewhere('results')}"
+    assert capsys.readouterr().err.splitlines().count(line) == 1
+    assert not Path("results").exists()
+
+
+def write_config(config: dict[str, Any]) -> None:
+    Path("campaign.yaml").write_text(yaml.safe_dump(config))

@@ -21,8 +21,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return write_campaign(tmp_path)
 
 
-def plan(config: dict[str, Any]) -> Plan:
-    return Plan(completed(config), scripts=ROOT / "workflow/scripts", looks="")
+def plan(config: dict[str, Any], **options: Any) -> Plan:
+    return Plan(completed(config), scripts=ROOT / "workflow/scripts", looks="", **options)
 
 
 def names(config: dict[str, Any]) -> set[str]:
@@ -51,6 +51,12 @@ def test_pictures_are_asked_for_where_they_can_be_made(
         "northup.png",
         "contrast.png",
     ]
+
+
+def test_report_of_results_in_storage_shows_all_figures(config: dict[str, Any]) -> None:
+    found = [page.path.name for page in list_pages(plan(config, in_storage=True))]
+    figures = ("images.png", "shifts.png", "checks.png", "table.html")
+    assert set(found) == {f"{NAME}_{name}" for name in figures}
 
 
 def test_report_shows_the_pages_that_are_there(config: dict[str, Any]) -> None:

@@ -194,7 +194,7 @@ def test_minimal_campaign_is_that_of_the_catalogue(tmp_path: Path, arguments: tu
 @pytest.mark.slow
 @pytest.mark.parametrize("deployed", MADE, indirect=True)
 def test_every_way_makes_the_stored_numbers(deployed: Deployed) -> None:
-    make_the_demo(deployed)
+    make_a_part_of_the_demo(deployed)
 
 
 @pytest.mark.slow
@@ -216,18 +216,19 @@ def test_snakedeploy_writes_what_makes_the_stored_numbers(
     shutil.copytree(simulated, deployed.results / "simulated")
     with open(deployed.folder / "workflow" / "Snakefile", "a", encoding="utf-8") as own:
         own.write(HANDLERS)
-    make_the_demo(deployed)
+    make_a_part_of_the_demo(deployed)
 
 
-def make_the_demo(deployed: Deployed) -> None:
-    assert "3 exposures: 3 done" in deployed.snakemake()  # said by a handler
+def make_a_part_of_the_demo(deployed: Deployed) -> None:
+    """Make one of its exposures, with the minimal campaign; a checkout makes all in `make run`."""
+    config = Path("config", "config.yaml")
+    shutil.copy(CHECKOUT / ".test" / config, deployed.folder / config)
+    assert "1 exposure: 1 done" in deployed.snakemake()  # said by a handler
     stored = json.loads(STORED.read_text(encoding="utf-8"))
-    products = sorted(deployed.results.glob("*/*_psfalign.fits"))
-    assert len(products) == len(stored)
-    for path, name in zip(products, sorted(stored), strict=True):
-        # The workflow adds the association candidate to the name of an exposure.
-        assert path.name.startswith(name.removesuffix("_psfalign.fits"))
-        compare(describe(path), stored[name])
+    (product,) = deployed.results.glob("*/*_psfalign.fits")
+    # The workflow adds the association candidate to the name of an exposure.
+    (name,) = [n for n in stored if product.name.startswith(n.removesuffix("_psfalign.fits"))]
+    compare(describe(product), stored[name])
     assert (deployed.results / "ro-crate-metadata.json").is_file()
     assert "Nothing to be done" in deployed.snakemake("-n")
     deployed.snakemake("--report", "report.html")
