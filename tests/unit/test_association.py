@@ -112,7 +112,7 @@ def test_title_names_the_target(
     titles = []
     monkeypatch.setattr(
         "psfalign.report.association.draw_png",
-        lambda draw, *, height: titles.append(draw.keywords["title"]) or PNG,
+        lambda draw, *, height, is_laid_out: titles.append(draw.keywords["title"]) or PNG,
     )
     pages = AssociationPages(tmp_path / "picture.png", tmp_path / "curve.png")
     plot_association(*written, pages, name="jw1_a3001")

@@ -1,11 +1,13 @@
-"""What is left of a science image when the mean of the psf images is subtracted."""
+"""What is left of a science image when psf images are subtracted, each at its best flux."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Cube, Image
+from .arrays import Background, Cube, Image
+from .background import span_background, subtract_span
 from .fourier import Shift, shift_image
 from .padding import pad_image
 
@@ -15,66 +17,120 @@ N_RINGS = 40
 @dataclass(frozen=True)
 class Subtraction:
     """
-    A science image and the psf images that were aligned to it.
+    A science image and what psf images leave of it, before and after they are aligned to it.
+
+    A psf image that is the only one to be subtracted is scaled by least squares under the weight.
+    The beta of the fit of shifts is not its scale: that is how much of the science image the psf
+    image holds, which noise and speckles of the science image make smaller.
 
     Attributes
     ----------
-    science : (rows, columns) float64
     psf : (rows, columns) float64
-        Mean of the aligned psf images, each divided by its beta.
-    unaligned : (rows, columns) float64
-        The same of the psf images before they were aligned.
+        The mean of the aligned psf images at the flux of the science image, less its median
+        where a background is fitted.
+    unaligned, aligned : (rows, columns) float64
+        What the mean leaves, less the background that was fitted with it.
     weight : (rows, columns) float64
         The weight of the fit.
+    rms : (psfs, 2) float64
+        Weighted RMS of what each psf image leaves, unaligned and aligned.
     """
 
-    science: Image
     psf: Image
     unaligned: Image
+    aligned: Image
     weight: Image
+    rms: NDArray[np.float64]
+
+    @property
+    def science(self) -> Image:
+        """The science image less its background: what was subtracted, and what is left."""
+        return self.psf + self.aligned
 
     @property
     def gain(self) -> float:
-        """Weighted RMS of the residual without alignment over that with it."""
-        before, after = (
-            weighted_rms(self.science - psf, self.weight) for psf in (self.unaligned, self.psf)
-        )
-        return before / after
+        """By which factor alignment divides the RMS that a psf image leaves; median over them."""
+        return float(np.median(self.rms[:, 0] / self.rms[:, 1]))
+
+
+def subtract_psfs(
+    science: Image, psfs: Iterable[tuple[Image, Image]], weight: Image, background: Background
+) -> Subtraction:
+    """
+    Subtract psf images from a science image, one by one and their mean.
+
+    Parameters
+    ----------
+    science : (rows, columns) float64
+    psfs
+        Each psf image before and after it was aligned.
+    weight : (rows, columns) float64
+        Of the fit.
+    background
+        What is fitted besides each flux.
+    """
+    squared = weight**2
+    basis = span_background(squared, background)
+    target = subtract_span(science, basis, squared)
+
+    def left_by(psf: Image) -> tuple[Image, float]:
+        psf = subtract_span(psf, basis, squared)
+        flux = flux_in(target, psf, squared)
+        return target - flux * psf, flux
+
+    rms, totals = [], np.zeros((2, *science.shape))
+    for states in psfs:
+        rms.append([weighted_rms(left_by(psf)[0], weight) for psf in states])
+        totals += states
+    (unaligned, _), (aligned, flux) = map(left_by, totals)
+    psf = flux * totals[1]
+    if len(basis):  # most pixels hold nothing else
+        psf -= np.median(psf[weight > 0])
+    return Subtraction(psf, unaligned, aligned, weight, np.array(rms))
+
+
+def flux_in(image: Image, psf: Image, squared_weight: Image) -> float:
+    """Return the factor at which a psf image fits an image best."""
+    energy = float(np.vdot(squared_weight, psf**2))
+    return float(np.vdot(squared_weight, psf * image)) / energy if energy else 0.0
 
 
 def weighted_rms(image: Image, weight: Image) -> float:
-    """Return the root mean square of an image times its weight."""
-    return float(np.sqrt(np.mean((weight * image) ** 2)))
+    """Return the root mean square of an image, its pixels weighted by the square of a weight."""
+    squared = weight**2
+    return float(np.sqrt(np.vdot(squared, image**2) / squared.sum()))
 
 
-def mean_psf(psfs: Cube, beta: NDArray[np.float64]) -> Image:
-    """Average psf images (psfs, rows, columns), each at the flux of the science image."""
-    return np.mean(psfs / beta[:, None, None], axis=0)
+def scatter_of_psfs(psfs: Cube, weight: Image) -> tuple[Image, Image]:
+    """Return the mean of psf images (psfs, rows, columns), and how much they differ at its flux."""
+    mean, squared = np.mean(psfs, axis=0), weight**2
+    scaled = np.array([flux_in(mean, psf, squared) * psf for psf in psfs])
+    return mean, np.sqrt(np.mean((scaled - mean) ** 2, axis=0))
 
 
-def scatter_of_psfs(psfs: Cube, beta: NDArray[np.float64]) -> Image:
-    """Return how much psf images, each at the flux of the science image, differ: their RMS."""
-    return np.std(psfs / beta[:, None, None], axis=0)
+def shift_psf(psf: Image, dx: float, dy: float, padding: int) -> Image:
+    """Shift an image (rows, columns) as align_psfs does."""
+    rows, columns = psf.shape
+    return shift_image(pad_image(psf, padding), Shift(dx, dy))[:rows, :columns]
 
 
-def shift_all(psfs: Cube, dx: NDArray[np.float64], dy: NDArray[np.float64], padding: int) -> Cube:
-    """Shift each of some images (psfs, rows, columns) by its own shift, as align_psfs does."""
-    _, rows, columns = psfs.shape
-    shifts = map(Shift, dx.tolist(), dy.tolist())
-    moved = [shift_image(pad_image(psf, padding), s) for psf, s in zip(psfs, shifts, strict=True)]
-    return np.array([image[:rows, :columns] for image in moved])
+def radial_scatter(image: Image, radii: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Return the radii of rings, and the RMS of an image in each.
 
-
-def radial_scatter(image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the radii of rings around the middle in pixels, and the RMS of an image in each."""
-    radius = _radius(image.shape)
-    edges = np.linspace(0, min(image.shape) / 2, N_RINGS + 1)
-    squares, _ = np.histogram(radius, edges, weights=np.nan_to_num(image) ** 2)
-    counts, _ = np.histogram(radius, edges)
+    Parameters
+    ----------
+    image, radii : (rows, columns) float64
+        The image, and how far its pixels are from where rings are about.
+    """
+    edges = np.linspace(0, _reach(radii), N_RINGS + 1)
+    squares, _ = np.histogram(radii, edges, weights=np.nan_to_num(image) ** 2)
+    counts, _ = np.histogram(radii, edges)
     filled = counts > 0
     return 0.5 * (edges[1:] + edges[:-1])[filled], np.sqrt(squares[filled] / counts[filled])
 
 
-def _radius(shape: tuple[int, ...]) -> Image:
-    rows, columns = np.indices(shape)
-    return np.hypot(rows - (shape[0] - 1) / 2, columns - (shape[1] - 1) / 2)
+def _reach(radii: Image) -> float:
+    """Return the radius at which a ring about the middle of a square meets its edges."""
+    middle = radii[radii.shape[0] // 2], radii[:, radii.shape[1] // 2]
+    return float(min(line.max() for line in middle))

@@ -48,10 +48,10 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     title = _title(combined, name)
     what = f"{title}, {_made_of(combined)}"
     draw = partial(draw_north_up, panels=panels, field=field, title=what)
-    publish_bytes(pages.picture, draw_png(draw, height=HEIGHT))
+    publish_bytes(pages.picture, draw_png(draw, height=HEIGHT, is_laid_out=False))
     limits = read_limits(contrast)
     curve = partial(draw_limits, limits=limits, title=f"{title}: how faint a source would show")
-    publish_bytes(pages.curve, draw_png(curve, height=CURVE_HEIGHT))
+    publish_bytes(pages.curve, draw_png(curve, height=CURVE_HEIGHT, is_laid_out=False))
 
 
 def _title(combined: NorthUp, name: str) -> str:

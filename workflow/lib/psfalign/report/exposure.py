@@ -12,21 +12,23 @@ from ..files.frames import CleanFrames
 from ..files.origins import read_origins
 from ..files.provenance.records import record_step, software_versions
 from ..files.shifts import ShiftTable
+from ..files.sky import Star
 from ..fit.result import Status
 from ..images.arrays import Image
-from ..images.background import subtract_background
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.frames import choose_frames
-from ..images.subtraction import Subtraction, mean_psf, shift_all
+from ..images.subtraction import Subtraction, shift_psf, subtract_psfs
 from ..psfmask.resolved import ResolvedMask
 from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts, style
 from .figures.images import Panel
-from .figures.notice import draw_notice
+from .figures.notice import NOTICE_HEIGHT, draw_notice
+from .figures.shifts import Gains
 from .figures.style import Draw, draw_png
+from .figures.view import View
 from .html import digest_looks
 from .pair_table import pair_page
-from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians
+from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians, usable_pairs
 
 __all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
 
@@ -56,7 +58,14 @@ class Pages:
 
 
 def plot_exposure(
-    science: Path, psfs: Path, shift_table: Path, psfmask: Path, pages: Pages, *, name: str
+    science: Path,
+    psfs: Path,
+    shift_table: Path,
+    psfmask: Path,
+    pages: Pages,
+    *,
+    name: str,
+    star: Star = "auto",
 ) -> Summary:
     """
     Draw an exposure's result, and sum it up.
@@ -73,6 +82,8 @@ def plot_exposure(
         What to write.
     name
         Of the exposure.
+    star
+        Column and row of the star, counted from 0, where headers do not say it.
     """
     table, mask = ShiftTable.read(shift_table), ResolvedMask.read(psfmask)
     exposures = Exposure(science), Exposure(psfs)
@@ -87,10 +98,10 @@ def plot_exposure(
         _replaced(exposure, what)
         for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
     ]
-    unit = exposures[0].unit
+    view = View.of(exposures[0], star)
     for path, (draw, height) in zip(
         pages.figures,
-        _draw_all(summary, subtraction, table, origins, replaced, unit),
+        _draw_all(summary, subtraction, table, origins, replaced, view, exposures[0].unit),
         strict=True,
     ):
         publish_bytes(path, draw_png(draw, height=height))
@@ -106,28 +117,33 @@ def _draw_all(
     table: ShiftTable,
     origins: Sequence[str],
     replaced: Sequence[Panel],
+    view: View,
     unit: str,
 ) -> list[tuple[Draw, float]]:
     name = summary.exposure
-    if not len(table):
-        notice = partial(draw_notice, title=name, text="not aligned: the psf mask is N/A")
-        return [(notice, 1.5)] * 3
-    pairs = shifts.Pairs(table.columns, origins, table.columns["suspicious"])
-    of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.HEIGHT)
     if subtraction is None or summary.integration is None:
-        text = f"all {summary.pairs} fits failed: {summary.failed}"
-        notice = partial(draw_notice, title=name, text=text)
-        return [(notice, 1.5), of_shifts, (notice, 1.5)]
-    title = f"{name}: residual ÷ {summary.gain:.2f} by alignment"
+        text = "not aligned: the psf mask is N/A"
+        if len(table):
+            text = f"all {summary.pairs} fits failed: {summary.failed}"
+        return [(partial(draw_notice, title=name, text=text), NOTICE_HEIGHT)] * 3
+    psfs = table.columns["psf"][usable_pairs(table.columns, summary.integration)]
+    gains = Gains(summary.integration, psfs, subtraction.rms, unit)
+    pairs = shifts.Pairs(table.columns, origins, table.columns["suspicious"], gains)
+    of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.HEIGHT)
     panels = images.subtraction_panels(subtraction, integration=summary.integration)
     circles, weight = table.circles, subtraction.weight
     of_images = partial(
-        images.draw_images, panels=panels, weight=weight, title=title, unit=unit, circles=circles
+        images.draw_images,
+        panels=panels,
+        weight=weight,
+        title=name,
+        unit=unit,
+        view=view,
+        circles=circles,
     )
-    profiles = [panels[0], *panels[2:]]
-    looked_at = checks.Checks(replaced, weight, profiles, circles)
+    looked_at = checks.Checks(replaced, weight, [panels[0], *panels[2:]], circles, view)
     of_checks = partial(checks.draw_checks, checks=looked_at, title=name, unit=unit)
-    return [(of_images, images.HEIGHT), of_shifts, (of_checks, checks.HEIGHT)]
+    return [(of_images, images.HEIGHT), of_shifts, (of_checks, looked_at.height)]
 
 
 def _replaced(exposure: Exposure, what: str) -> Panel:
@@ -188,15 +204,13 @@ def _subtract(
     science, psfs = exposures
     with CleanFrames(science) as frames:
         image = choose_frames(frames, table.meta["align_to"])[integration].image
-    rows = (table.columns["integration"] == integration) & (table.columns["status"] == Status.OK)
-    columns = {name: table.columns[name][rows] for name in ("psf", "dx", "dy", "beta")}
+    rows = usable_pairs(table.columns, integration)
+    numbers, *shift = (table.columns[name][rows].tolist() for name in ("psf", "dx", "dy"))
+    padding, weight = int(table.meta["padding"]), table.leave_out(mask.read_weight())
     with psfs:
-        cube = np.array([psfs.read_science(psf) for psf in columns["psf"].tolist()])
-    aligned = shift_all(cube, -columns["dx"], -columns["dy"], int(table.meta["padding"]))
-    before, after = (mean_psf(planes, columns["beta"]) for planes in (cube, aligned))
-    weight = table.leave_out(mask.read_weight())
-    background = table.meta["background"]
-    image, after, before = (
-        subtract_background(plane, weight, background) for plane in (image, after, before)
-    )
-    return Subtraction(image, after, before, weight)
+        read = map(psfs.read_science, numbers)
+        pairs = (
+            (psf, shift_psf(psf, -dx, -dy, padding))
+            for psf, dx, dy in zip(read, *shift, strict=True)
+        )
+        return subtract_psfs(image, pairs, weight, table.meta["background"])

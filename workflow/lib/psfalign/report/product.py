@@ -13,15 +13,17 @@ from ..files.origins import stem
 from ..files.product import Product
 from ..fit.result import Status
 from ..images.arrays import Image
-from ..images.background import subtract_background
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.frames import choose_frames
-from ..images.subtraction import Subtraction, mean_psf, scatter_of_psfs, shift_all
+from ..images.subtraction import scatter_of_psfs, shift_psf, subtract_psfs
 from ..system.atomic_file import publish_bytes
 from .figures import checks, images, shifts
 from .figures.images import Panel
+from .figures.notice import NOTICE_HEIGHT, draw_notice
+from .figures.shifts import Gains
 from .figures.style import Draw, draw_stacked
-from .summary import Columns
+from .figures.view import PIXELS, View
+from .summary import Columns, usable_pairs
 
 
 def show_product(path: Path, output: Path, *, science: Path | None = None) -> Columns:
@@ -48,45 +50,47 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
 
 
 def _parts(product: Product, science: Path | None) -> list[tuple[Draw, float]]:
+    """Return what is drawn of a product, each with its height."""
     title = stem(product.path.name).removesuffix("_psfalign")
     usable = product.columns["status"] == Status.OK
-    pairs = shifts.Pairs(product.columns, product.origins, product.columns["suspicious"])
-    parts: list[tuple[Draw, float]] = []
-    if usable.any():
-        panels = _panels(product, int(product.columns["integration"][usable][0]), science)
-        weight, unit = product.read_weight(), product.unit
-        of_images = partial(
-            images.draw_images, panels=panels, weight=weight, title=title, unit=unit
-        )
-        looked_at = checks.Checks(_flagged(product), weight, [panels[0], *panels[1:][-2:]])
-        of_checks = partial(checks.draw_checks, checks=looked_at, title="", unit=unit)
-        parts = [(of_images, images.height_of(panels)), (of_checks, checks.HEIGHT)]
-    parts.insert(1, (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT))
-    return parts
-
-
-def _panels(product: Product, integration: int, science: Path | None) -> list[Panel]:
-    rows = np.flatnonzero(
-        (product.columns["integration"] == integration) & (product.columns["status"] == Status.OK)
+    if not usable.any():
+        text = f"all {len(product)} fits failed"
+        return [(partial(draw_notice, title=title, text=text), NOTICE_HEIGHT)]
+    integration = int(product.columns["integration"][usable][0])
+    weight, unit = product.read_weight(), product.unit
+    view = PIXELS if science is None else View.of(Exposure(science))
+    panels, gains = _panels(product, integration, science)
+    of_images = partial(
+        images.draw_images, panels=panels, weight=weight, title=title, unit=unit, view=view
     )
-    cube = np.array([product.read_image(row) for row in rows.tolist()])
-    dx, dy, beta = (product.columns[name][rows] for name in ("dx", "dy", "beta"))
+    pairs = shifts.Pairs(product.columns, product.origins, product.columns["suspicious"], gains)
+    profiles = [panels[0], *panels[1:][-2:]]
+    looked_at = checks.Checks(_flagged(product), weight, profiles, view=view)
+    return [
+        (of_images, images.height_of(panels)),
+        (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT),
+        (partial(checks.draw_checks, checks=looked_at, title="", unit=unit), looked_at.height),
+    ]
+
+
+def _panels(
+    product: Product, integration: int, science: Path | None
+) -> tuple[list[Panel], Gains | None]:
+    rows = np.flatnonzero(usable_pairs(product.columns, integration))
+    aligned, weight = map(product.read_image, rows.tolist()), product.read_weight()
     if science is None:
-        return [
-            Panel(
-                f"Mean of the aligned psf images, integration {integration}", mean_psf(cube, beta)
-            ),
-            Panel("How much they differ (RMS)", scatter_of_psfs(cube, beta)),
-        ]
+        mean, scatter = scatter_of_psfs(np.array(list(aligned)), weight)
+        title = f"Mean of the aligned psf images, integration {integration}"
+        return [Panel(title, mean), Panel("How much they differ (RMS)", scatter)], None
     image = _science(product, science, integration)
-    before = mean_psf(shift_all(cube, dx, dy, product.padding), beta)
-    weight = product.read_weight()
-    image, after, before = (
-        subtract_background(plane, weight, product.background)
-        for plane in (image, mean_psf(cube, beta), before)
+    shift = (product.columns[name][rows].tolist() for name in ("dx", "dy"))
+    pairs = (
+        (shift_psf(psf, dx, dy, product.padding), psf)
+        for psf, dx, dy in zip(aligned, *shift, strict=True)
     )
-    subtraction = Subtraction(image, after, before, weight)
-    return images.subtraction_panels(subtraction, integration=integration)
+    subtraction = subtract_psfs(image, pairs, weight, product.background)
+    gains = Gains(integration, product.columns["psf"][rows], subtraction.rms, product.unit)
+    return images.subtraction_panels(subtraction, integration=integration), gains
 
 
 def _science(product: Product, science: Path, integration: int) -> Image:

@@ -48,8 +48,8 @@ class Summary:
         hypot(sigma_dx, sigma_dy), of the ``closure``; None where there is nothing to take it of.
         Without unit, of ``misfit`` and ``chi2``.
     gain, integration
-        By which factor alignment divides the weighted RMS of science minus mean psf, and in
-        which integration.
+        By which factor alignment divides the weighted RMS of science minus one psf image at its
+        best flux, the median over the psf images, and in which integration.
     n_look_at
         How many pairs failed, are suspicious or doubtful.
     look_at
@@ -89,6 +89,12 @@ class Summary:
     def to_json(self) -> bytes:
         """Write it as JSON."""
         return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def usable_pairs(columns: Columns, integration: int) -> Bools:
+    """Tell which pairs are of an integration, and their fit may be used."""
+    own = columns["integration"] == integration
+    return np.asarray(own & (columns["status"] == Status.OK))
 
 
 def take_medians(columns: Columns) -> dict[str, float | None]:

@@ -7,15 +7,14 @@ import numpy as np
 
 from ...images.arrays import Image
 from ...images.circles import Circle
-from ...images.subtraction import Subtraction
-from .style import BAD, Canvas, drawn
+from ...images.subtraction import Subtraction, weighted_rms
+from .style import Canvas, Place, drawn, inside, write_title
+from .view import PIXELS, View, draw_circles, draw_star, draw_weight
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 6.9  # inches, of two rows of panels
-WEIGHT_LEVEL = 0.5
-EXCLUDED = BAD  # colour of circles without weight
 BELOW = 1 / 3  # of the largest value, what the scale shows of negative ones
 
 
@@ -28,11 +27,15 @@ class Panel(NamedTuple):
 
 def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
     """Return the panels of a subtraction: above what is subtracted, below what is left."""
+    before, after = (weighted_rms(image, s.weight) for image in (s.unaligned, s.aligned))
+    psfs = (
+        "The aligned psf image" if len(s.rms) == 1 else f"Mean of {len(s.rms)} aligned psf images"
+    )
     return [
         Panel(f"Science, integration {integration}", s.science),
-        Panel("Mean of the aligned psf images", s.psf),
-        Panel("Residual without alignment", s.science - s.unaligned),
-        Panel("Residual with alignment", s.science - s.psf),
+        Panel(f"{psfs} at its best flux", s.psf),
+        Panel(f"Residual without alignment, RMS {before:.3g}", s.unaligned),
+        Panel(f"Residual with alignment, RMS {after:.3g}", s.aligned),
     ]
 
 
@@ -48,12 +51,14 @@ def draw_images(
     *,
     title: str,
     unit: str,
+    view: View = PIXELS,
     circles: Sequence[Circle] = (),
 ) -> None:
     """
     Draw images, two in a row, on one asinh scale, with the contour of half the weight.
 
-    Circles that are excluded from the fit are drawn into all of them.
+    Circles that are excluded from the fit are drawn into all of them, and the star where the view
+    knows it, with the directions of north and east in the first.
 
     The scale is linear within three times the noise of the last panel, and ends at the
     brightest thousandth of the first.
@@ -62,38 +67,36 @@ def draw_images(
 
     top = float(np.nanpercentile(np.abs(panels[0].image), 99.9))
     noise = float(1.4826 * np.nanmedian(np.abs(panels[-1].image)))
-    norm = AsinhNorm(linear_width=max(3 * noise, top / 1e4), vmin=-BELOW * top, vmax=top)
-    axes = canvas.subplots((len(panels) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False)
+    linear = max(3 * noise, top / 1e4)
+    norm = AsinhNorm(linear_width=linear, vmin=-BELOW * top, vmax=top)
+    rows = (len(panels) + 1) // 2
+    place = inside(canvas, left=0.7, right=1.2, bottom=0.45, top=0.5)
+    grid = {**place, "wspace": 0.08, "hspace": 0.14}
+    axes = canvas.subplots(rows, 2, sharex=True, sharey=True, squeeze=False, gridspec_kw=grid)
     for axis, panel in zip(axes.flat, panels, strict=True):
-        shown = axis.imshow(panel.image, norm=norm)
+        shown = axis.imshow(panel.image, norm=norm, extent=view.extent(panel.image.shape))
         axis.set_title(panel.title)
-        draw_weight(axis, weight)
-        draw_circles(axis, circles)
-    label_pixels(axes)
-    bar = canvas.colorbar(shown, ax=axes, shrink=0.7, label=f"{drawn(unit)}, asinh scale")
-    bar.ax.yaxis.set_major_formatter("{x:g}")
+        draw_weight(axis, weight, view)
+        draw_circles(axis, circles, view)
+    draw_star(axes.flat[0], view, weight.shape)
+    view.label(axes)
+    label = f"{drawn(unit)}, asinh scale"
+    bar = canvas.colorbar(shown, cax=beside(canvas, place), label=label)
+    ticks = choose_ticks(top, linear)
+    bar.set_ticks([-tick for tick in ticks if tick and tick <= BELOW * top] + ticks)
+    bar.ax.yaxis.set_major_formatter("{x:.3g}")
     bar.ax.minorticks_off()
-    canvas.suptitle(drawn(title))
+    write_title(canvas, title)
 
 
-def draw_weight(axis: "Axes", weight: Image) -> None:
-    """Draw the contour of half the weight, where there is one."""
-    if weight.min() < WEIGHT_LEVEL < weight.max():
-        axis.contour(weight, levels=[WEIGHT_LEVEL], colors="white", linewidths=0.7)
+def beside(canvas: Canvas, place: Place) -> "Axes":
+    """Return axes for a bar of colours to the right of others, between their edges."""
+    height = place["top"] - place["bottom"]
+    return canvas.add_axes(
+        (place["right"] + 0.02, place["bottom"] + 0.1 * height, 0.02, 0.8 * height)
+    )
 
 
-def draw_circles(axis: "Axes", circles: Sequence[Circle]) -> None:
-    """Draw what is excluded from the fit, within the image that is drawn already."""
-    from matplotlib.patches import Circle as Patch
-
-    for circle in circles:
-        place, radius = (circle.column, circle.row), circle.radius
-        axis.add_patch(Patch(place, radius, fill=False, color=EXCLUDED, linewidth=0.9))
-
-
-def label_pixels(axes: "np.ndarray") -> None:
-    """Label the axes of images that share them."""
-    for axis in axes[-1, :]:
-        axis.set_xlabel("column (pixels)")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("row (pixels)")
+def choose_ticks(top: float, linear: float) -> list[float]:
+    """Return ticks from 0 to the end of an asinh scale that do not run into each other."""
+    return [0.0, *(value for value in (top / 10, top / 3) if value > linear), top]

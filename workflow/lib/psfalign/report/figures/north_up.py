@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.arrays import Image
-from .images import Panel
+from .images import Panel, choose_ticks
 from .style import QUIET, Canvas
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw_north_up(canvas: Canvas, panels: Sequence[Panel], *, field: Field, titl
             axis.set_ylabel("north of the star (arcsec)")
             bar = canvas.colorbar(shown, ax=axis, location="bottom", shrink=0.7, aspect=40)
             bar.set_label(f"{field.unit}, asinh scale")
-            bar.set_ticks(_ticks(shown.get_clim()[1], NOISES * _noise(panel.image)))
+            bar.set_ticks(choose_ticks(shown.get_clim()[1], NOISES * _noise(panel.image)))
             bar.ax.xaxis.set_major_formatter("{x:.2g}")
             bar.ax.minorticks_off()
         else:
@@ -82,11 +82,6 @@ def _show(axis: "Axes", panel: Panel, field: Field) -> "AxesImage":
 def _noise(image: Image) -> float:
     """Return the standard deviation of most pixels, which sources do not raise."""
     return float(1.4826 * np.nanmedian(np.abs(image - np.nanmedian(image))))
-
-
-def _ticks(top: float, linear: float) -> list[float]:
-    """Return ticks of an asinh scale that do not run into each other."""
-    return [0.0, *(value for value in (top / 10, top / 3) if value > linear), top]
 
 
 def _draw_compass(axis: "Axes", field: Field) -> None:

@@ -2,6 +2,8 @@
 
 from .style import BAD, Canvas, drawn
 
+NOTICE_HEIGHT = 1.5  # inches
+
 
 def draw_notice(canvas: Canvas, *, title: str, text: str) -> None:
     """Write why there is nothing to see."""

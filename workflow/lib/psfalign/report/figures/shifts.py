@@ -1,25 +1,38 @@
 """The shifts of all pairs, and how well they agree with one position for each image."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...campaign.words import plural
 from ...fit.result import Status
 from ...images.arrays import Bools
-from .style import BAD, QUIET, Canvas, drawn, shorten
+from .style import BAD, GOOD, QUIET, Canvas, drawn, inside, shorten, write_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEIGHT = 4.2  # inches
-MARKERS = "os^DvPX"  # besides the colours, so that print without them is legible, too
+HEIGHT = 4.8  # inches
+MARKERS = "os^DvPX<>*"  # besides the colours, so that print without them is legible, too
 SPREAD = 0.6  # of the space between two psf images, what the integrations of one take
 RING: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "color": "black"}
 LINE = 100  # characters of the names in a line of the legend
-MOST_NAMES = 8  # in the legend
+LEGEND = 0.18  # inches of a line below the axes
+SHORT = 15  # characters of names of which five fit into a line
+MOST_NAMES = 10  # in the legend
+
+
+class Gains(NamedTuple):
+    """What the psf images of one integration leave of the science image, one by one."""
+
+    integration: int
+    psfs: NDArray[np.int64]  # their numbers
+    rms: NDArray[np.float64]  # (psfs, 2), before and after they are aligned
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,26 @@ class Pairs:
         Name of the psf exposure of each psf image.
     suspicious : (pairs,) bool
         Pairs whose closure is larger than their uncertainty explains.
+    gains
+        What alignment brings, where it is known.
     """
 
     columns: dict[str, NDArray[Any]]
     exposures: Sequence[str]
     suspicious: Bools
+    gains: Gains | None = None
+
+    @property
+    def groups(self) -> list[str]:
+        """What has a symbol, for each psf image: its exposure; of few psf images, itself."""
+        if len(set(self.exposures)) == 1 < len(self.exposures) <= len(MARKERS):
+            return [f"psf image {n}" for n in range(len(self.exposures))]
+        return list(self.exposures)
+
+    @property
+    def has_closure(self) -> bool:
+        """Whether pairs can contradict each other."""
+        return bool(np.isfinite(self.columns["closure"]).any())
 
     @property
     def usable(self) -> Bools:
@@ -48,20 +76,37 @@ class Pairs:
 
 
 def draw_shifts(canvas: Canvas, pairs: Pairs, *, title: str) -> None:
-    """Draw shifts with their uncertainties on the left, their closure on the right."""
-    left, right = canvas.subplots(1, 2)
-    groups = list(dict.fromkeys(pairs.exposures))
-    exposure = np.array([groups.index(name) for name in pairs.exposures])
-    group = exposure[pairs.columns["psf"]]
-    for index in range(len(groups)):
+    """Draw shifts with their uncertainties on the left, their closure and gains on the right."""
+    names = list(dict.fromkeys(pairs.groups))
+    n_lines = math.ceil(min(len(names), MOST_NAMES) / _columns_of(names))
+    left, closure, gains = _make_axes(canvas, pairs, below=0.65 + LEGEND * n_lines)
+    group = np.array([names.index(name) for name in pairs.groups])[pairs.columns["psf"]]
+    for index in range(len(names)):
         chosen = pairs.usable & (group == index)
         style = {"color": f"C{index % 7}", "marker": MARKERS[index % len(MARKERS)]}
         _draw_positions(left, pairs, chosen, style)
-        _draw_closure(right, pairs, chosen, style)
-    _mark_what_deserves_a_look(left, right, pairs)
-    _frame(left, right, pairs)
-    _name_groups(canvas, left, groups)
-    canvas.suptitle(drawn(title))
+        if closure:
+            _draw_closure(closure, pairs, chosen, style)
+    _frame_positions(left, pairs)
+    if closure:
+        _mark_closure(closure, pairs)
+    if gains and pairs.gains:
+        _draw_gains(gains, pairs.gains)
+    _name_groups(canvas, left, names)
+    write_title(canvas, title)
+
+
+def _make_axes(
+    canvas: Canvas, pairs: Pairs, *, below: float
+) -> "tuple[Axes, Axes | None, Axes | None]":
+    """Return the axes of positions, closure and gains; None where there is nothing to draw."""
+    n_right = pairs.has_closure + (pairs.gains is not None)
+    place = inside(canvas, left=0.75, right=0.15, bottom=below, top=0.5)
+    n_rows, n_columns = max(1, n_right), 2 if n_right else 1
+    grid = canvas.add_gridspec(n_rows, n_columns, **place, wspace=0.24, hspace=0.55)
+    left = canvas.add_subplot(grid[:, 0])
+    right = [canvas.add_subplot(grid[n, 1]) for n in range(n_right)]
+    return left, right[0] if pairs.has_closure else None, right[-1] if pairs.gains else None
 
 
 def _draw_positions(axis: "Axes", pairs: Pairs, chosen: Bools, style: dict[str, Any]) -> None:
@@ -82,32 +127,51 @@ def _draw_closure(axis: "Axes", pairs: Pairs, chosen: Bools, style: dict[str, An
     axis.plot(_place(pairs)[chosen], pairs.columns["closure"][chosen], linestyle="none", **style)
 
 
-def _mark_what_deserves_a_look(left: "Axes", right: "Axes", pairs: Pairs) -> None:
-    place, columns = _place(pairs), pairs.columns
-    closure = columns["closure"]
+def _mark_closure(axis: "Axes", pairs: Pairs) -> None:
+    place, closure = _place(pairs), pairs.columns["closure"]
     known = np.isfinite(closure)
-    expected = np.hypot(columns["sigma_dx"], columns["sigma_dy"])[known]
-    right.plot(place[known], expected, "_", color=QUIET, label="uncertainty of the shift")
+    expected = np.hypot(pairs.columns["sigma_dx"], pairs.columns["sigma_dy"])[known]
+    axis.plot(place[known], expected, "_", color=QUIET, label="uncertainty of the shift")
     marked = pairs.suspicious & pairs.usable
     if marked.any():
         label = f"suspicious ({marked.sum()})"
-        right.plot(place[marked], closure[marked], "o", label=label, **RING)
-        left.plot(columns["dx"][marked], columns["dy"][marked], "o", **RING)
-    doubtful = columns["doubtful"]
-    if doubtful.any():
-        label = f"doubtful ({doubtful.sum()})"
-        left.plot(columns["dx"][doubtful], columns["dy"][doubtful], "s", label=label, **RING)
-        left.legend(loc="upper right")
+        axis.plot(place[marked], closure[marked], "o", label=label, **RING)
     failed = ~pairs.usable
     if failed.any():
-        right.plot(
-            place[failed],
-            np.full(failed.sum(), 0.03),
-            "x",
-            color=BAD,
-            label=f"fit failed ({failed.sum()}), without closure",
-            transform=right.get_xaxis_transform(),
-        )
+        label = f"fit failed ({failed.sum()}), without closure"
+        level, transform = np.full(failed.sum(), 0.03), axis.get_xaxis_transform()
+        axis.plot(place[failed], level, "x", color=BAD, label=label, transform=transform)
+    axis.set(title="Closure: distance from what all pairs imply", ylabel="closure (pixels)")
+    _number_psfs(axis)
+    axis.set_yscale("log", nonpositive="clip")
+    axis.margins(y=0.45)
+    axis.legend(loc="upper right")
+
+
+def _draw_gains(axis: "Axes", gains: Gains) -> None:
+    """Draw the RMS that each psf image leaves of the science image before and after alignment."""
+    before, after = gains.rms.T
+    gain = np.median(before / after)
+    axis.vlines(gains.psfs, after, before, color=QUIET, linewidth=0.8)
+    axis.plot(gains.psfs, before, "o", color=QUIET, markerfacecolor="white", label="unaligned")
+    axis.plot(gains.psfs, after, "o", color=GOOD, label="aligned")
+    axis.set(
+        title=f"Integration {gains.integration} less one psf image: RMS ÷ {gain:.4g}",
+        ylabel=f"RMS ({drawn(gains.unit)})",
+    )
+    _number_psfs(axis)
+    # From zero, or what is gained would look like much wherever it is little.
+    axis.set_ylim(0, 1.3 * float(gains.rms.max()) or 1.0)
+    axis.legend(loc="upper right", ncols=2)
+
+
+def _number_psfs(axis: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_xlabel("psf image, counted from 0")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    left, right = axis.get_xlim()
+    axis.set_xlim(min(left, -0.5), max(right, 0.5))
 
 
 def _place(pairs: Pairs) -> NDArray[np.float64]:
@@ -117,42 +181,40 @@ def _place(pairs: Pairs) -> NDArray[np.float64]:
     return np.asarray(pairs.columns["psf"] + SPREAD * (integration / last - 0.5))
 
 
-def _frame(left: "Axes", right: "Axes", pairs: Pairs) -> None:
+def _frame_positions(axis: "Axes", pairs: Pairs) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    left.set_aspect("equal", adjustable="datalim")
-    left.margins(0.12)
+    columns, suspicious = pairs.columns, pairs.suspicious & pairs.usable
+    axis.plot(columns["dx"][suspicious], columns["dy"][suspicious], "o", **RING)
+    doubtful = columns["doubtful"]
+    if doubtful.any():
+        label = f"doubtful ({doubtful.sum()})"
+        axis.plot(columns["dx"][doubtful], columns["dy"][doubtful], "s", label=label, **RING)
+        axis.legend(loc="upper right")
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.margins(0.12)
     # No shift at all is drawn where it lies among the shifts, or they would be crowded.
-    if left.dataLim.y0 < 0 < left.dataLim.y1:
-        left.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
-    if left.dataLim.x0 < 0 < left.dataLim.x1:
-        left.axvline(0, color=QUIET, linewidth=0.5, zorder=0)
-    left.set(
-        title=f"Shifts of {pairs.usable.sum()} pairs",
+    if axis.dataLim.y0 < 0 < axis.dataLim.y1:
+        axis.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
+    if axis.dataLim.x0 < 0 < axis.dataLim.x1:
+        axis.axvline(0, color=QUIET, linewidth=0.5, zorder=0)
+    axis.set(
+        title=f"Shifts of {plural(int(pairs.usable.sum()), 'pair')}",
         xlabel="dx, psf minus science (pixels)",
         ylabel="dy, psf minus science (pixels)",
     )
-    right.set(
-        title="Closure: distance from what all pairs imply",
-        xlabel="psf image, counted from 0",
-        ylabel="closure (pixels)",
-    )
-    left.xaxis.set_major_locator(MaxNLocator(6))
-    right.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if np.isfinite(pairs.columns["closure"]).any():
-        right.set_yscale("log", nonpositive="clip")
-        right.margins(y=0.25)
-        right.legend(loc="upper right")
-    else:
-        right.set_yticks([])
-        text = "none: no pair can contradict another"
-        right.text(0.5, 0.5, text, ha="center", transform=right.transAxes, color=QUIET)
+    axis.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _columns_of(names: Sequence[str]) -> int:
+    """Return how many columns the legend of some names has."""
+    return min(5 if max(map(len, names)) < SHORT else 2, len(names))
 
 
 def _name_groups(canvas: Canvas, axis: "Axes", groups: Sequence[str]) -> None:
     handles = [container[0] for container in axis.containers][:MOST_NAMES]
-    n_columns = min(2, len(groups))
+    n_columns = _columns_of(groups)
     names = [drawn(shorten(name, LINE // n_columns)) for name in groups[:MOST_NAMES]]
     if len(groups) > MOST_NAMES:
         names[-1] += f" and {len(groups) - MOST_NAMES} more"
-    canvas.legend(handles, names, loc="outside lower center", ncols=n_columns)
+    canvas.legend(handles, names, loc="lower center", ncols=n_columns)

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 Canvas: TypeAlias = "Figure | SubFigure"
 Draw: TypeAlias = Callable[[Canvas], None]
+Place = dict[str, Any]  # left, right, bottom and top of axes, in shares of the canvas
 
 # What drawing imports when it draws, for processes that import ahead.
 LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
 STYLE = Path(__file__).with_name("psfalign.mplstyle")
 WIDTH = 8.0  # inches; 1200 pixels
+TITLE = 0.13  # inches from the upper edge to the middle of a title
 LONGEST = 90  # characters of a text that fit into the width
 LARGEST = 300_000  # bytes of a figure
 # Colours of the colour map and greys, for text; tried until the figure is small enough.
@@ -54,9 +56,34 @@ def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def draw_png(draw: Draw, *, height: float) -> bytes:
+def inside(
+    canvas: Canvas, left: float, right: float, bottom: float, top: float
+) -> dict[str, float]:
+    """
+    Return where axes lie that leave margins of some inches, as a grid takes it.
+
+    A layout engine, which measures every label twice, takes half of the time of a figure.
+    """
+    width, height = _size(canvas)
+    edges = {"left": left / width, "right": 1 - right / width}
+    return {**edges, "bottom": bottom / height, "top": 1 - top / height}
+
+
+def write_title(canvas: Canvas, title: str) -> None:
+    """Write a title above all axes, whatever it holds."""
+    canvas.suptitle(drawn(title), y=1 - TITLE / _size(canvas)[1], va="center")
+
+
+def _size(canvas: Canvas) -> tuple[float, float]:
+    """Return width and height in inches of a figure, or of a part of one."""
+    return canvas.bbox.width / canvas.figure.dpi, canvas.bbox.height / canvas.figure.dpi
+
+
+def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
     """
     Draw a figure of `WIDTH` and some height in inches, and give it as PNG.
+
+    What draws says where its axes are; else, matplotlib lays them out.
 
     A palette of the colour map, greys and tints of the line colours tells as much as all colours,
     and takes a third of the bytes; it is made smaller where that is more than `LARGEST`.
@@ -66,8 +93,9 @@ def draw_png(draw: Draw, *, height: float) -> bytes:
     from matplotlib.figure import Figure
     from PIL import Image
 
+    layout: Literal["constrained"] | None = None if is_laid_out else "constrained"
     with styled():
-        figure = Figure(figsize=(WIDTH, height), dpi=rcParams["savefig.dpi"])
+        figure = Figure(figsize=(WIDTH, height), dpi=rcParams["savefig.dpi"], layout=layout)
         canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
         draw(figure)
         canvas.draw()  # savefig would lay out and draw twice
