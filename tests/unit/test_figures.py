@@ -9,25 +9,34 @@ fraction of a pixel, which makes 2 to 3; a line or a panel that changes makes 6 
 import dataclasses
 import io
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from PIL import Image
 
+from psfalign.files.sky import Sky
 from psfalign.images.circles import Circle
 from psfalign.images.subtraction import Subtraction
 from psfalign.report.figures import checks, images, shifts
 from psfalign.report.figures.images import Panel
 from psfalign.report.figures.notice import draw_notice
 from psfalign.report.figures.style import LARGEST, draw_png, draw_stacked, drawn
+from psfalign.report.figures.view import View, draw_circles
 
 BASELINE = Path(__file__).parents[1] / "baseline"
 TOLERANCE = 5.0  # grey levels
 SHAPE = (32, 40)
 N_INTEGRATIONS, N_PSFS = 3, 8
+# Rows point to position angle 60 degrees, pixels are wider than high.
+MATRIX = np.array([[-0.5, np.sqrt(0.75)], [np.sqrt(0.75), 0.5]]) * [[0.06, 0.05]]
+SKY = Sky(19.0, 16.5, MATRIX)
+VIEW = View(SKY.column, SKY.row, (0.06, 0.05), "arcsec", SKY)
 
 
 def make_subtraction(seed: int = 1, shape: tuple[int, int] = SHAPE) -> Subtraction:
@@ -36,7 +45,10 @@ def make_subtraction(seed: int = 1, shape: tuple[int, int] = SHAPE) -> Subtracti
     radius = np.hypot(rows - shape[0] / 2, columns - shape[1] / 2)
     star = 100 * np.exp(-((radius / (shape[0] / 6)) ** 2))
     noisy = [star + rng.normal(0, 1, shape) for _ in range(2)]
-    return Subtraction(noisy[0], noisy[1], np.roll(star, 1, axis=1), np.clip(radius / 8, 0, 1))
+    shifted = np.roll(star, 1, axis=1)
+    rms = np.stack([np.linspace(9, 12, N_PSFS), np.linspace(1, 2, N_PSFS)], axis=1)
+    left = [noisy[0] - psf for psf in (shifted, noisy[1])]
+    return Subtraction(noisy[1], *left, np.clip(radius / 8, 0, 1), rms)
 
 
 def make_pairs(*, status: str = "ok", closure: float | None = None) -> shifts.Pairs:
@@ -56,12 +68,15 @@ def make_pairs(*, status: str = "ok", closure: float | None = None) -> shifts.Pa
     }
     suspicious = np.zeros(n, dtype=bool)
     suspicious[3] = status != "ok"
-    return shifts.Pairs(columns, [f"star_{i // 3}" for i in range(N_PSFS)], suspicious)
+    gains = shifts.Gains(0, np.arange(N_PSFS), make_subtraction().rms, "MJy/sr")
+    return shifts.Pairs(columns, [f"star_{i // 3}" for i in range(N_PSFS)], suspicious, gains)
 
 
 def draw_images(s: Subtraction) -> bytes:
     panels = images.subtraction_panels(s, integration=0)
-    draw = partial(images.draw_images, panels=panels, weight=s.weight, title="t", unit="MJy/sr")
+    draw = partial(
+        images.draw_images, panels=panels, weight=s.weight, title="t", unit="MJy/sr", view=VIEW
+    )
     return draw_png(draw, height=images.HEIGHT)
 
 
@@ -79,7 +94,8 @@ def draw_checks() -> bytes:
     content = checks.Checks(
         [Panel("Replaced in science: 4 pixels", share)],
         s.weight,
-        [Panel("Science", s.science), Panel("Residual with alignment", s.science - s.psf)],
+        [Panel("Science", s.science), Panel("Residual with alignment", s.aligned)],
+        view=VIEW,
     )
     draw = partial(checks.draw_checks, checks=content, title="some exposure", unit="MJy/sr")
     return draw_png(draw, height=checks.HEIGHT)
@@ -151,7 +167,7 @@ def test_stored_figures_are_small() -> None:
 
 def test_tolerance_notices_another_image() -> None:
     s = make_subtraction()
-    changed = Subtraction(s.science, s.psf, s.psf, s.weight)
+    changed = dataclasses.replace(s, unaligned=s.aligned)
     assert difference(draw_images(changed), draw_images(s)) > TOLERANCE
 
 
@@ -167,7 +183,7 @@ def test_figure_of_noise_stays_below_the_limit(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(3)
     # Noise does not compress; its image is the largest that there is.
     noise = [rng.normal(0, 100, shape) for _ in range(3)]
-    content = draw_images(Subtraction(*noise, np.ones(shape)))
+    content = draw_images(Subtraction(*noise, np.ones(shape), np.ones((1, 2))))
     assert 50_000 < len(content) <= LARGEST
 
 
@@ -181,6 +197,90 @@ def test_figures_do_not_depend_on_the_users_style() -> None:
 
 def test_shifts_without_any_closure_are_drawn() -> None:
     assert len(draw_shifts(make_pairs(closure=np.nan))) > 5000
+
+
+def axes_of(draw: Callable[[Figure], None], height: float) -> list[Axes]:
+    figure = Figure(figsize=(8, height), dpi=100)
+    draw(figure)
+    figure.draw_without_rendering()
+    return figure.axes
+
+
+def titles(axes: list[Axes]) -> list[str]:
+    return [title for axis in axes if (title := axis.get_title())]
+
+
+@pytest.mark.parametrize(
+    ("closure", "has_gains", "expected"),
+    [
+        (
+            0.01,
+            True,
+            ["Shifts of 24 pairs", "Closure", "Integration 0 less one psf image: RMS ÷ 7"],
+        ),
+        (0.01, False, ["Shifts of 24 pairs", "Closure"]),
+        (np.nan, True, ["Shifts of 24 pairs", "Integration 0 less one psf image: RMS ÷ 7"]),
+        (np.nan, False, ["Shifts of 24 pairs"]),
+    ],
+)
+def test_shifts_have_no_empty_panel(closure: float, has_gains: bool, expected: list[str]) -> None:
+    pairs = make_pairs(closure=closure)
+    pairs = dataclasses.replace(
+        pairs,
+        gains=pairs.gains._replace(rms=np.full((N_PSFS, 2), [7.0, 1.0])) if has_gains else None,
+    )
+    axes = axes_of(partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT)
+    assert [t.partition(":")[0] if "Closure" in t else t for t in titles(axes)] == expected
+
+
+def test_checks_leave_out_maps_that_are_the_same_everywhere() -> None:
+    flat = [Panel(title, np.zeros(SHAPE)) for title in ("a", "b")]
+    spot = Panel("c", np.pad(np.ones((1, 1)), ((4, 27), (5, 34))))
+    for replaced, weight, expected in (
+        ([flat[0], spot], np.ones(SHAPE), ["c", "Scatter by radius"]),
+        (flat, spot.image, ["Weight of the fit", "Scatter by radius"]),
+        (flat, np.ones(SHAPE), ["Scatter by radius"]),
+    ):
+        content = checks.Checks(replaced, weight, [Panel("noise", make_subtraction().aligned)])
+        draw = partial(checks.draw_checks, checks=content, title="", unit="u")
+        assert titles(axes_of(draw, content.height)) == expected
+        assert (content.height == checks.HEIGHT) == (len(expected) > 1)
+
+
+def test_nine_dither_points_of_one_stack_have_nine_symbols() -> None:
+    pairs = make_pairs()
+    columns = {name: column[:9] for name, column in pairs.columns.items()} | {"psf": np.arange(9)}
+    one = shifts.Pairs(columns, ["stack"] * 9, np.zeros(9, bool))
+    axes = axes_of(partial(shifts.draw_shifts, pairs=one, title=""), shifts.HEIGHT)
+    symbols = [container[0].get_marker() for container in axes[0].containers]
+    assert len(set(symbols)) == len(symbols) == 9
+    names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
+    assert names == [f"psf image {n}" for n in range(9)]
+
+
+def test_images_are_in_arcseconds_from_the_star_with_north_where_it_is() -> None:
+    s = make_subtraction()
+    panels = images.subtraction_panels(s, integration=0)
+    draw = partial(
+        images.draw_images, panels=panels, weight=s.weight, title="", unit="u", view=VIEW
+    )
+    first = axes_of(draw, images.HEIGHT)[0]
+    # Half a pixel beyond the middles of the outer ones; the star is at column 19, row 16.5.
+    left, right, lower, upper = first.images[0].get_extent()
+    assert (left, right) == (pytest.approx(-19.5 * 0.06), pytest.approx(20.5 * 0.06))
+    assert (lower, upper) == (pytest.approx(-17 * 0.05), pytest.approx(15 * 0.05))
+    arrow = next(a for a in first.texts if isinstance(a, Annotation))
+    north = np.subtract(arrow.xy, arrow.xyann)
+    # North is 60 degrees from the rows' direction, towards columns: they point to 330 degrees.
+    assert np.degrees(np.arctan2(north[0], north[1])) == pytest.approx(60)
+
+
+def test_an_excluded_circle_is_round_on_the_sky() -> None:
+    axis = Figure().subplots()
+    draw_circles(axis, [Circle(column=29.0, row=6.5, radius=4.0)], VIEW)
+    (patch,) = axis.patches
+    assert patch.center == (pytest.approx(10 * 0.06), pytest.approx(-10 * 0.05))
+    assert (patch.width, patch.height) == (pytest.approx(8 * 0.06), pytest.approx(8 * 0.05))
 
 
 def test_stacked_figures_are_as_high_as_their_parts() -> None:
@@ -199,7 +299,8 @@ HOSTILE = "$\\frac{<b>}$"
 def test_text_of_a_header_is_drawn_as_it_is(text: str) -> None:
     """Each text is drawn wherever one from outside is; Matplotlib would refuse some as formulas."""
     s, pairs = make_subtraction(), make_pairs()
-    named = shifts.Pairs(pairs.columns, [text] * N_PSFS, pairs.suspicious)
+    origins = [f"{text}{n // 4}" for n in range(N_PSFS)]
+    named = dataclasses.replace(pairs, exposures=origins, gains=pairs.gains._replace(unit=text))
     panels = images.subtraction_panels(s, integration=0)
     looked_at = checks.Checks([Panel("replaced", s.weight)], s.weight, panels[:1])
     draws = [
