@@ -24,6 +24,7 @@ from sample import describe_product  # noqa: E402
 
 from psfalign import cli  # noqa: E402
 from psfalign.archive.checkout import list_code  # noqa: E402
+from psfalign.archive.verify.findings import Finding, Remark  # noqa: E402
 from psfalign.campaign.layout import result_pattern  # noqa: E402
 from psfalign.campaign.settings import config_schema  # noqa: E402
 from psfalign.files.provenance.table import DESCRIPTIONS  # noqa: E402
@@ -37,6 +38,7 @@ PAGES = (
     "docs/reference/command_line.md",
     "docs/reliability.md",
     "docs/contributing.md",
+    "docs/archive.md",
     "docs/archive.md",
     "docs/cluster.md",
     "docs/comparison.md",
@@ -273,6 +275,22 @@ def _files(step: Step) -> str:
     return ", ".join(f"`{result_pattern(step.name, part)}`" for part in step.outputs)
 
 
+def findings() -> str:
+    """Return what verify compares, and what it says where something is wrong."""
+    return _what_verify_says(Finding)
+
+
+def remarks() -> str:
+    """Return what verify only says."""
+    return _what_verify_says(Remark)
+
+
+def _what_verify_says(kind: type[Finding | Remark]) -> str:
+    return table(
+        ("what", "verify says"), ((one.looked_at, re.sub(r"{\w+}", "…", one.text)) for one in kind)
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "campaign_keys": campaign_keys,
     "psfmask_keys": _section("psfmask"),
@@ -282,6 +300,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "primary_keywords": _keywords("PRIMARY"),
     "science_keywords": _keywords("SCI"),
     "steps": steps,
+    "findings": findings,
+    "remarks": remarks,
     "shift_columns": shift_columns,
     "provenance_columns": provenance_columns,
     "command_line": command_line,

@@ -42,16 +42,20 @@ def verify_targets(
     0 if all is as it should be, otherwise 1.
     """
     start = time.perf_counter()
-    verdicts = []
+    verdicts: list[Verdict] = []
+    empty: list[Path] = []
     for target in targets:
         if not target.is_dir():
             check_regular_file(target)
-        expected = expect(target, config, folders)
-        for verdict in verify(target, expected, threads=threads):
+        found = []
+        for verdict in verify(target, expect(target, config, folders), threads=threads):
             _print(verdict)
-            verdicts.append(verdict)
-    if not any(verdict.is_product for verdict in verdicts):
-        raise InputError("holds no product", file=targets[0], remedy="name another folder")
+            found.append(verdict)
+        if target.is_dir() and not any(verdict.is_product for verdict in found):
+            empty.append(target)
+        verdicts += found
+    for target in empty:
+        raise InputError("holds no product", file=target, remedy="name another folder")
     mixture = list_mixture(verdict.versions for verdict in verdicts)
     if mixture:
         print(f"made with several versions, by number of products: {'; '.join(mixture)}")

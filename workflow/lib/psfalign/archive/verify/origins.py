@@ -6,14 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import MAKE_AGAIN, InputError
+from ...errors import InputError
 from ...files.digest import sha256
 from ...files.fits.structure import plain_text, text_of
 from ...files.provenance.code import PACKAGE, code_digest
-from ...files.provenance.records import Records, inputs_of
+from ...files.provenance.records import Records, inputs_of, summarise_code
+from ...files.provenance.table import NAME as PROVENANCE
 from ...images.dq_flags import parse_bad_bits
 from ...steps.registry import STEPS
+from .findings import Finding, wrong
 from .product import Product
+
+RUN_AGAIN = "run the workflow again"
 
 # The cards of the header that repeat a record.
 CARDS = {
@@ -51,12 +55,16 @@ class Files:
 def compare_header(product: Product) -> Iterator[InputError]:
     """Find cards of the header that say something else than the table PROVENANCE."""
     if not product.records:
-        yield _error(product, "holds no record")
+        yield wrong(Finding.NO_RECORD, product.path, PROVENANCE)
     for keyword, step in CARDS.items():
         recorded = [e.value for e in product.records if (e.step, e.kind) == (step, "input")]
         value = text_of(product.header, keyword)
         if recorded[-1:] != ([value] if value else []):
-            yield _error(product, f"does not hold the {keyword} of the header", keyword, value)
+            yield wrong(
+                Finding.CARD, product.path, PROVENANCE, keyword=keyword, value=value or None
+            )
+    if product.records and text_of(product.header, "CODESHA") != summarise_code(product.records):
+        yield wrong(Finding.CODE_CARD, product.path, PROVENANCE)
 
 
 def compare_inputs(product: Product, files: Files) -> tuple[list[InputError], list[str]]:
@@ -67,8 +75,10 @@ def compare_inputs(product: Product, files: Files) -> tuple[list[InputError], li
         if not found:
             gone.append(entry.name)
         elif entry.value not in map(files.digest, found):
-            problem = f"{found[0]} is not the file that it was made from ({entry.step})"
-            changed.append(InputError(problem, file=product.path, remedy="run the workflow again"))
+            error = wrong(
+                Finding.INPUT, product.path, remedy=RUN_AGAIN, found=found[0], step=entry.step
+            )
+            changed.append(error)
     return changed, gone
 
 
@@ -88,12 +98,14 @@ def compare_settings(
     expected = {name: json.dumps(_resolved(name, value)) for name, value in settings.items()}
     for entry in records:
         if entry.kind == "parameter" and entry.value != expected.get(entry.name, entry.value):
-            yield InputError(
-                f"was made with {entry.value} ({entry.step})",
-                file=path,
+            yield wrong(
+                Finding.SETTING,
+                path,
                 keyword=entry.name,
                 value=expected[entry.name],
-                remedy="run the workflow again",
+                remedy=RUN_AGAIN,
+                told=entry.value,
+                step=entry.step,
             )
 
 
@@ -107,10 +119,3 @@ def _code_of(step: str) -> str:
         return ""
     path = PACKAGE.joinpath(*STEPS[step].module.split(".")).with_suffix(".py")
     return code_digest(path.resolve())
-
-
-def _error(
-    product: Product, problem: str, keyword: str | None = None, value: str = ""
-) -> InputError:
-    file = f"{product.path}[PROVENANCE]"
-    return InputError(problem, file=file, keyword=keyword, value=value or None, remedy=MAKE_AGAIN)

@@ -10,7 +10,8 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from ...errors import MAKE_AGAIN, InputError
+from ...errors import InputError
+from ...files.circles import WHOLE_MASK
 from ...files.fits.checksums import check_checksums
 from ...files.fits.planes import read_plane
 from ...files.fits.structure import Hdu, scan, text_of
@@ -22,6 +23,7 @@ from ...files.provenance.table import read_records
 from ...files.release import release_of, unread
 from ...fit.result import Status
 from ...images.dq_flags import DO_NOT_USE
+from .findings import Finding, wrong
 
 IMAGES = {"SCI": -32, "ERR": -32, "DQ": 32}  # BITPIX
 DIMENSIONS = {"QuadModel": 4, "CubeModel": 3}  # by DATAMODL
@@ -82,22 +84,25 @@ def _check_content(path: Path, hdus: Sequence[Hdu]) -> Product:
     failed = _check_rows(path, header, found["SCI"], shifts)
     _check_planes(path, found, failed)
     if applies:
-        _check_weight(path, found["WEIGHT"])
+        for hdu in (hdu for hdu in hdus if hdu.name in ("WEIGHT", WHOLE_MASK)):
+            _check_weight(path, hdu)
     n_failed = sum(failed or ())
     return Product(path, hdus[-1].end, header, read_records(path, hdus), shifts, n_failed)
 
 
 def check_own_checksums(path: Path, hdus: Sequence[Hdu]) -> None:
-    """Refuse a file of which psfalign wrote every HDU, if one has no checksum or a wrong one."""
-    unprotected = check_checksums(path, hdus)
-    if unprotected:
-        raise _wrong(path, unprotected[0], "has no checksum")
+    """Refuse a file that psfalign wrote if an HDU lacks one of the checksums, or one is wrong."""
+    check_checksums(path, hdus)
+    for number, hdu in enumerate(hdus):
+        for card in ("CHECKSUM", "DATASUM"):
+            if not text_of(hdu.header, card):
+                raise wrong(Finding.NO_CHECKSUM, path, hdu.name or str(number), card=card)
 
 
 def _only(path: Path, hdus: Sequence[Hdu], name: str) -> Hdu:
     found = [hdu for hdu in hdus if hdu.name == name]
     if len(found) != 1:
-        raise _wrong(path, name, f"there are {len(found)} such extensions, expected one")
+        raise wrong(Finding.EXTENSIONS, path, name, count=len(found))
     return found[0]
 
 
@@ -105,11 +110,10 @@ def _check_images(path: Path, header: Header, found: dict[str, Hdu]) -> None:
     model = text_of(header, "DATAMODL")
     shape = found["SCI"].shape
     if len(shape) != DIMENSIONS.get(model) or 0 in shape:
-        problem = f"has {len(shape)} axes, which does not fit DATAMODL={model}"
-        raise _wrong(path, "SCI", problem)
+        raise wrong(Finding.AXES, path, "SCI", count=len(shape), model=model)
     for name, bitpix in IMAGES.items():
         if (found[name].shape, found[name].header["BITPIX"]) != (shape, bitpix):
-            raise _wrong(path, name, "its size or type is not that of a product")
+            raise wrong(Finding.TYPE, path, name)
 
 
 def _check_rows(
@@ -122,14 +126,14 @@ def _check_rows(
     expected = {"NPAIRS": len(status), "NFAILED": sum(failed or ())}
     for keyword, count in expected.items():
         if header.get(keyword) != count:
-            problem = f"{keyword}={header.get(keyword)} but the table has {count}"
-            raise _wrong(path, "SHIFTS", problem)
+            told = header.get(keyword)
+            raise wrong(Finding.COUNT, path, "SHIFTS", card=keyword, told=told, count=count)
     if failed is None:
         return None
     integration, psf = np.divmod(np.arange(n_planes), n_psfs)
     for name, column in (("integration", integration), ("psf", psf)):
         if not np.array_equal(shifts.get(name, ()), column):
-            raise _wrong(path, "SHIFTS", f"column {name} is not that of {n_planes} planes")
+            raise wrong(Finding.ROWS, path, "SHIFTS", name=name, count=n_planes)
     return failed
 
 
@@ -146,8 +150,7 @@ def _check_planes(path: Path, found: dict[str, Hdu], failed: list[bool] | None) 
             else:
                 for name in ("SCI", "ERR"):
                     if not np.isfinite(read(name).astype(np.float32)).all():
-                        problem = f"plane {index} has pixels that are not finite, its fit is ok"
-                        raise _wrong(path, name, problem)
+                        raise wrong(Finding.NOT_FINITE, path, name, plane=index)
 
 
 def _reader(
@@ -159,17 +162,16 @@ def _reader(
 def _check_failed(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -> None:
     for name in ("SCI", "ERR"):
         if not np.isnan(read(name)).all():
-            raise _wrong(path, name, f"plane {index} has values although its fit failed")
+            raise wrong(Finding.FAILED_VALUES, path, name, plane=index)
     if not (_flags(read) & DO_NOT_USE).all():
-        raise _wrong(path, "DQ", f"plane {index} may be used although its fit failed")
+        raise wrong(Finding.FAILED_FLAGS, path, "DQ", plane=index)
 
 
 def _check_unaligned(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -> None:
     """Psf images that were passed on as they are may hold pixels that nothing could replace."""
     bad = ~np.isfinite(read("SCI"))
     if bad.any() and not (_flags(read)[bad] & DO_NOT_USE).all():
-        problem = f"plane {index} has pixels that are not finite and not flagged"
-        raise _wrong(path, "SCI", problem)
+        raise wrong(Finding.NOT_FLAGGED, path, "SCI", plane=index)
 
 
 def _flags(read: Callable[[str], NDArray[Any]]) -> NDArray[np.int64]:
@@ -180,8 +182,4 @@ def _check_weight(path: Path, hdu: Hdu) -> None:
     with open(path, "rb") as stream:
         weight = read_plane(stream, path, hdu, 0)
     if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise _wrong(path, "WEIGHT", "has pixels that are negative or not finite")
-
-
-def _wrong(path: Path, name: str, problem: str) -> InputError:
-    return InputError(problem, file=f"{path}[{name}]", remedy=MAKE_AGAIN)
+        raise wrong(Finding.WEIGHT, path, hdu.name)

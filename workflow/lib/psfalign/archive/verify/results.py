@@ -22,8 +22,16 @@ from ...files.shifts import ShiftTable
 from ...psfmask.resolved import ResolvedMask
 from ...steps.registry import STEPS, Scope, steps_of
 from ...system.atomic_file import PARTIAL
-from ..rocrate import CODE, CONFIGURATION, METADATA
-from .origins import Files, compare_code, compare_header, compare_inputs, compare_settings
+from ..rocrate import CODE, CONFIGURATION
+from .findings import Finding, Remark, wrong
+from .origins import (
+    RUN_AGAIN,
+    Files,
+    compare_code,
+    compare_header,
+    compare_inputs,
+    compare_settings,
+)
 from .product import Product, check_product
 
 PRODUCT = STEPS["align_psfs"].outputs["product"].ending
@@ -47,6 +55,8 @@ class Verdict:
         Bytes that were read.
     versions
         Of the software that made a product, as its steps have recorded them.
+    is_product
+        Whether the file is, or should be, a product.
     """
 
     path: Path
@@ -54,11 +64,7 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
     size: int = 0
     versions: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def is_product(self) -> bool:
-        """Whether the file is, or should be, a product."""
-        return self.path.name.endswith(PRODUCT)
+    is_product: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
         which there is something to say.
     """
     if not target.is_dir():
-        yield from _check_exposure(target, expected)
+        yield from _check_named(target, expected)
         return
     products = sorted(target.glob(f"*/*{PRODUCT}"))
     shared = (path for scope in SHARED for path in shared_results(target, scope))
@@ -126,6 +132,22 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
     yield from _find_missing(target, expected, products)
     yield from _find_gone(expected)
     yield from _find_leftovers(target, expected)
+
+
+def _check_named(path: Path, expected: Expected) -> list[Verdict]:
+    """Check a file by what it is, whatever its name."""
+    if path.name.endswith(PRODUCT) or _is_product(path):
+        return _check_exposure(path, expected)
+    verdict = _check(path, lambda path: _check_fits(path)[0])
+    return [verdict if verdict.problems else replace(verdict, notes=[Remark.NO_PRODUCT.say()])]
+
+
+def _is_product(path: Path) -> bool:
+    """Return whether a header says that align_psfs wrote the file."""
+    try:
+        return "ALIGNVER" in scan(path)[0].header
+    except (PsfalignError, OSError):
+        return False  # what is wrong with it, the check says
 
 
 def _check_path(path: Path, expected: Expected) -> list[Verdict]:
@@ -146,9 +168,8 @@ def _check_listed(verdict: Verdict, expected: Expected) -> Verdict:
 
 def _compare_digest(path: Path, expected: Expected) -> int:
     if path in expected.digests and sha256(path) != expected.digests[path]:
-        problem = f"is not the file that {METADATA} lists"
         remedy = f"{MAKE_AGAIN}, or write the crate anew: psfalign crate"
-        raise InputError(problem, file=path, remedy=remedy)
+        raise wrong(Finding.DIGEST, path, remedy=remedy)
     return path.stat().st_size
 
 
@@ -159,13 +180,13 @@ def _check_exposure(path: Path, expected: Expected) -> list[Verdict]:
     try:
         product = check_product(path)
     except (PsfalignError, OSError) as error:
-        return [_refused(path, error)]
+        return [replace(_refused(path, error), is_product=True)]
     problems: list[PsfalignError] = [*compare_header(product)]
     problems += compare_settings(path, product.records, expected.settings)
     changed, gone = compare_inputs(product, expected.files)
     problems += changed
     notes, versions = _describe(product, gone), frozenset(versions_of(product.records))
-    verdict = Verdict(path, problems, notes, product.size, versions)
+    verdict = Verdict(path, problems, notes, product.size, versions, is_product=True)
     files = [path.with_name(f"{stem}{ending}") for ending in exposure_endings()]
     beside = (file for file in files if file.exists() and file != path)
     check = partial(_check_beside, product=product, expected=expected)
@@ -176,10 +197,10 @@ def _describe(product: Product, gone: Sequence[str]) -> list[str]:
     n_pairs = len(product.shifts.get("status", ()))
     notes = [f"{n_pairs} pairs, {product.n_failed} failed" if product.shifts else "not aligned"]
     if gone:
-        notes.append(f"not at hand: {', '.join(gone)}")
+        notes.append(Remark.NOT_AT_HAND.say(names=", ".join(gone)))
     other = compare_code(product.records)
     if other:
-        notes.append(f"made by other code than this: {', '.join(other)}")
+        notes.append(Remark.OTHER_CODE.say(steps=", ".join(other)))
     return notes
 
 
@@ -224,31 +245,31 @@ def _check_shifts(path: Path, product: Product, _: Expected) -> int:
         own = table.columns.get(name, np.array([]))
         numbers = column.dtype.kind == "f"
         if not np.array_equal(own, column, equal_nan=numbers):
-            raise InputError(
-                f"column {name} is not that of the product", file=path, remedy=MAKE_AGAIN
-            )
+            raise wrong(Finding.SHIFTS, path, name=name)
     return path.stat().st_size
 
 
 def _check_psfmask(path: Path, product: Product, _: Expected) -> int:
     mask = ResolvedMask.read(path)
     if mask.sha256 != text_of(product.header, "MASKSHA"):
-        raise InputError("names another mask than the product", file=path, remedy=MAKE_AGAIN)
+        raise wrong(Finding.MASK, path)
+    expected = text_of(product.header, "MASKCONV")
+    if mask.convention != expected:
+        raise wrong(Finding.CONVENTION, path, told=mask.convention, expected=expected)
     return path.stat().st_size
 
 
 def _check_clean(path: Path, product: Product, _: Expected) -> int:
     size, records = _check_fits(path)
     if not set(renamed(records, "clean", "clean_science")) <= set(product.records):
-        problem = "is not the cleaned exposure that the product was fitted to"
-        raise InputError(problem, file=path, remedy=MAKE_AGAIN)
+        raise wrong(Finding.CLEAN, path)
     return size
 
 
 def _check_subtracted(path: Path, product: Product, expected: Expected) -> int:
     size, records = _check_fits(path)
     if not set(product.records) <= set(records):
-        raise InputError("was made of another product", file=path, remedy=MAKE_AGAIN)
+        raise wrong(Finding.SUBTRACTED, path)
     _refuse_settings(path, records, expected)
     return size
 
@@ -267,7 +288,7 @@ def _check_fits(path: Path) -> tuple[int, Records]:
     check_checksums(path, hdus)
     records = read_records(path, hdus)
     if not records:
-        raise InputError("has no table PROVENANCE", file=path, remedy=MAKE_AGAIN)
+        raise wrong(Finding.NO_PROVENANCE, path)
     return hdus[-1].end, records
 
 
@@ -276,26 +297,26 @@ def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) ->
     for name in expected.exposures or ():
         path = result(target, "align_psfs", name)
         if path.name not in there:
-            error = InputError("there is no product", file=path, remedy="run the workflow")
-            yield Verdict(path, [error])
+            error = wrong(Finding.MISSING, path, remedy="run the workflow")
+            yield Verdict(path, [error], is_product=True)
 
 
 def _find_gone(expected: Expected) -> Iterator[Verdict]:
     """Find files that the RO-Crate lists and that are not there; products were looked for."""
     for path in sorted(expected.digests):
         if not path.exists() and not (expected.exposures and path.name.endswith(PRODUCT)):
-            problem, remedy = f"{METADATA} lists it, but it is not there", "run the workflow again"
-            yield Verdict(path, [InputError(problem, file=path, remedy=remedy)])
+            error = wrong(Finding.GONE, path, remedy=RUN_AGAIN)
+            yield Verdict(path, [error], is_product=path.name.endswith(PRODUCT))
 
 
 def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
     for path in sorted(target.rglob(f".*{PARTIAL}")):
-        yield Verdict(path, notes=["left over: the unfinished file of a killed run"])
+        yield Verdict(path, notes=[Remark.UNFINISHED.say()])
     if expected.exposures is None:
         return
     for path in sorted(target.iterdir()):
         if path.is_dir() and path.name not in {*expected.exposures, *RESERVED}:
-            yield Verdict(path, notes=["left over: no exposure of the configuration"])
+            yield Verdict(path, notes=[Remark.NO_EXPOSURE.say()])
     for scope, noun in ((Scope.STACK, "psf stack"), (Scope.ASSOCIATION, "association")):
         known = {
             result(target, step.name, exposure.name_in(scope), part)
@@ -304,4 +325,4 @@ def _find_leftovers(target: Path, expected: Expected) -> Iterator[Verdict]:
         }
         for path in shared_results(target, scope):
             if path not in known:
-                yield Verdict(path, notes=[f"left over: no {noun} of the configuration"])
+                yield Verdict(path, notes=[Remark.NOT_SHARED.say(noun=noun)])
