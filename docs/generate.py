@@ -39,7 +39,6 @@ PAGES = (
     "docs/reliability.md",
     "docs/contributing.md",
     "docs/archive.md",
-    "docs/archive.md",
     "docs/cluster.md",
     "docs/comparison.md",
     "docs/performance.md",
