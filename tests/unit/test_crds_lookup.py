@@ -573,9 +573,8 @@ def test_library_is_not_installed(campaign: Campaign, monkeypatch: pytest.Monkey
 
 def test_demo_has_masks_of_its_own(campaign: Campaign) -> None:
     config = complete_config(campaign.config)
-    choices, errors = crds.choose_with_crds(
-        config, plan_exposures(config), FactsStore(campaign.folder / "f"), simulated=[str(campaign.science)]
-    )  # fmt: skip
+    facts = FactsStore(campaign.folder / "f", made_first=[str(campaign.science)])
+    choices, errors = crds.choose_with_crds(config, plan_exposures(config), facts)
     assert choices == {}
     assert [str(error) for error in errors] == [
         f"{campaign.science}: CRDS has no mask for the exposures of the demo; "

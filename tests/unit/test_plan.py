@@ -309,7 +309,7 @@ def test_results_lie_where_a_module_puts_them(config: dict[str, Any], folder: Pa
     config["output_dir"] = "results"
     made = plan(config, results=folder / "prefix/results")
     assert made.settings.output_dir == folder / "prefix/results"
-    assert made.simulated[0].startswith("results/simulated/")
+    assert next(iter(made.facts.made_first)).startswith("results/simulated/")
 
 
 def test_results_are_judged_by_what_they_say(config: dict[str, Any], folder: Path) -> None:
@@ -356,7 +356,7 @@ def test_files_of_the_demo_have_no_digest_before_they_are_made(folder: Path) -> 
     assert job["inputs"] == {}
     assert made.job("simulate_demo", "")["settings"] == {"seed": SEED}
     masks = made.sources("fit_shifts", name)[Source.MASKS]
-    assert {str(mask) for mask in masks} < set(made.simulated)
+    assert {str(mask) for mask in masks} < set(made.facts.made_first)
 
 
 def test_results_in_storage_are_not_judged_nor_is_this_disk(config: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ def tell_engine():
 
 def raw(path):
     """Mark an input from outside: its digest decides what runs again, not its time."""
-    if str(path) in PLAN.simulated:
+    if PLAN.facts.is_made_first(path):
         return str(path)
     address = PLAN.facts.manifest.address_of(path)
     if address:

@@ -3,7 +3,7 @@
 
 rule simulate_demo:
     output:
-        PLAN.simulated,
+        list(PLAN.facts.made_first),
     log:
         log_of("simulate_demo"),
     conda:

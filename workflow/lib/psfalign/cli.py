@@ -560,13 +560,13 @@ def _check(options: argparse.Namespace) -> int:
 
 def _is_right(settings: Settings) -> bool:
     """Check all files of a campaign, and print what is wrong or what would be done."""
-    from .campaign.checks import inspect_campaign, list_simulated
+    from .campaign.checks import inspect_campaign
     from .campaign.exposures import plan_exposures
     from .campaign.facts import FactsStore
 
-    exposures, simulated = plan_exposures(settings), list_simulated(settings)
-    facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
-    findings = inspect_campaign(settings, exposures, facts, simulated=simulated)
+    exposures = plan_exposures(settings)
+    facts = FactsStore.of(settings)
+    findings = inspect_campaign(settings, exposures, facts)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:
@@ -599,7 +599,7 @@ def _run(options: argparse.Namespace) -> int:
             print(f"psfalign: {say_elsewhere(settings.output_dir)}", file=sys.stderr)
             return
         exposures = plan_exposures(settings)
-        facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
+        facts = FactsStore.of(settings)
         lines = close_campaign(settings, exposures, facts, threads=2, warn=_warn)
         print("\n".join(lines))
 
@@ -661,7 +661,7 @@ def _write_crate(settings: Settings, *, threads: int) -> Path:
     from .campaign.exposures import plan_exposures
     from .campaign.facts import FactsStore
 
-    facts = FactsStore.of(settings.output_dir, manifest=settings.manifest)
+    facts = FactsStore.of(settings)
     return write_crate(settings, plan_exposures(settings), facts, threads=threads)
 
 

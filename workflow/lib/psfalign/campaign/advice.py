@@ -12,9 +12,7 @@ from .exposures import ScienceExposure
 from .facts import FactsStore
 
 
-def list_advice(
-    exposures: Iterable[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
-) -> list[str]:
+def list_advice(exposures: Iterable[ScienceExposure], facts: FactsStore) -> list[str]:
     """
     List warnings about files: a line each, without those that say the same.
 
@@ -24,12 +22,10 @@ def list_advice(
         Those of the campaign.
     facts
         What is known of the files. What cannot be read is left to the checks that refuse it.
-    simulated
-        Files that the demo makes.
     """
     lines: dict[str, None] = {}
     for exposure in exposures:
-        if str(exposure.science) not in simulated:
+        if not facts.is_made_first(exposure.science):
             try:
                 lines.update(dict.fromkeys(_advise(exposure, facts)))
             except PsfalignError:

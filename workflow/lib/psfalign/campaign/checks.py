@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import simulate
 from ..errors import ConfigError, InputError, PsfalignError
 from ..files.agreement import Party, check_agreement, force
 from ..files.subtracted import stage_names
@@ -55,7 +54,6 @@ def inspect_campaign(
     exposures: Collection[ScienceExposure],
     facts: FactsStore,
     *,
-    simulated: Collection[str] = (),
     in_storage: bool = False,
 ) -> Findings:
     """
@@ -67,35 +65,26 @@ def inspect_campaign(
         The configuration and its exposures.
     facts
         What is known of the files.
-    simulated
-        Files that the demo makes.
     in_storage
         Whether results go to a storage of the engine; then the output directory is no folder here.
     """
-    crds, errors = choose_with_crds(settings, exposures, facts, simulated=simulated)
-    masks, more = choose_masks(settings, exposures, facts, simulated=simulated, chosen=crds)
+    crds, errors = choose_with_crds(settings, exposures, facts)
+    masks, more = choose_masks(settings, exposures, facts, chosen=crds)
     errors = [*errors, *more]
     if in_storage and settings.psfmask.crds:
         errors.append(_cache_in_storage())
-    errors += check_campaign(
-        settings, exposures, masks, facts, simulated=simulated, in_storage=in_storage
-    )
+    errors += check_campaign(settings, exposures, masks, facts, in_storage=in_storage)
     if not errors:
         for exposure in exposures:
             for path in (*exposure.inputs, *masks[exposure.name]):
-                if str(path) not in simulated:
+                if not facts.is_made_first(path):
                     facts.digest(path)
-        errors = check_different(exposures, facts, simulated=simulated)
+        errors = check_different(exposures, facts)
     warnings = list_warnings(settings)
-    warnings += list_advice(exposures, facts, simulated=simulated)
-    warnings += list_doubts(exposures, facts, simulated=simulated)
+    warnings += list_advice(exposures, facts)
+    warnings += list_doubts(exposures, facts)
     facts.save()
     return Findings(crds, masks, errors, warnings)
-
-
-def list_simulated(settings: Settings) -> list[str]:
-    """Name the files that the demo makes in an output directory."""
-    return [f"{settings.output_dir}/simulated/{name}" for name in simulate.FILES]
 
 
 def choose_masks(
@@ -103,7 +92,6 @@ def choose_masks(
     exposures: Iterable[ScienceExposure],
     facts: FactsStore,
     *,
-    simulated: Collection[str] = (),
     chosen: Mapping[str, CrdsChoice] | None = None,
 ) -> tuple[Masks, list[PsfalignError]]:
     """
@@ -115,9 +103,6 @@ def choose_masks(
         The configuration and its exposures.
     facts
         What is known of the files.
-    simulated
-        Files that the demo makes. They are not looked at before they are there, so that any
-        mask among them stays a candidate for an exposure among them.
     chosen
         What CRDS chose, see `psfalign.campaign.crds`; with ``psfmask.crds``, there is no other
         source.
@@ -129,7 +114,7 @@ def choose_masks(
     masks: Masks = {}
     errors: list[PsfalignError] = []
     try:
-        references = _references(settings, facts, simulated)
+        references = _references(settings, facts)
     except PsfalignError as error:
         return {exposure.name: [] for exposure in exposures}, [error]
     entries: list[MaskEntry] = []
@@ -141,7 +126,8 @@ def choose_masks(
     if errors:
         return {exposure.name: [] for exposure in exposures}, errors
     catalogue = Catalogue(entries)
-    made = [Path(name) for name in simulated if Path(name).name.startswith("psfmask")]
+    # Nobody can look at the masks of the demo before it is made: any of them may serve.
+    made = [path for path in map(Path, facts.made_first) if path.name.startswith("psfmask")]
     for exposure in exposures:
         masks[exposure.name] = []
         if exposure.psfmask is not None:
@@ -150,7 +136,7 @@ def choose_masks(
         elif settings.psfmask.crds:
             choice = (chosen or {}).get(exposure.name)
             masks[exposure.name] = choice.files if choice else []
-        elif str(exposure.science) in simulated:
+        elif facts.is_made_first(exposure.science):
             masks[exposure.name] = made
         else:
             try:
@@ -170,12 +156,11 @@ def check_campaign(
     masks: Masks,
     facts: FactsStore,
     *,
-    simulated: Collection[str] = (),
     in_storage: bool = False,
 ) -> list[PsfalignError]:
     """Return what is wrong with the files and the output directory, once for each exposure."""
     errors: list[PsfalignError] = []
-    given = [exposure for exposure in exposures if str(exposure.science) not in simulated]
+    given = [exposure for exposure in exposures if not facts.is_made_first(exposure.science)]
     for exposure in given:
         try:
             check_exposure(settings, exposure, masks[exposure.name], facts)
@@ -234,9 +219,7 @@ def check_exposure(
     check_circles(settings, exposure, facts)
 
 
-def check_different(
-    exposures: Iterable[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
-) -> list[PsfalignError]:
+def check_different(exposures: Iterable[ScienceExposure], facts: FactsStore) -> list[PsfalignError]:
     """
     Return an error for each psf exposure that is given twice.
 
@@ -245,7 +228,7 @@ def check_different(
     errors: list[PsfalignError] = []
     for stack in {exposure.stack.name: exposure.stack for exposure in exposures}.values():
         first: dict[str, Path] = {}
-        for member in (path for path in stack.members if str(path) not in simulated):
+        for member in (path for path in stack.members if not facts.is_made_first(path)):
             other = first.setdefault(facts.digest(member), member)
             if other is not member:
                 problem, remedy = f"has the same content as {other}", "list each psf exposure once"
@@ -268,9 +251,9 @@ def check_characters(paths: Iterable[Path]) -> None:
             raise InputError(problem, file=path, remedy="rename the file or folder")
 
 
-def _references(settings: Settings, facts: FactsStore, simulated: Collection[str]) -> list[Path]:
+def _references(settings: Settings, facts: FactsStore) -> list[Path]:
     """List the catalogue, as the manifest or the disk has it, without what the demo makes."""
-    made = {Path(name).parent for name in simulated}
+    made = {Path(name).parent for name in facts.made_first}
     found: dict[Path, None] = {}
     for reference in (path for path in settings.psfmask.references if path not in made):
         paths = facts.manifest.matching(reference) or list_references([str(reference)])

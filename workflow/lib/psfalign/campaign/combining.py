@@ -1,9 +1,8 @@
 """Work out which exposures are combined in one picture, and which are other rolls of another."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import simulate
 from ..files.sky import LEAST_TURN, turn_between
 from .exposures import ScienceExposure
 from .facts import FactsStore
@@ -13,8 +12,6 @@ def choose_combined(
     groups: Mapping[str, Sequence[ScienceExposure]],
     star: object,
     facts: FactsStore,
-    *,
-    simulated: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """
     Return the pictures that can be made, and why others cannot.
@@ -28,14 +25,12 @@ def choose_combined(
         Where the star is, see `psfalign.files.sky.Sky.of`.
     facts
         What is known of the files.
-    simulated
-        Files that the demo makes; their headers tell all.
     """
     chosen: list[str] = []
     warnings: list[str] = []
     for name, members in groups.items():
         files = [member.science for member in members]
-        known = {str(f): facts.exposure(f) for f in files if str(f) not in simulated}
+        known = {str(file): facts.exposure(file) for file in files}
         problem = _find_problem(known, star)
         if problem:
             warnings.append(f"{name}: its exposures are not combined: {problem}")
@@ -49,8 +44,6 @@ def find_other_rolls(
     members: Sequence[ScienceExposure],
     star: object,
     facts: FactsStore,
-    *,
-    simulated: Collection[str] = (),
 ) -> list[ScienceExposure]:
     """
     Return the exposures that show the target of another at other rolls.
@@ -63,16 +56,14 @@ def find_other_rolls(
         The exposure that they are other rolls of.
     members
         Those that belong together, itself among them.
-    star, facts, simulated
+    star, facts
         As those of `choose_combined`.
     """
 
     def roll_of(member: ScienceExposure) -> float:
-        if str(member.science) in simulated:
-            return simulate.ROLLS[member.science.name]
         return float(facts.exposure(member.science)["roll"])
 
-    if not choose_combined({"": members}, star, facts, simulated=simulated)[0]:
+    if not choose_combined({"": members}, star, facts)[0]:
         return []
     own = roll_of(exposure)
     return [one for one in members if turn_between(roll_of(one), own) >= LEAST_TURN]

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,8 +65,6 @@ def choose_with_crds(
     settings: Settings,
     exposures: Iterable[ScienceExposure],
     facts: FactsStore,
-    *,
-    simulated: Collection[str] = (),
 ) -> tuple[Choices, list[PsfalignError]]:
     """
     Ask a CRDS cache for the mask of each exposure that names none.
@@ -80,8 +78,6 @@ def choose_with_crds(
         The configuration and its exposures.
     facts
         What is known of the files.
-    simulated
-        Files that the demo makes.
 
     Returns
     -------
@@ -97,7 +93,7 @@ def choose_with_crds(
         library = " ".join(f"{name} {_version_of(name)}" for name in PACKAGES)
     except PsfalignError as error:
         return {}, [error]
-    requests, errors = _requests(asking, facts, simulated)
+    requests, errors = _requests(asking, facts)
     try:
         answers = _answers(cache, context, library, requests, facts)
     except PsfalignError as error:
@@ -149,14 +145,14 @@ def _version_of(package: str) -> str:
 
 
 def _requests(
-    exposures: Iterable[ScienceExposure], facts: FactsStore, simulated: Collection[str]
+    exposures: Iterable[ScienceExposure], facts: FactsStore
 ) -> tuple[dict[str, Json], list[PsfalignError]]:
     """Return what crds has to know of each exposure."""
     requests: dict[str, Json] = {}
     errors: list[PsfalignError] = []
     for exposure in exposures:
         try:
-            if str(exposure.science) in simulated:
+            if facts.is_made_first(exposure.science):
                 raise InputError(
                     "CRDS has no mask for the exposures of the demo",
                     file=exposure.science,

@@ -14,9 +14,7 @@ SEGMENT = re.compile(r"-seg(\d+)", re.IGNORECASE)
 SHOWN = 20  # files that a line names
 
 
-def list_doubts(
-    exposures: Collection[ScienceExposure], facts: FactsStore, *, simulated: Collection[str] = ()
-) -> list[str]:
+def list_doubts(exposures: Collection[ScienceExposure], facts: FactsStore) -> list[str]:
     """
     Return a line for each doubt, with all files that it is about.
 
@@ -24,9 +22,9 @@ def list_doubts(
     """
     lines: dict[str, None] = {}
     for exposure in exposures:
-        if str(exposure.science) not in simulated:
+        if not facts.is_made_first(exposure.science):
             lines.update(dict.fromkeys(_doubts_of(exposure, facts)))
-    lines.update(dict.fromkeys(_segments(exposures, facts, simulated)))
+    lines.update(dict.fromkeys(_segments(exposures, facts)))
     return list(lines)
 
 
@@ -81,15 +79,13 @@ def _roles(
             )
 
 
-def _segments(
-    exposures: Iterable[ScienceExposure], facts: FactsStore, simulated: Collection[str]
-) -> Iterator[str]:
+def _segments(exposures: Iterable[ScienceExposure], facts: FactsStore) -> Iterator[str]:
     """Warn of exposures of which segments are missing."""
     found: dict[tuple[str, str], dict[int, Path]] = {}
     for exposure in exposures:
         for path in (exposure.science, *exposure.stack.members):
             part = SEGMENT.search(path.name)
-            if part and str(path) not in simulated:
+            if part and not facts.is_made_first(path):
                 key = path.name[: part.start()], path.name[part.end() :]
                 found.setdefault(key, {})[int(part[1])] = path
     for numbers in found.values():

@@ -228,10 +228,10 @@ class Expectations:
 
 
 def simulation_of(
-    folder: Path, simulated: Sequence[str], seed: int, *, software: Versions = ()
+    folder: Path, files: Iterable[str], seed: int, *, software: Versions = ()
 ) -> list[Result]:
     """Return what the demo's files should say, where the campaign has any of them."""
-    truth = [Path(name) for name in simulated if Path(name).name == TRUTH]
+    truth = [Path(name) for name in files if Path(name).name == TRUTH]
     settings = {"seed": json.dumps(seed)}
     made = Made("simulate_demo", code_of("simulate_demo"), settings, software=software)
     return [Result(path, ("simulate_demo", folder.name), (made,)) for path in truth]

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..steps.registry import Scope
 from .associations import Product, read_association
+from .demo import FOLDER as DEMO
 from .layout import FOLDERS
 from .manifest import Manifest, read_manifest
 from .settings import Circles, ExposureEntry, Settings
@@ -23,7 +24,7 @@ ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
 EXPOSURE = re.compile(r"_calints\.fits?$|(_[oac][0-9]+)?_crfints\.fits?$", re.IGNORECASE)
 STACKED = re.compile(r"(_psfstack)?\.fits?$", re.IGNORECASE)
 LONGEST = 100  # characters of a stack's name, so that what is added to it leaves it a name
-RESERVED = (*FOLDERS, "simulated")  # folders of the output directory
+RESERVED = (*FOLDERS, DEMO)  # folders of the output directory
 
 
 @dataclass(frozen=True)

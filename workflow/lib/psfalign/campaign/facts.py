@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from ..files.sky import north_angle, read_matrix, read_star, read_target
 from ..psfmask.catalogue import START, MaskEntry, parse_useafter, read_entry, start_of
 from ..psfmask.file import check_mask_checksums, check_reference_type, read_mask_header, read_weight
 from ..system.atomic_file import publish_bytes
+from .demo import describe_demo_file, list_demo_files
 from .manifest import Facts, read_manifest
 from .roles import read_role_header
+from .settings import Settings
 
 CACHE = Path(".snakemake/psfalign/facts.json")  # where they are remembered without results
 KEPT = ".facts.json"  # and in the output directory
@@ -49,6 +51,8 @@ class FactsStore:
         Whether what is read is remembered by nobody else.
     manifest
         The manifest of inputs, where there is one.
+    made_first
+        Files that the run makes before it works on them: those of the demo.
     """
 
     def __init__(
@@ -58,7 +62,9 @@ class FactsStore:
         results: Path | None = None,
         read_only: bool = False,
         manifest: Path | None = None,
+        made_first: Sequence[str] = (),
     ) -> None:
+        self.made_first = dict.fromkeys(made_first)
         self.manifest = read_manifest(manifest)
         self._path, self._results = path, results
         self._read_only = read_only
@@ -69,10 +75,20 @@ class FactsStore:
 
     @classmethod
     def of(
-        cls, results: Path, *, read_only: bool = False, manifest: Path | None = None
+        cls, settings: Settings, *, results: Path | None = None, read_only: bool = False
     ) -> "FactsStore":
-        """Return the store of the campaign with this output directory."""
-        return cls(CACHE, results=results, read_only=read_only, manifest=manifest)
+        """Return the store of a campaign, whose results may lie elsewhere than is configured."""
+        return cls(
+            CACHE,
+            results=results or settings.output_dir,
+            read_only=read_only,
+            manifest=settings.manifest,
+            made_first=list_demo_files(settings),
+        )
+
+    def is_made_first(self, path: Path) -> bool:
+        """Return whether the run makes a file before it works on it: nothing of it can be read."""
+        return str(path) in self.made_first
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file."""
@@ -95,6 +111,8 @@ class FactsStore:
         Also, what is missing to know where the star and where north is; nothing where all is there.
         The roll is the direction of north in degrees, None where nobody knows.
         """
+        if self.is_made_first(path):
+            return describe_demo_file(path)
         facts: Facts = self._get(path, "exposure", describe_exposure)
         return facts
 

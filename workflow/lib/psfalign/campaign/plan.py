@@ -11,9 +11,10 @@ from ..files.provenance.records import software_versions
 from ..psfmask.resolved import UNIFORM
 from ..steps.registry import STEPS, Scope, Source, led_to
 from . import layout
-from .checks import Findings, inspect_campaign, list_simulated
+from .checks import Findings, inspect_campaign
 from .combining import choose_combined, find_other_rolls
 from .crds import CrdsChoice
+from .demo import SEED
 from .exclusion import EXCLUDING, exclusion_of
 from .expected import Expectations, simulation_of, tells
 from .exposures import ScienceExposure, plan_exposures
@@ -22,7 +23,6 @@ from .options import Json
 from .settings import Settings
 from .truth import Truth
 
-SEED = 9999  # of the demo
 NONE = "none"  # the method of subtraction that leaves it out
 STARS = "stars"  # the references without other rolls
 
@@ -55,8 +55,6 @@ class Plan:
     ----------
     exposures
         The exposures by name.
-    simulated
-        The files that the demo makes.
     facts
         What is known of the inputs.
     settings
@@ -81,12 +79,9 @@ class Plan:
                 value="true",
                 remedy="set it to false, or run without --software-deployment-method",
             )
-        self.simulated = list_simulated(settings)
         self.settings = replace(settings, output_dir=results or settings.output_dir)
         # Many jobs at a time would write over what each other, and the engine, remember.
-        self.facts = FactsStore.of(
-            self.settings.output_dir, read_only=not is_whole, manifest=settings.manifest
-        )
+        self.facts = FactsStore.of(settings, results=results, read_only=not is_whole)
         self.is_whole, self.in_storage = is_whole, in_storage
         self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
         self._scripts, self._looks = scripts, looks
@@ -144,7 +139,6 @@ class Plan:
             self.settings,
             exposures,
             self.facts,
-            simulated=self.simulated,
             in_storage=self.in_storage,
         )
         if found.errors:
@@ -164,7 +158,7 @@ class Plan:
             return [], []
         groups = self._groups[Scope.ASSOCIATION]
         star = self.settings.psf_subtraction.star
-        return choose_combined(groups, star, self.facts, simulated=self.simulated)
+        return choose_combined(groups, star, self.facts)
 
     @property
     def combined(self) -> list[str]:
@@ -177,8 +171,7 @@ class Plan:
         if not self.is_subtracting or options.references == STARS:
             return []
         members = self.members(Scope.ASSOCIATION, exposure.name_in(Scope.ASSOCIATION))
-        known = {"simulated": self.simulated}
-        return find_other_rolls(exposure, members, options.star, self.facts, **known)
+        return find_other_rolls(exposure, members, options.star, self.facts)
 
     def _warn_of_single_rolls(self) -> Iterator[str]:
         """Say where other rolls should be subtracted, and there are none."""
@@ -256,8 +249,8 @@ class Plan:
         return {**more, "settings": settings, "inputs": digests, "code": code_digest(script)}
 
     def _digests(self, paths: Iterable[Path]) -> dict[str, str]:
-        """Return the SHA-256 of inputs; those that the demo makes have none yet."""
-        given = (path for path in paths if str(path) not in self.simulated)
+        """Return the SHA-256 of inputs; those that are made first have none yet."""
+        given = (path for path in paths if not self.facts.is_made_first(path))
         return {str(path): self.facts.digest(path) for path in given}
 
     def made_by(
@@ -291,20 +284,20 @@ class Plan:
         """
         if self.in_storage or not self.is_whole:
             return []
-        demo = [e for e in self.exposures.values() if str(e.science) in self.simulated]
+        demo = [e for e in self.exposures.values() if self.facts.is_made_first(e.science)]
         folder = self.settings.output_dir
         counts = self.settings.rerun_on_new_software
         software = tuple(software_versions().items()) if counts else ()
-        made = simulation_of(folder, self.simulated, SEED, software=software) if demo else []
+        made = simulation_of(folder, self.facts.made_first, SEED, software=software) if demo else []
         is_made_again = Truth(made, self.facts).outdated or not all(
-            Path(name).exists() for name in self.simulated
+            Path(name).exists() for name in self.facts.made_first
         )
         expected = Expectations(
             folder,
             self._settings_wanted,
             self.findings.masks,
             self.facts,
-            unknown=self.simulated if is_made_again else (),
+            unknown=self.facts.made_first if is_made_again else (),
             with_crds=bool(self.findings.crds),
             software=software,
             rolls_of=self.other_rolls,

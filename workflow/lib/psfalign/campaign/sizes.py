@@ -3,7 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-from .. import simulate
 from ..steps.registry import STEPS, Scope, steps_of
 from . import layout, resources
 from .attempts import counted_attempt
@@ -120,9 +119,7 @@ class Sizes:
         return Size(sum(shape[0] for shape in shapes), 0, rows * columns)
 
     def _read_shape(self, path: Path) -> tuple[int, int, int]:
-        """Return integrations, rows and columns; the demo's are known before it is made."""
-        if str(path) in self._plan.simulated:
-            return simulate.SHAPES[path.name]
+        """Return integrations, rows and columns."""
         facts = self._plan.facts.exposure(path)
         rows, columns = facts["shape"]
         return facts["integrations"], rows, columns

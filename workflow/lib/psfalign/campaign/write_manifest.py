@@ -10,7 +10,7 @@ from ..errors import ConfigError, InputError, PsfalignError
 from ..images.arrays import Convention
 from ..psfmask.catalogue import list_references
 from .associations import read_association, read_json
-from .checks import inspect_campaign, list_simulated
+from .checks import inspect_campaign
 from .configuration import read_settings
 from .exposures import plan_exposures
 from .facts import FactsStore
@@ -92,16 +92,16 @@ def _check_address(address: str, files: Iterable[str]) -> None:
 def _of_config(path: Path, facts: FactsStore) -> Iterator[Path]:
     """List the inputs of a configuration, and check them as a run does."""
     settings = replace(read_settings(path), manifest=None)
-    exposures, simulated = plan_exposures(settings), list_simulated(settings)
-    findings = inspect_campaign(settings, exposures, facts, simulated=simulated)
+    exposures = plan_exposures(settings)
+    findings = inspect_campaign(settings, exposures, facts)
     if findings.errors:
         raise findings.errors[0]
     yield from settings.associations
     for exposure in exposures:
-        yield from (path for path in exposure.inputs if str(path) not in simulated)
+        yield from (path for path in exposure.inputs if not facts.is_made_first(path))
     references = list_references(map(str, settings.psfmask.references))
     masks = [] if settings.psfmask.crds else [*findings.masks.values(), references]
-    yield from (path for paths in masks for path in paths if str(path) not in simulated)
+    yield from (path for paths in masks for path in paths if not facts.is_made_first(path))
 
 
 def _of_folders(places: Sequence[Path], facts: FactsStore, remarks: Remarks) -> Iterator[Path]:
