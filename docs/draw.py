@@ -46,7 +46,7 @@ def demo_pair(folder: Path) -> Pair:
     mask = next(path for path in folder.glob("psfmask*nircam*.fits"))
     weighted = Weighted(weigh(read_mask(mask)).image)
     science, psf = images
-    return Pair(Science(science, weighted), Psf.of(psf, weighted), weighted, psf)
+    return Pair(Science.of(science, weighted), Psf.of(psf, weighted), weighted, psf)
 
 
 def draw_fit(pair: Pair) -> Figure:

@@ -11,7 +11,7 @@ from simulate import Image, noise, read_only, scene, shifted, transmission
 from psfalign.fit.closure import close
 from psfalign.fit.exposure import fit_shifts
 from psfalign.fit.integration import FitOptions
-from psfalign.fit.polynomials import CrossTerm
+from psfalign.fit.pair import Pair
 from psfalign.fit.result import PairFit, Status
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.images.arrays import Background, Weighting
@@ -172,7 +172,7 @@ def test_derivatives_are_differences(
     weighted = Weighted(transmission(shape), background)
     science = Science.of(image, weighted)
     psf = Psf.of(noise(shape, seed=seed + 1), weighted)
-    for term in (CrossTerm(psf.spectrum * science.spectrum.conj(), shape), science.energy):
+    for term in (Pair(science, psf, weighted).cross, science.energy):
         here, (x, y) = term.at(shift), shift
         east, west, north, south = (
             term.at(Shift(x + i * step, y + j * step))

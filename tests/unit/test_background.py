@@ -5,7 +5,7 @@ import pytest
 from simulate import noise, read_only, transmission
 
 from psfalign.images.arrays import Background
-from psfalign.images.background import span_background, subtract_background
+from psfalign.images.background import Span, subtract_background
 
 SHAPE = (32, 41)
 
@@ -13,7 +13,7 @@ SHAPE = (32, 41)
 @pytest.mark.parametrize(("background", "number"), [("none", 0), ("fit", 1), ("plane", 3)])
 def test_functions_are_orthonormal_under_the_weight(background: Background, number: int) -> None:
     squared = read_only(transmission(SHAPE) ** 2)
-    basis = span_background(squared, background).reshape(number, squared.size)
+    basis = Span.of(squared, background).images.reshape(number, squared.size)
     # Sums of a thousand numbers of order one round by a few 1e-15.
     products = (basis * squared.ravel()) @ basis.T
     np.testing.assert_allclose(products, np.eye(number), rtol=0, atol=1e-12)
@@ -33,4 +33,4 @@ def test_plane_is_taken_off_and_nothing_else() -> None:
 def test_weight_on_one_line_knows_no_slope_across_it() -> None:
     squared = np.zeros(SHAPE)
     squared[7] = 1.0
-    assert len(span_background(squared, "plane")) == 2
+    assert len(Span.of(squared, "plane")) == 2

@@ -168,6 +168,35 @@ def test_nothing_is_computed_where_it_cannot_matter() -> None:
     assert not found.doubtful
 
 
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.5, -0.5), (1.3, 2.4)])
+def test_bound_of_moves_is_none_too_small(
+    shift: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also half a pixel from where its information is taken, and with most of it in one window."""
+    bounds, moves = [], []
+    bound_move, largest_move = doubt._bound_move, doubt._largest_move
+    monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)  # so that both are computed
+    monkeypatch.setattr(
+        doubt, "_bound_move", lambda *terms: bounds.append(bound_move(*terms)) or bounds[-1]
+    )
+    monkeypatch.setattr(
+        doubt, "_largest_move", lambda *terms: moves.append(largest_move(*terms)) or moves[-1]
+    )
+    star = scene((150, 160), seed=2)
+    units = []
+    for flux in (0.01, 0.1, 1.0):
+        science = star.copy()
+        science[90, 70] += flux * PEAK
+        psf = 1.4 * shifted(star, shift)
+        found = fit(Frame(science), Frame(psf), transmission(star.shape))
+        unit = found.beta / np.sqrt(np.sum((transmission(star.shape) * psf) ** 2))
+        units.append(unit * np.abs(science).max())
+    # Bounds are in units of derivatives over the largest pixel, of a psf of energy 1.
+    assert all(np.divide(bounds, units) >= moves)
+    # A single bright pixel is hardly like a slope of the star: the bound is 80 to 130 times it.
+    assert all(np.divide(bounds, units) < 300 * np.array(moves))
+
+
 @pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
 def test_unit_of_flux_does_not_matter(scale: float) -> None:
     star = scene(SHAPE, seed=3)

@@ -199,7 +199,7 @@ def test_curvature_is_that_of_the_cost() -> None:
     ]
     expected = 0.5 * np.array(curvature)
     weighted = Weighted(weight)
-    ready = Science(science, weighted)
+    ready = Science.of(science, weighted)
     pair = Pair(ready, Psf.of(psf, weighted), weighted, psf)
     shift = Shift(found.dx, found.dy)
     _, ours = cost_and_curvature(pair.psf.energy, pair.cross.at(shift), ready.energy.at(shift))
@@ -484,7 +484,7 @@ def test_two_stars_do_not_lead_to_the_wrong_one(seed: int) -> None:
 def test_start_replaces_the_search() -> None:
     science, weighted = scene((32, 40)), Weighted(transmission((32, 40)))
     psf = shifted(science, (3.3, -2.2))
-    pair = Pair(Science(science, weighted), Psf.of(psf, weighted), weighted, psf)
+    pair = Pair(Science.of(science, weighted), Psf.of(psf, weighted), weighted, psf)
     searched = fit_pair(pair, max_shift=10)
     started = fit_pair(pair, max_shift=10, start=Shift(3.0, -2.0))
     assert_found(started, (searched.dx, searched.dy), searched.beta, EXACT)
@@ -568,7 +568,7 @@ def test_rival_is_the_highest_other_peak() -> None:
 
 
 def test_there_is_nothing_to_find_where_rounding_left_no_energy() -> None:
-    science = Science(np.ones((2, 2)), Weighted(np.ones((2, 2))))
+    science = Science.of(np.ones((2, 2)), Weighted(np.ones((2, 2))))
     vars(science)["grid_energy"] = np.array([[4.0, 0.0], [-1e-17, 1e-310]])
     assert science.grid_inverse.tolist() == [[0.25, 0.0], [0.0, 0.0]]
 

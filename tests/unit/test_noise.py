@@ -213,7 +213,7 @@ def test_noise_adds_the_variance_of_the_shifted_image_to_the_energy(
     shape: tuple[int, int],
 ) -> None:
     variance, weight, shift = scene(shape, seed=4) ** 2, transmission(shape), Shift(1.7, -0.4)
-    term = NoiseTerm.of(variance, Weighted(weight).spectrum)
+    term = NoiseTerm.of(rfft2(variance), rfft2(weight**2), variance.shape)
     moved = shift_variance(rfft2(variance), shape, shift)
     assert term.at(shift).value == pytest.approx(np.sum(weight**2 * moved), rel=1e-12)
 
@@ -222,7 +222,7 @@ def test_noise_adds_the_variance_of_the_shifted_image_to_the_energy(
 def test_noise_on_nodes_is_exact_for_white_variance(shape: tuple[int, int]) -> None:
     variance, weight = noise(shape, seed=4) ** 2, np.abs(noise(shape, seed=5))
     dx, dy = np.array([0.3, -1.5, 2.0]), np.array([0.7, 1.0])
-    term = NoiseTerm.of(variance, Weighted(weight).spectrum)
+    term = NoiseTerm.of(rfft2(variance), rfft2(weight**2), variance.shape)
     by_pixel = [
         [np.sum(weight**2 * shift_variance(rfft2(variance), shape, Shift(x, y))) for x in dx]
         for y in dy
@@ -237,8 +237,8 @@ def test_bias_is_the_way_to_the_fit_without_the_energy_of_noise(small: float) ->
     frames = draw(star, small * star_variance, 1), draw(psf, small * psf_variance, 2)
     weighted = Weighted(transmission(SHAPE))
     found = fit_one(*frames, weighted.weight)
-    noise = NoiseTerm.of(small * star_variance, weighted.spectrum)
-    pair = Pair(Science(frames[0].image, weighted), Psf.of(frames[1].image, weighted), weighted)
+    noise = NoiseTerm.of(rfft2(small * star_variance), weighted.spectrum, SHAPE)
+    pair = Pair(Science.of(frames[0].image, weighted), Psf.of(frames[1].image, weighted), weighted)
     less = replace(pair, noise=noise, noise_scale=found.noise_scale)
     plain, corrected = (fit_pair(p, max_shift=2) for p in (pair, less))
     bias = np.array([found.dx_bias, found.dy_bias, found.beta_bias])

@@ -7,8 +7,15 @@ import pytest
 from scipy.fft import next_fast_len, rfft2
 from simulate import SHAPES, noise, scene, shifted, transmission
 
-from psfalign.fit import energy
-from psfalign.fit.energy import CELL, EnergyTerm, energy_term, fast_length, weight_harmonics
+from psfalign.fit.energy import (
+    NARROW,
+    WIDE,
+    EnergyTerm,
+    Expansion,
+    energy_harmonics,
+    fast_length,
+    weight_harmonics,
+)
 from psfalign.fit.polynomials import CrossTerm, Jet
 from psfalign.fit.spectral import Psf, Science, Weighted
 from psfalign.images.fourier import Shift
@@ -35,9 +42,17 @@ def cross_of(shape: tuple[int, int]) -> tuple[CrossTerm, Callable[[float, float]
     return term, lambda dx, dy: float(np.sum(w**2 * p * shifted(s, (dx, dy))))
 
 
-def energy_of(shape: tuple[int, int]) -> tuple[EnergyTerm, Callable[[float, float], float]]:
+def energy_term(s: np.ndarray, w: np.ndarray, expansion: Expansion) -> EnergyTerm:
+    """Return C of a science image and a weight."""
+    of_weight = weight_harmonics(rfft2(w**2), s.shape)
+    return EnergyTerm(energy_harmonics(rfft2(s), s.shape) * of_weight, s.shape, expansion=expansion)
+
+
+def energy_of(
+    shape: tuple[int, int], expansion: Expansion = WIDE
+) -> tuple[EnergyTerm, Callable[[float, float], float]]:
     s, _, w = images(shape)
-    term = energy_term(rfft2(s), weight_harmonics(w), shape)
+    term = energy_term(s, w, expansion)
     return term, lambda dx, dy: float(np.sum(w**2 * shifted(s, (dx, dy)) ** 2))
 
 
@@ -68,8 +83,8 @@ def assert_jets_agree(
 # by rounding, 1e-16 / STEP² = 1e-10 times the square root of the number of pixels, a few dozens.
 STENCIL_ERROR = 2e-8
 # Over ±1.5 pixels, 28 Chebyshev terms leave J₂₈(3π) = 2e-11 of a term at the very limit of C's
-# band, which white images have and real ones do not, and up to 28⁴ / (3 CELL²) = 1e5 times as
-# much in a second derivative at the rim. Newton's method ends at the centre or well inside.
+# band, which white images have and real ones do not, and up to 28⁴ / (3 · 1.5²) = 1e5 times as
+# much in a second derivative at the rim. Over ±0.15 pixels, 12 terms leave 2e-13. Newton's method ends at the centre or well inside.
 TABLE_ERROR, TABLE_SLOPE_ERROR = 2e-11, 2e-6
 
 
@@ -85,26 +100,28 @@ def test_cross_term_is_the_sum_over_pixels(
 
 @each_shape
 @each_shift
+@pytest.mark.parametrize("expansion", [WIDE, NARROW])
 def test_energy_term_is_the_sum_over_pixels(
-    shape: tuple[int, int], offset: tuple[float, float]
+    expansion: Expansion, shape: tuple[int, int], offset: tuple[float, float]
 ) -> None:
-    term, by_sum = energy_of(shape)
+    term, by_sum = energy_of(shape, expansion)
     ours = term.at(Shift(*offset))
     assert_jets_agree(ours, by_sum, offset, value=TABLE_ERROR, derivatives=TABLE_SLOPE_ERROR)
 
 
-@pytest.mark.parametrize("x", [-CELL, 0.0, CELL])
-@pytest.mark.parametrize("y", [-CELL, 0.7, CELL])
-def test_one_table_serves_all_shifts_around(x: float, y: float) -> None:
-    term, by_sum = energy_of((12, 15))
-    term.at(Shift(1.0, -2.0))
-    offset = 1.0 + x, -2.0 + y
+@pytest.mark.parametrize("expansion", [WIDE, NARROW])
+@pytest.mark.parametrize("x", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("y", [-1.0, 0.5, 1.0])
+def test_one_table_serves_all_shifts_around(expansion: Expansion, x: float, y: float) -> None:
+    term, by_sum = energy_of((12, 15), expansion)
+    term.at(Shift(0.0, 0.0))
+    offset = x * expansion.cell, y * expansion.cell
     ours = term.at(Shift(*offset))
     assert_jets_agree(ours, by_sum, offset, value=TABLE_ERROR, derivatives=TABLE_SLOPE_ERROR)
     assert len(term._cells) == 1
 
 
-@pytest.mark.parametrize("offset", [(1.0, -2.0 + 1.05 * CELL), (1.0 - 1.05 * CELL, -2.0)])
+@pytest.mark.parametrize("offset", [(1.0, -2.0 + 1.05 * WIDE.cell), (1.0 - 1.05 * WIDE.cell, -2.0)])
 def test_beyond_a_table_there_is_another(offset: tuple[float, float]) -> None:
     term, by_sum = energy_of((12, 15))
     term.at(Shift(1.0, -2.0))
@@ -112,10 +129,10 @@ def test_beyond_a_table_there_is_another(offset: tuple[float, float]) -> None:
     assert_jets_agree(ours, by_sum, offset, value=TABLE_ERROR, derivatives=TABLE_SLOPE_ERROR)
 
 
-@pytest.mark.parametrize("x", [-CELL, 0.0, CELL])
+@pytest.mark.parametrize("x", [-WIDE.cell, 0.0, WIDE.cell])
 def test_energy_of_a_real_scene_is_exact_in_all_of_its_table(x: float) -> None:
     s, w = scene((12, 15)), transmission((12, 15))
-    term = energy_term(rfft2(s), weight_harmonics(w), s.shape)
+    term = energy_term(s, w, WIDE)
     centre, offset = term.at(Shift(0.0, 0.0)), (x, -x)
     expected = np.sum((w * shifted(s, offset)) ** 2)
     # What there is beyond `simulate.BAND` is cut off: J₂₈(0.8 · 3π) = 2e-14.
@@ -124,8 +141,8 @@ def test_energy_of_a_real_scene_is_exact_in_all_of_its_table(x: float) -> None:
 
 @pytest.mark.parametrize("rim", [-1.0, 1.0])
 def test_rounding_beyond_the_rim_of_a_table_does_no_harm(rim: float) -> None:
-    beyond = energy._chebyshev_powers(rim * (1 + 2**-52))
-    np.testing.assert_array_equal(beyond, energy._chebyshev_powers(rim))
+    at_rim = rim * WIDE.cell
+    np.testing.assert_array_equal(WIDE.at(at_rim * (1 + 2**-52)), WIDE.at(at_rim))
 
 
 @each_shape
@@ -150,7 +167,7 @@ def test_prepared_images_hold_the_sums(shape: tuple[int, int]) -> None:
     s, p, w = images(shape)
     _, energy_by_sum = energy_of(shape)
     weighted = Weighted(w)
-    science, psf = Science(s, weighted), Psf.of(p, weighted)
+    science, psf = Science.of(s, weighted), Psf.of(p, weighted)
     by_pixel = [[energy_by_sum(dx, dy) for dx in range(shape[1])] for dy in range(shape[0])]
     # Rounding of sums of some dozens of numbers of order 1.
     np.testing.assert_allclose(science.grid_energy, by_pixel, rtol=0, atol=1e-11)

@@ -28,24 +28,30 @@ from numpy.typing import NDArray
 
 from ..images.arrays import SingleImage
 from ..images.fourier import Shift, shift_spectrum
+from .gradients import (
+    FIRST,
+    SECOND,
+    Gradients,
+    Sums,
+    derivatives_of,
+    sum_blocks,
+    sum_products,
+    without_background,
+)
 from .pair import Pair
-from .polynomials import gradient_rates
 from .result import N_PARAMETERS, PairFit, Status
 
-BLOCK = 4  # pixels; a window is two blocks wide and high, as large as a companion is at 2 to 4 λ/D
 CANDIDATES = 64  # windows that are looked at closely, of those with the largest moves at a glance
 LEAST_REST = 0.01  # of the information, what a window must leave to the others
 NOISY = 3.0  # standard deviations, up to which a window's move may be noise
 MOST_INFLUENCE = 0.04  # pixels; flight exposures whose shifts are right have at most 0.035
 MOST_STRIPED = 0.12  # of the energy of the residual; flight exposures have at most 0.08
 MOST_UNEXPLAINED = 0.5  # of the energy of the psf; flight exposures with a background have 0.43
-FIRST, SECOND = np.triu_indices(N_PARAMETERS)
-
-Sums = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 
-def add_doubts(fits: Sequence[PairFit], pairs: Sequence[Pair | None]) -> list[PairFit]:
+def add_doubts(
+    fits: Sequence[PairFit], pairs: Sequence[Pair | None], gradients: Gradients
+) -> list[PairFit]:
     """Return the fits of some pairs with `influence` and `doubtful`, where they have a minimum."""
     judged = []
     for fit, pair in zip(fits, pairs, strict=True):
@@ -54,7 +60,7 @@ def add_doubts(fits: Sequence[PairFit], pairs: Sequence[Pair | None]) -> list[Pa
         elif _bound_error(fit, fit.curvature) < MOST_INFLUENCE:
             judged.append(_judge(fit, np.nan, 0.0))
         else:
-            judged.append(_judge(fit, *find_influence(fit, pair)))
+            judged.append(_judge(fit, *find_influence(fit, pair, gradients)))
     return judged
 
 
@@ -79,51 +85,64 @@ def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
     return float(np.sqrt(fit.cost * excess / least))
 
 
-def find_influence(fit: PairFit, pair: Pair) -> tuple[float, float]:
+def find_influence(fit: PairFit, pair: Pair, gradients: Gradients) -> tuple[float, float]:
     """
     Return how far the shift moves without the window that it hangs on most, and the stripes.
 
-    The former is in pixels, the latter the share of the residual's energy in means of rows or
-    columns. A move is a few hundredths of a pixel where it matters: single precision is plenty.
+    The former is in pixels, NaN where no window can move it far enough to matter; the latter is
+    the share of the residual's energy in means of rows or columns.
     """
-    residual, derivatives = _linearise(fit, pair)
-    weighted = pair.weighted.shares * derivatives
-    scores = _blocks(weighted * residual)
-    products = _blocks(weighted[FIRST] * derivatives[SECOND])
+    shares = pair.weighted.shares
+    unit = fit.beta * pair.weighted.peak / np.sqrt(pair.psf.energy)
+    moved = shift_spectrum(unit * pair.science.source.spectrum, shares.shape, Shift(fit.dx, fit.dy))
+    model = irfft2(moved.astype(np.complex64), s=shares.shape).astype(np.float32, copy=False)
+    residual = pair.psf.image - pair.weighted.single_span.subtract(model)
+    weighted = shares * residual
+    energies = sum_blocks(weighted * residual)
+    striped = _stripes(weighted, shares, float(energies.sum()))
+    information = gradients.information((round(fit.dy), round(fit.dx)))
+    if _bound_move(information, energies) < MOST_INFLUENCE * abs(unit) * gradients.peak:
+        return np.nan, striped
+    derivatives = without_background(derivatives_of(moved, pair.science.shape), pair.weighted)
+    products = sum_products(derivatives, shares)
+    scores = np.stack([sum_blocks(weighted * image) for image in derivatives])
     total = _matrix(products.sum(axis=(1, 2)))
     parts = _matrix(_add_neighbours(products).reshape(len(FIRST), -1))
     score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
-    scale = float(np.vdot(pair.weighted.shares, residual**2)) / pair.weighted.n_pixels
-    return _largest_move(parts, total, score, scale), _stripes(residual, pair.weighted.shares)
+    scale = float(energies.sum()) / pair.weighted.n_pixels
+    return _largest_move(parts, total, score, scale), striped
 
 
-def _stripes(residual: SingleImage, shares: SingleImage) -> float:
-    energy = float(np.vdot(shares, residual**2))
+def _bound_move(information: Sums, energies: Sums) -> float:
+    """
+    Return what no window can move a shift beyond, in units where the derivatives have none.
+
+    With x = H^½ (dx, dy, log beta) and H_T the share P_T of H, whose trace is t, a move of x is
+    (1 - P_T)⁻¹ v, where the square of v is at most t Σ_T w² r² by Cauchy and Schwarz. The
+    information is that of derivatives at the nearest whole pixels: a margin of one block takes
+    account of that.
+    """
+    inverse = np.linalg.inv(_matrix(information.sum(axis=(1, 2))))
+    doubled = np.where(FIRST == SECOND, 1.0, 2.0) * inverse[FIRST, SECOND]
+    padded = np.pad(np.tensordot(doubled, information, axes=1)[None], ((0, 0), (1, 1), (1, 1)))
+    by_two = _add_neighbours(padded)
+    in_y = by_two[:, :-2] + by_two[:, 2:]
+    share = (in_y[:, :, :-2] + in_y[:, :, 2:])[0]
+    energy = _add_neighbours(energies[None])[0]
+    if share.size == 0 or share.max() >= 1.0:
+        return np.inf
+    farthest = float(np.linalg.eigvalsh(inverse[:2, :2])[-1])
+    return float(np.sqrt(farthest * (energy.clip(0.0) * share / (1 - share) ** 2).max()))
+
+
+def _stripes(weighted: SingleImage, shares: SingleImage, energy: float) -> float:
+    """Return the share of the energy of r in its means along rows or columns, from w² r."""
     striped = []
     for axis in (0, 1):
-        sums, weights = (shares * residual).sum(axis=axis), shares.sum(axis=axis)
+        sums, weights = weighted.sum(axis=axis), shares.sum(axis=axis)
         means = np.divide(sums**2, weights, out=np.zeros_like(sums), where=weights > 0)
         striped.append(float(means.sum()))
     return max(striped) / energy if energy > 0 else 0.0
-
-
-def _linearise(fit: PairFit, pair: Pair) -> tuple[SingleImage, Singles]:
-    """
-    Return r and g, (3, rows, columns), by shift and logarithm of beta.
-
-    The psf is scaled to Σ w² p² = 1, and the weight to a largest value of 1.
-    """
-    science, shape = pair.science, pair.science.shape
-    unit = fit.beta * pair.weighted.peak / np.sqrt(pair.psf.energy)
-    moved = shift_spectrum(unit * science.spectrum, shape, Shift(fit.dx, fit.dy))
-    single, (in_x, in_y) = moved.astype(np.complex64), gradient_rates(shape)
-    spectra = np.stack([single * in_x, single * in_y[:, None], single], dtype=np.complex64)
-    derivatives: Singles = irfft2(spectra, s=shape).astype(np.float32, copy=False)
-    for image in pair.weighted.basis * pair.weighted.peak:
-        unit_image = image.astype(np.float32)
-        shares = np.tensordot(derivatives, pair.weighted.shares * unit_image, axes=2)
-        derivatives -= shares[:, None, None] * unit_image
-    return pair.psf.image - derivatives[2], derivatives
 
 
 def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
@@ -140,13 +159,6 @@ def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
     noise = scale * (without - inverse)[:, (0, 1), (0, 1)].clip(0)
     lengths = np.hypot(*moves.T)
     return float(lengths[lengths > NOISY * np.sqrt(noise.max(axis=1))].max(initial=0.0))
-
-
-def _blocks(maps: Singles) -> Sums:
-    """Sum maps (n, rows, columns) over blocks; the last ones are smaller where they end."""
-    rows, columns = (np.arange(0, size, BLOCK) for size in maps.shape[1:])
-    sums = np.add.reduceat(np.add.reduceat(maps, rows, axis=1), columns, axis=2)
-    return sums.astype(np.float64)
 
 
 def _add_neighbours(sums: Sums) -> Sums:

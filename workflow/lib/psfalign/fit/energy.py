@@ -6,51 +6,107 @@ For a science image s of variance V and a weight w, they are what the image and 
     C(d) = Σ w² S(s, d)²        with twice the bandwidth of s,
     N(d) = Σ w² Var S(n, d)     = Σ w² (K² ∗ V), K the kernel of the shift.
 
-Either is tabulated by a Chebyshev expansion around the shifts where it is asked for.
+Either is tabulated by a Chebyshev expansion around the shifts where it is asked for: over a wide
+square where one weight serves many psf images, over a narrow one where it serves a single image,
+whose shift is known from a first fit.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-from numpy.fft import fft, fft2, ifft, irfft, rfft, rfft2
+from numpy.fft import fft, ifft, irfft, rfft
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from ..images.arrays import Image, Spectrum
+from ..images.arrays import Spectrum
 from ..images.fourier import Shift, SquaredKernel
 from .polynomials import CrossTerm, Jet, real_product
 
-CELL = 1.5  # pixels: half the side of the square that one Chebyshev expansion covers
-TERMS = 28  # per axis; over ±1.5 pixels they reproduce C to 1e-15 of its value, N of white to 1e-12
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """
+    Chebyshev polynomials on a square.
+
+    Attributes
+    ----------
+    cell
+        Half the side of the square, pixels.
+    n_terms
+        Number of polynomials along each axis.
+    """
+
+    cell: float
+    n_terms: int
+
+    @cached_property
+    def nodes(self) -> Floats:
+        """Where values determine the coefficients, relative to the centre, pixels."""
+        return np.array([self.cell * node for node in chebyshev.chebpts1(self.n_terms)])
+
+    def coefficients(self, values: Floats) -> Floats:
+        """Return the coefficients that give some values on all pairs of nodes, (dy, dx)."""
+        return np.asarray(self._from_nodes @ values @ self._from_nodes.T)
+
+    def at(self, offset: float) -> Floats:
+        """Return the polynomials and two derivatives, (3, terms), so far from the centre."""
+        position = min(1.0, max(-1.0, offset / self.cell))
+        return np.asarray(self._derivatives @ np.cos(self._orders * np.arccos(position)))
+
+    @cached_property
+    def _orders(self) -> NDArray[np.intp]:
+        return np.arange(self.n_terms)
+
+    @cached_property
+    def _from_nodes(self) -> Floats:
+        nodes = chebyshev.chebpts1(self.n_terms)
+        inverse = np.linalg.inv(chebyshev.chebvander(nodes, self.n_terms - 1))
+        return inverse.astype(np.float64, copy=False)
+
+    @cached_property
+    def _derivatives(self) -> Floats:
+        each, scale = np.eye(self.n_terms), 1 / self.cell
+        made = (chebyshev.chebder(each, m=order, scl=scale) for order in range(3))
+        return np.stack([np.pad(d, ((0, order), (0, 0))).T for order, d in enumerate(made)])
+
+
+# What is left of a term at the limit of C's band, where a phase of 2π a pixel turns:
+# J_28(3π) = 2e-11, of white images; 1e-15 of real ones. J_12(0.3π) = 2e-13.
+WIDE = Expansion(cell=1.5, n_terms=28)
+NARROW = Expansion(cell=0.15, n_terms=12)
 
 
 @dataclass
 class Tabulated(ABC):
-    """A function of the shift that is tabulated in squares of ±1.5 pixels where it is asked for."""
+    """A function of the shift that is tabulated in squares where it is asked for."""
 
-    _cells: list[tuple[Shift, NDArray[np.float64]]] = field(
-        default_factory=list, init=False, repr=False
-    )
+    expansion: Expansion = field(default=WIDE, kw_only=True)
+    _cells: list[tuple[Shift, Floats]] = field(default_factory=list, init=False, repr=False)
 
     @abstractmethod
-    def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
+    def on_nodes(self, dx: Floats, dy: Floats) -> Floats:
         """Values at all combinations of some dx and dy, (dy, dx)."""
 
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
         centre, table = self._cell(shift)
-        in_y = _chebyshev_powers((shift.dy - centre.dy) / CELL)
-        in_x = _chebyshev_powers((shift.dx - centre.dx) / CELL)
+        in_y = self.expansion.at(shift.dy - centre.dy)
+        in_x = self.expansion.at(shift.dx - centre.dx)
         return Jet.of(in_y @ table @ in_x.T)
 
-    def _cell(self, shift: Shift) -> tuple[Shift, NDArray[np.float64]]:
+    def _cell(self, shift: Shift) -> tuple[Shift, Floats]:
         for cell in self._cells:
-            if max(abs(shift.dx - cell[0].dx), abs(shift.dy - cell[0].dy)) <= CELL:
+            farthest = max(abs(shift.dx - cell[0].dx), abs(shift.dy - cell[0].dy))
+            if farthest <= self.expansion.cell:
                 return cell
-        values = self.on_nodes(shift.dx + CELL * _NODES, shift.dy + CELL * _NODES)
-        self._cells.append((shift, _FROM_NODES @ values @ _FROM_NODES.T))
+        nodes = self.expansion.nodes
+        values = self.on_nodes(shift.dx + nodes, shift.dy + nodes)
+        self._cells.append((shift, self.expansion.coefficients(values)))
         return self._cells[-1]
 
 
@@ -72,14 +128,20 @@ class NoiseTerm(Tabulated):
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, variance: Image, squared_weight: Spectrum) -> "NoiseTerm":
-        """Build N from a variance and the ``rfft2`` of w²."""
-        rows, columns = variance.shape
-        spectrum = rfft2(variance) * squared_weight.conj()
-        spectrum[:, 1 : (columns + 1) // 2] *= 2
-        return cls(spectrum, (rows, columns))
+    def of(
+        cls,
+        variance: Spectrum,
+        squared_weight: Spectrum,
+        shape: tuple[int, int],
+        *,
+        expansion: Expansion = WIDE,
+    ) -> "NoiseTerm":
+        """Build N from the ``rfft2`` of a variance and of w²."""
+        spectrum = variance * squared_weight.conj()
+        spectrum[:, 1 : (shape[1] + 1) // 2] *= 2
+        return cls(spectrum, shape, expansion=expansion)
 
-    def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
+    def on_nodes(self, dx: Floats, dy: Floats) -> Floats:
         """Sum the squares of the kernel, see `psfalign.images.fourier.SquaredKernel`."""
         kernel = SquaredKernel.at(self.shape, dx, dy)
         values = real_product(kernel.in_y, self.spectrum, kernel.in_x)
@@ -111,7 +173,7 @@ class EnergyTerm(Tabulated):
     shape: tuple[int, int]
     background: Sequence[CrossTerm] = ()
 
-    def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
+    def on_nodes(self, dx: Floats, dy: Floats) -> Floats:
         """Sum over all frequencies."""
         rows, columns = self.shape
         ky, kx = np.arange(-rows, rows + 1), np.arange(columns + 1)
@@ -136,17 +198,12 @@ class LessNoise:
         return self.energy.at(shift).minus(self.noise.at(shift), self.scale)
 
 
-def energy_term(
-    science: Spectrum,
-    squared_weight: Spectrum,
-    shape: tuple[int, int],
-    *,
-    background: Sequence[CrossTerm] = (),
-) -> EnergyTerm:
+def energy_harmonics(science: Spectrum, shape: tuple[int, int]) -> Spectrum:
     """
-    Build C from the ``rfft2`` of the science image and ``weight_harmonics`` of w.
+    Return what C takes of a science image, from its ``rfft2``: the same for all weights.
 
-    S(s, ·)² is formed on a grid that is fine enough for twice the bandwidth of s.
+    These are the conjugate coefficients of S(s, ·)² at the frequencies of `EnergyTerm`, over the
+    number of pixels squared. S(s, ·)² is formed on a grid that is fine enough for its bandwidth.
     """
     rows, columns = shape
     fine_rows, fine_columns = fast_length(2 * rows + 1), fast_length(2 * columns + 1)
@@ -157,17 +214,24 @@ def energy_term(
     squares = rfft(image, norm="forward")[:, : columns + 1]
     spectrum = fft(squares, axis=0, norm="forward")[np.arange(-rows, rows + 1)]
     np.conj(spectrum, out=spectrum)
-    spectrum *= squared_weight
     spectrum[:, 1:] *= 2
     spectrum /= (rows * columns) ** 2
-    return EnergyTerm(spectrum, shape, background)
+    return spectrum
 
 
-def weight_harmonics(weight: Image) -> Spectrum:
-    """Return FFT(w²) at the frequencies of `EnergyTerm`, which repeat by the size of the axis."""
-    rows, columns = weight.shape
-    ky, kx = np.arange(-rows, rows + 1) % rows, np.arange(columns + 1) % columns
-    return fft2(weight**2)[ky[:, None], kx]
+def weight_harmonics(squared_weight: Spectrum, shape: tuple[int, int]) -> Spectrum:
+    """
+    Return the transform of w² at the frequencies of `EnergyTerm`, from its ``rfft2``.
+
+    It repeats by the size of each axis; what ``rfft2`` leaves out is conjugate.
+    """
+    rows, columns = shape
+    kept = columns // 2 + 1
+    ky = np.arange(-rows, rows + 1) % rows
+    harmonics = np.empty((2 * rows + 1, columns + 1), dtype=complex)
+    harmonics[:, :kept] = squared_weight[ky]
+    np.conj(squared_weight[-ky % rows, columns - kept :: -1], out=harmonics[:, kept:])
+    return harmonics
 
 
 def fast_length(least: int) -> int:
@@ -208,20 +272,3 @@ def _pad_rows(spectrum: Spectrum, rows: int, fine: int) -> Spectrum:
     n_positive = rows // 2 + 1
     zeros = np.zeros((fine - len(spectrum), spectrum.shape[1]), dtype=complex)
     return np.concatenate([spectrum[:n_positive], zeros, spectrum[n_positive:]])
-
-
-def _chebyshev_powers(position: float) -> NDArray[np.float64]:
-    """T_n and its first two derivatives in the shift, (3, TERMS), at a position in [-1, 1]."""
-    polynomials = np.cos(_ORDERS * np.arccos(min(1.0, max(-1.0, position))))
-    return _DERIVATIVES @ polynomials
-
-
-_ORDERS = np.arange(TERMS)
-_NODES = chebyshev.chebpts1(TERMS)
-_FROM_NODES = np.linalg.inv(chebyshev.chebvander(_NODES, TERMS - 1))
-_DERIVATIVES = np.stack(
-    [
-        np.pad(chebyshev.chebder(np.eye(TERMS), m=order, scl=1 / CELL), ((0, order), (0, 0))).T
-        for order in range(3)
-    ]
-)

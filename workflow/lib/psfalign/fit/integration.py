@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..images.arrays import Background, BackgroundChoice, Bools, Image, Method, Weighting
 from ..images.fourier import Shift
 from ..images.frames import Frame, Frames
 from ..images.padding import pad_frame, pad_weight
 from .doubt import add_doubts
-from .noise import PsfNoise, ScienceNoise, add_uncertainties, science_derivatives, unbiased
+from .energy import NARROW
+from .gradients import Gradients
+from .noise import PsfNoise, ScienceNoise, add_uncertainties, unbiased
 from .pair import HALF_PIXEL, Pair, fit_pair
 from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
@@ -160,17 +160,12 @@ class _Integration:
     def finish(self, fits: list[PairFit]) -> list[PairFit]:
         """Fit again where weights depend on a first fit, and add uncertainties."""
         if self.options.weighting == "mask":
-            known = add_uncertainties(fits, self._noise(self.psfs.weighted), self.psfs.noises)
+            gradients = Gradients(self.science.source, self.psfs.weighted)
+            noise = ScienceNoise(self.frame, gradients)
+            known = add_uncertainties(fits, noise, self.psfs.noises)
             pairs = [self._pair(psf) for psf in range(len(self.psfs))]
-            return add_doubts(known, pairs)
+            return add_doubts(known, pairs, gradients)
         return [self._refine(i, fit) for i, fit in enumerate(fits)]
-
-    @cached_property
-    def _derivatives(self) -> NDArray[np.float64]:
-        return science_derivatives(self.science.image, self.science.spectrum)
-
-    def _noise(self, weighted: Weighted) -> ScienceNoise:
-        return ScienceNoise(self.frame, self._derivatives, weighted)
 
     def _refine(self, psf: int, fit: PairFit) -> PairFit:
         """Fit a psf again with a weight of its own."""
@@ -179,15 +174,14 @@ class _Integration:
         shift, frame = Shift(fit.dx, fit.dy), self.psfs.frame(psf)
         mask, kind = self.psfs.weighted.weight, self.options.weighting
         weight = pair_weight(mask, self.frame, frame, shift, fit.beta, weighting=kind)
-        own = Weighted(weight, self.options.fitted_background)
+        own = Weighted(weight, self.options.fitted_background, NARROW)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
         # leastsq minimises what it is documented to minimise, noise included.
         corrected = kind == "inverse_variance" and self.options.method == "spectral"
-        noise = self._noise(own)
-        psf_noise = PsfNoise.of(frame.variance, own)
-        science = Science.of(self.frame.image, own)
-        pair = Pair(science, Psf.of(frame.image, own), own, frame.image)
+        gradients = Gradients(self.science.source, own)
+        noise, psf_noise = ScienceNoise(self.frame, gradients), PsfNoise.of(frame.variance, own)
+        pair = Pair(Science(self.science.source, own), Psf.of(frame.image, own), own, frame.image)
         found = add_uncertainties([self._fit(pair, shift)], noise, [psf_noise])
         (first,) = found
         if corrected and np.isfinite(first.beta_bias):
@@ -195,7 +189,7 @@ class _Integration:
             start = Shift(first.dx - first.dx_bias, first.dy - first.dy_bias)
             again = add_uncertainties([self._fit(pair, start)], noise, [psf_noise])
             found = [unbiased(fit) for fit in again]
-        return add_doubts(found, [pair])[0]
+        return add_doubts(found, [pair], gradients)[0]
 
     def _fit(self, pair: Pair, start: Shift | None) -> PairFit:
         options = self.options

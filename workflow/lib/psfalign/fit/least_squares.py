@@ -35,11 +35,11 @@ def fit_least_squares(
     The shift, the number of evaluations, and whether it converged.
     """
     seen = weighted.weight != 0
-    psf, weight, basis = psf_image[seen], weighted.weight[seen], weighted.basis[:, seen]
+    psf, weight, basis = psf_image[seen], weighted.weight[seen], weighted.span.images[:, seen]
 
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy, flux = parameters
-        shifted = shift_spectrum(science.spectrum, science.shape, Shift(dx, dy))
+        shifted = shift_spectrum(science.source.spectrum, science.shape, Shift(dx, dy))
         moved = irfft2(shifted, s=science.shape)
         residual = psf - flux * moved[seen]
         residual -= (basis @ (weight**2 * residual)) @ basis

@@ -20,14 +20,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.fft import irfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import Image, Spectrum
+from ..images.arrays import Image
 from ..images.fourier import Shift
 from ..images.frames import Frame
 from .energy import NoiseTerm
-from .polynomials import Jet, gradient_rates
+from .gradients import Gradients, Singles, Whole
+from .polynomials import Jet
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
 
@@ -39,8 +39,34 @@ MOST_NOISE = 4.0
 LEAST_CURVATURE = 0.7
 SIGNIFICANT = 5.0  # sigma of beta; of all places in an image, noise alone reaches four to five
 LEAD = 4.0  # sigma of beta, that the peak of the search must be above its rivals
-# The products of two derivatives, as rows and columns of a symmetric matrix.
-FIRST, SECOND = np.triu_indices(N_PARAMETERS)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """
+    w⁴ V, which spreads to what is fitted.
+
+    Attributes
+    ----------
+    shares : (pixels,) float32
+        w⁴ V over its largest value, so that images in any unit fit into single precision.
+    largest
+        That value.
+    """
+
+    shares: NDArray[np.float32]
+    largest: float
+
+    @classmethod
+    def of(cls, spread: Image) -> "Spread":
+        """Keep w⁴ V in single precision."""
+        largest = float(spread.max())
+        return cls((spread / largest).astype(np.float32).ravel(), largest)
+
+    def through(self, gradients: Singles) -> NDArray[np.float64]:
+        """Return Σ w⁴ V g gᵀ, (3, 3)."""
+        sums = (gradients * self.shares) @ gradients.T
+        return self.largest * sums.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -50,16 +76,13 @@ class PsfNoise:
 
     Attributes
     ----------
-    spread : (pixels,) float32
-        w⁴ V_p over its largest value, so that images in any unit fit into single precision.
-    largest
-        That value.
+    spread
+        w⁴ V_p.
     expected
         Σ w² V_p.
     """
 
-    spread: NDArray[np.float32]
-    largest: float
+    spread: Spread
     expected: float
 
     @classmethod
@@ -68,9 +91,7 @@ class PsfNoise:
         if variance is None:
             return None
         expected = float(np.vdot(weighted.squared, variance))
-        spread = weighted.fourth * variance
-        largest = float(spread.max())
-        return cls((spread / largest).astype(np.float32).ravel(), largest, expected)
+        return cls(Spread.of(weighted.fourth * variance), expected)
 
 
 @dataclass(frozen=True)
@@ -82,21 +103,27 @@ class ScienceNoise:
     ----------
     frame
         The science image.
-    derivatives : (3, rows, columns) float64
-        See `science_derivatives`.
-    weighted
+    gradients
+        Its derivatives, and the weight.
     """
 
     frame: Frame
-    derivatives: NDArray[np.float64]
-    weighted: Weighted
+    gradients: Gradients
+
+    @property
+    def weighted(self) -> Weighted:
+        """The weight."""
+        return self.gradients.weighted
 
     @cached_property
     def term(self) -> NoiseTerm | None:
         """N(d), what noise adds to C; None where the errors of the image are not known."""
-        if self.frame.variance is None:
+        variance, weighted = self.frame.variance_spectrum, self.weighted
+        if variance is None:
             return None
-        return NoiseTerm.of(self.frame.variance, self.weighted.spectrum)
+        return NoiseTerm.of(
+            variance, weighted.spectrum, weighted.shape, expansion=weighted.expansion
+        )
 
     def at(self, fits: Sequence[PairFit]) -> list[Jet] | None:
         """N(d) at fitted shifts."""
@@ -104,29 +131,10 @@ class ScienceNoise:
             return None
         return [self.term.at(Shift(fit.dx, fit.dy)) for fit in fits]
 
-    def products(self, whole: tuple[int, int]) -> NDArray[np.float64]:
-        """Return the products of two derivatives for a whole-pixel shift (dy, dx), (6, pixels)."""
-        derivatives = np.roll(self.derivatives, whole, axis=(1, 2)).reshape(N_PARAMETERS, -1)
-        basis = self.weighted.basis.reshape(-1, derivatives.shape[1])
-        derivatives -= (derivatives * self.weighted.squared.ravel()) @ basis.T @ basis
-        products = np.empty((len(FIRST), derivatives.shape[1]))
-        for product, i, j in zip(products, FIRST, SECOND, strict=True):
-            np.multiply(derivatives[i], derivatives[j], out=product)
-        return products
-
-    def variance(self, whole: tuple[int, int]) -> Image:
-        """Return the variance, where it is known, after a whole-pixel shift (dy, dx)."""
+    def variance(self, whole: Whole) -> Image:
+        """Return the variance, where it is known, after a shift by whole pixels."""
         assert self.frame.variance is not None
         return np.roll(self.frame.variance, whole, axis=(0, 1))
-
-
-def science_derivatives(image: Image, spectrum: Spectrum) -> NDArray[np.float64]:
-    """Return those of S(s, d) by dx and dy, and S itself, at d = 0; (3, rows, columns)."""
-    shape = image.shape
-    in_x, in_y = gradient_rates(shape)
-    along_x = irfft2(spectrum * in_x, s=shape)
-    along_y = irfft2(spectrum * in_y[:, None], s=shape)
-    return np.stack([along_x, along_y, image])
 
 
 def add_uncertainties(
@@ -142,17 +150,20 @@ def add_uncertainties(
     for (whole, is_known), members in _alike(fits, psfs).items():
         group = [fits[i] for i in members]
         noises = science.at(group)
-        products, fourth = science.products(whole), science.weighted.fourth
+        gradients = science.gradients.at(whole).reshape(N_PARAMETERS, -1)
         if noises is None or not is_known:
-            spread = np.tile(products @ fourth.ravel(), (len(group), 1))
+            constant = Spread.of(science.weighted.fourth)
+            spread = np.tile(constant.through(gradients), (len(group), 1, 1))
             expected = np.full(len(group), science.weighted.total)
         else:
-            known = (psfs[i] for i in members)
-            spread, expected = _propagate([psf for psf in known if psf is not None], products)
+            known = [psf for psf in (psfs[i] for i in members) if psf is not None]
+            of_science = Spread.of(science.weighted.fourth * science.variance(whole))
             factors = np.array([fit.beta**2 for fit in group])
-            of_science = products @ (fourth * science.variance(whole)).ravel()
-            spread = spread + factors[:, None] * of_science
-            expected = expected + factors * [noise.value for noise in noises]
+            spread = np.stack([psf.spread.through(gradients) for psf in known])
+            spread += factors[:, None, None] * of_science.through(gradients)
+            expected = np.array([psf.expected for psf in known])
+            expected += factors * [noise.value for noise in noises]
+        spread *= science.gradients.peak**2
         scale = _scale(group, expected, science.weighted)
         for i, sigma in zip(members, _sigmas(group, spread, scale).tolist(), strict=True):
             finished[i] = _with_uncertainties(fits[i], sigma)
@@ -172,13 +183,13 @@ def unbiased(fit: PairFit) -> PairFit:
 
 def _alike(
     fits: Sequence[PairFit], psfs: Sequence[PsfNoise | None]
-) -> dict[tuple[tuple[int, int], bool], list[int]]:
+) -> dict[tuple[Whole, bool], list[int]]:
     """
     Collect the fits that reached a minimum by what their uncertainties have in common.
 
     That is their nearest whole-pixel shift (dy, dx), and whether the errors of the psf are known.
     """
-    groups: dict[tuple[tuple[int, int], bool], list[int]] = {}
+    groups: dict[tuple[Whole, bool], list[int]] = {}
     for i, (fit, psf) in enumerate(zip(fits, psfs, strict=True)):
         if fit.curvature is not None:
             whole = round(fit.dy), round(fit.dx)
@@ -186,23 +197,12 @@ def _alike(
     return groups
 
 
-def _propagate(
-    psfs: Sequence[PsfNoise], products: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Σ w⁴ V_p g gᵀ for beta = 1, (psfs, 6), and Σ w² V_p, (psfs,)."""
-    peak = np.abs(products).max()
-    scaled = (products / peak).astype(np.float32)
-    sums = np.array([scaled @ psf.spread for psf in psfs], dtype=np.float64)
-    largest = np.array([psf.largest for psf in psfs])
-    return peak * largest[:, None] * sums, np.array([psf.expected for psf in psfs])
-
-
 def _scale(
     fits: Sequence[PairFit], expected: NDArray[np.float64], weighted: Weighted
 ) -> NDArray[np.float64]:
     """Return what V is to be multiplied by, so that each E is what is expected of it; (fits,)."""
     n_pixels = np.array([fit.n_pixels for fit in fits])
-    n_free = n_pixels - N_PARAMETERS - len(weighted.basis)
+    n_free = n_pixels - N_PARAMETERS - len(weighted.span)
     return np.asarray(np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free)
 
 
@@ -210,11 +210,9 @@ def _sigmas(
     fits: Sequence[PairFit], spread: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Propagate noise through the curvature of the cost; (fits, (dx, dy, beta))."""
-    meat = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
-    meat[:, FIRST, SECOND] = meat[:, SECOND, FIRST] = spread
     by_beta = np.array([(fit.beta, fit.beta, 1.0) for fit in fits])
     inverse = np.linalg.inv(_curvatures(fits)) * by_beta[:, None, :]
-    variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, meat, inverse)
+    variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, spread, inverse)
     return np.asarray(np.sqrt(variances))
 
 

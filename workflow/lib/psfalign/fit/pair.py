@@ -61,7 +61,7 @@ class Pair:
     @property
     def cross(self) -> CrossTerm:
         """B(d) of the pair."""
-        return CrossTerm(self.psf.spectrum * self.science.conjugate, self.science.shape)
+        return CrossTerm(self.psf.spectrum * self.science.source.conjugate, self.science.shape)
 
 
 def fit_pair(
@@ -88,7 +88,7 @@ def fit_pair(
         minimum within the range, with a positive flux, carries the status that says so. It has
         no uncertainties yet, see `psfalign.fit.noise`.
     """
-    if pair.weighted.n_pixels <= N_PARAMETERS + len(pair.weighted.basis):
+    if pair.weighted.n_pixels <= N_PARAMETERS + len(pair.weighted.span):
         return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_WEIGHT)
     cross = pair.cross
     window = None

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.fft import irfft2, rfft2
+from numpy.fft import fft, irfft2, rfft, rfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import Background, Cube, Image, SingleImage, Spectrum
-from ..images.background import span_background, subtract_span
+from ..images.arrays import Background, Image, SingleImage, Spectrum
+from ..images.background import Span
 from ..images.fourier import Shift
-from .energy import EnergyTerm, LessNoise, energy_term, weight_harmonics
+from .energy import (
+    WIDE,
+    EnergyTerm,
+    Expansion,
+    LessNoise,
+    energy_harmonics,
+    weight_harmonics,
+)
 from .polynomials import CrossTerm, Jet
 
 LAST_STEP = 1e-5  # pixels; after such a step, Newton's error is about its square
@@ -40,10 +47,19 @@ class Weighted:
     weight : (rows, columns) float64
     background
         What is subtracted, so that it drops out: nothing, a constant, or a plane.
+    expansion
+        Where sums are tabulated: widely for a weight that serves many images.
     """
 
     weight: Image
     background: Background = "none"
+    expansion: Expansion = WIDE
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.weight.shape
+        return rows, columns
 
     @cached_property
     def squared(self) -> Image:
@@ -63,7 +79,7 @@ class Weighted:
     @cached_property
     def shares(self) -> SingleImage:
         """w² over its largest value, for what single precision suffices for."""
-        return ((self.weight / self.peak) ** 2).astype(np.float32)
+        return (self.squared / self.peak**2).astype(np.float32)
 
     @cached_property
     def total(self) -> float:
@@ -71,28 +87,38 @@ class Weighted:
         return float(self.squared.sum())
 
     @cached_property
-    def basis(self) -> Cube:
-        """Functions b that span the background, see `psfalign.images.background`."""
-        return span_background(self.squared, self.background)
-
-    def without_background(self, image: Image) -> Image:
-        """Return an image less the background that fits it best."""
-        return subtract_span(image, self.basis, self.squared)
+    def span(self) -> Span:
+        """What spans the background under the weight."""
+        return Span.of(self.squared, self.background)
 
     @cached_property
-    def background_spectra(self) -> list[Spectrum]:
-        """``rfft2`` of w² b, for each b."""
-        return [rfft2(self.squared * image) for image in self.basis]
+    def single_span(self) -> Span:
+        """The same in single precision, for images that `shares` weights."""
+        return self.span.scaled(self.shares, self.peak)
 
     @cached_property
     def spectrum(self) -> Spectrum:
         """``rfft2`` of w²."""
-        return rfft2(self.squared)
+        return fft(self._along_rows, axis=0)
+
+    @cached_property
+    def _along_rows(self) -> Spectrum:
+        return rfft(self.squared)
+
+    @cached_property
+    def background_spectra(self) -> list[Spectrum]:
+        """``rfft2`` of w² b, for each b of the background: sums of those of w², w² y and w² x."""
+        spectra = [self.spectrum]
+        if len(self.span) > 1:
+            y, x = (np.arange(size) / size - 0.5 for size in self.shape)
+            spectra += [fft(self._along_rows * y[:, None], axis=0), rfft2(self.squared * x)]
+        by_monomial = self.span.planes.reshape(-1, 4)[:, (0, 2, 1)][:, : len(spectra)]
+        return list(np.tensordot(by_monomial, spectra, axes=1))
 
     @cached_property
     def harmonics(self) -> Spectrum:
         """FFT(w²) at the frequencies of C."""
-        return weight_harmonics(self.weight)
+        return weight_harmonics(self.spectrum, self.shape)
 
     @cached_property
     def n_pixels(self) -> int:
@@ -123,7 +149,7 @@ class Psf:
     def of(cls, image: Image, weighted: Weighted) -> "Psf":
         """Prepare a psf image; what stands under zero weight is never looked at."""
         seen = np.where(weighted.weight != 0, image, 0.0)
-        seen = weighted.without_background(seen)
+        seen = weighted.span.subtract(seen)
         product = weighted.squared * seen
         energy = float(np.vdot(product, seen))
         unit = weighted.peak / np.sqrt(max(energy, np.finfo(float).tiny))
@@ -131,29 +157,17 @@ class Psf:
 
 
 @dataclass(frozen=True)
-class Science:
+class Source:
     """
-    The side of a science image in the fit: its spectrum, and C on the grid and between.
+    What the fit takes of a science image whatever the weight.
 
     Attributes
     ----------
     image : (rows, columns) float64
         Finite everywhere.
-    weighted
     """
 
     image: Image
-    weighted: Weighted
-
-    @classmethod
-    def of(cls, image: Image, weighted: Weighted) -> "Science":
-        """
-        Prepare a science image.
-
-        The background that fits it best is taken off beforehand: a constant would round, and a
-        slope ends in a step at the edges, which the shift would turn into waves.
-        """
-        return cls(weighted.without_background(image), weighted)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -172,9 +186,45 @@ class Science:
         return self.spectrum.conj()
 
     @cached_property
+    def harmonics(self) -> Spectrum:
+        """What C takes of the image."""
+        return energy_harmonics(self.spectrum, self.shape)
+
+
+@dataclass(frozen=True)
+class Science:
+    """
+    The side of a science image in the fit: its spectrum, and C on the grid and between.
+
+    Attributes
+    ----------
+    source
+        The image.
+    weighted
+    """
+
+    source: Source
+    weighted: Weighted
+
+    @classmethod
+    def of(cls, image: Image, weighted: Weighted) -> "Science":
+        """
+        Prepare a science image, finite everywhere.
+
+        The background that fits it best is taken off beforehand: a constant would round, and a
+        slope ends in a step at the edges, which the shift would turn into waves.
+        """
+        return cls(Source(weighted.span.subtract(image)), weighted)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.source.shape
+
+    @cached_property
     def grid_energy(self) -> Image:
         """C at all whole-pixel shifts."""
-        squares = rfft2(self.image**2)
+        squares = rfft2(self.source.image**2)
         energy = irfft2(self.weighted.spectrum * squares.conj(), s=self.shape)
         for term in self._background:
             energy -= term.on_grid() ** 2
@@ -183,26 +233,39 @@ class Science:
     @cached_property
     def grid_inverse(self) -> Image:
         """1/C at all whole-pixel shifts; 0 where rounding left C without a positive value."""
-        positive = self.grid_energy > np.finfo(float).tiny  # less has no finite inverse
-        return np.divide(1.0, self.grid_energy, out=np.zeros(self.shape), where=positive)
+        return _inverse(self.grid_energy)
 
     def window_inverse(self, reach: int) -> Image:
-        """1/C at whole-pixel shifts from -reach to reach, (dy, dx)."""
-        whole = np.arange(-reach, reach + 1)
-        return self.grid_inverse[np.ix_(whole, whole)]
+        """Return 1/C at whole-pixel shifts from -reach to reach, (dy, dx)."""
+        if reach not in self._windows:
+            whole = np.arange(-reach, reach + 1.0)
+            self._windows[reach] = _inverse(self.energy.on_nodes(whole, whole))
+        return self._windows[reach]
+
+    @cached_property
+    def _windows(self) -> dict[int, Image]:
+        return {}
 
     @cached_property
     def energy(self) -> EnergyTerm:
         """C."""
-        return energy_term(
-            self.spectrum, self.weighted.harmonics, self.shape, background=self._background
+        return EnergyTerm(
+            self.source.harmonics * self.weighted.harmonics,
+            self.shape,
+            self._background,
+            expansion=self.weighted.expansion,
         )
 
     @cached_property
     def _background(self) -> list[CrossTerm]:
         """Σ w² b S(s, d), for each b of the background."""
         spectra = self.weighted.background_spectra
-        return [CrossTerm(spectrum * self.conjugate, self.shape) for spectrum in spectra]
+        return [CrossTerm(spectrum * self.source.conjugate, self.shape) for spectrum in spectra]
+
+
+def _inverse(energy: Image) -> Image:
+    positive = energy > np.finfo(float).tiny  # less has no finite inverse
+    return np.divide(1.0, energy, out=np.zeros(energy.shape), where=positive)
 
 
 def reach_of(shape: tuple[int, int], max_shift: int) -> int:

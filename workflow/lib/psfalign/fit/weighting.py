@@ -1,7 +1,6 @@
 """Weights that depend on the pair of images: bad pixels left out, or inverse variance."""
 
 import numpy as np
-from numpy.fft import rfft2
 
 from ..images.arrays import Bools, Image, Weighting
 from ..images.fourier import Shift, shift_variance
@@ -51,7 +50,7 @@ def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
 
 
 def _residual_variance(science: Frame, psf: Frame, shift: Shift, beta: float) -> Image:
-    if science.variance is None or psf.variance is None:
+    if science.variance_spectrum is None or psf.variance is None:
         return np.full(psf.image.shape, np.inf)
-    moved = shift_variance(rfft2(science.variance), psf.image.shape, shift)
+    moved = shift_variance(science.variance_spectrum, psf.image.shape, shift)
     return psf.variance + beta**2 * moved

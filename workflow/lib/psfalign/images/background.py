@@ -1,59 +1,117 @@
 """A background below a star: a constant or a plane, as far as a weight tells it from nothing."""
 
 import math
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .arrays import Background, Cube, Image
+from .arrays import Background, Image, SingleImage
 
 FLAT = 1e-10  # of Σ w²: what is left of a slope where all weight lies on one line
+MONOMIALS = {"none": 0, "fit": 1, "plane": 3}  # of 1, y, x
+
+Floats = NDArray[np.float64]
+Reals = NDArray[np.floating]
+Real = TypeVar("Real", np.float64, np.float32)
 
 
-def span_background(squared_weight: Image, background: Background) -> Cube:
+@dataclass(frozen=True)
+class Span:
     """
-    Return functions b that span a background, with Σ w² b_j b_k = 1 for j = k, else 0.
+    Functions b that span a background, with Σ w² b_j b_k = 1 for j = k, else 0.
 
-    Parameters
+    Each is a plane, of which only the coefficients are kept: sums over an image are those along
+    its rows and columns, which takes a fraction of the time of sums with images of the functions.
+
+    Attributes
     ----------
-    squared_weight : (rows, columns) float64
-        w².
-    background
-        What to span: nothing, a constant, or a plane.
-
-    Returns
-    -------
-    (functions, rows, columns) float64
+    squared_weight : (rows, columns) float64 or float32
+        w². Its precision is that of the images from which the background is subtracted.
+    planes : (functions, 2, 2)
+        Coefficients of y^i x^j for each function, y and x between -0.5 and 0.5; that of the
+        product is 0.
     """
-    made: list[Image] = []
-    least = FLAT * float(squared_weight.sum())
-    for monomial in _monomials(squared_weight.shape, background):
-        image = monomial
-        for other in made * 2:  # the second time takes away what rounding left
-            image = image - np.vdot(squared_weight, image * other) * other
-        energy = float(np.vdot(squared_weight, image**2))
-        if energy > least:
-            made.append(image / math.sqrt(energy))
-    return np.array(made).reshape(len(made), *squared_weight.shape)
 
+    squared_weight: Reals
+    planes: Reals
 
-def subtract_span(image: Image, basis: Cube, squared_weight: Image) -> Image:
-    """Return an image less what it has in common with the functions of `span_background`."""
-    if not len(basis):
-        return image
-    shares = np.tensordot(basis * squared_weight, image, axes=2)
-    return np.asarray(image - np.tensordot(shares, basis, axes=1))
+    @classmethod
+    def of(cls, squared_weight: Image, background: Background) -> "Span":
+        """Span nothing, a constant, or a plane, under w²."""
+        in_y, in_x = (_powers(size, 3) for size in squared_weight.shape)
+        moments = in_y @ squared_weight @ in_x.T
+        products = np.array([[moments[a + c, b + d] for c, d in _ORDERS] for a, b in _ORDERS])
+        made = _orthonormal(products[: MONOMIALS[background], : MONOMIALS[background]])
+        planes = np.zeros((len(made), 2, 2))
+        for plane, coefficients in zip(planes, made, strict=True):
+            for order, coefficient in zip(_ORDERS, coefficients, strict=False):
+                plane[order] = coefficient
+        return cls(squared_weight, planes)
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+    @cached_property
+    def images(self) -> Reals:
+        """The functions, (functions, rows, columns)."""
+        return np.array([self._image(plane) for plane in self.planes]).reshape(
+            len(self), *self.squared_weight.shape
+        )
+
+    def scaled(self, shares: SingleImage, peak: float) -> "Span":
+        """Return the functions in single precision, for w² over the square of its peak."""
+        return Span(shares, (self.planes * peak).astype(np.float32))
+
+    def subtract(self, image: NDArray[Real]) -> NDArray[Real]:
+        """Return an image less what it has in common with the functions under the weight."""
+        if not len(self):
+            return image
+        in_y, in_x = self._axes
+        sums = in_y @ (self.squared_weight * image) @ in_x.T
+        shares = np.tensordot(self.planes, sums, axes=2)
+        return np.subtract(image, self._image(np.tensordot(shares, self.planes, axes=1)))
+
+    @cached_property
+    def _axes(self) -> tuple[Reals, Reals]:
+        rows, columns = self.squared_weight.shape
+        in_y, in_x = (_powers(size, 2) for size in (rows, columns))
+        dtype = self.squared_weight.dtype
+        return in_y.astype(dtype, copy=False), in_x.astype(dtype, copy=False)
+
+    def _image(self, plane: Reals) -> Reals:
+        in_y, in_x = self._axes
+        return np.add.outer(plane[:, 0] @ in_y, plane[0, 1] * in_x[1])
 
 
 def subtract_background(image: Image, weight: Image, background: Background) -> Image:
     """Return an image less the background that fits it best under a weight."""
-    squared = weight**2
-    return subtract_span(image, span_background(squared, background), squared)
+    return Span.of(weight**2, background).subtract(image)
 
 
-def _monomials(shape: tuple[int, ...], background: Background) -> Iterator[Image]:
-    if background != "none":
-        yield np.ones(shape)
-    if background == "plane":
-        for axis in (0, 1):
-            yield np.indices(shape)[axis] / shape[axis] - 0.5
+_ORDERS = ((0, 0), (1, 0), (0, 1))  # of y and x in 1, y and x
+
+
+def _powers(size: int, number: int) -> Floats:
+    """Return the first powers of a coordinate between -0.5 and 0.5, (number, size)."""
+    coordinate = np.arange(size) / size - 0.5
+    return coordinate ** np.arange(number)[:, None]
+
+
+def _orthonormal(products: Floats) -> list[Floats]:
+    """
+    Return combinations of functions that are orthonormal, from the sums of their products.
+
+    A function that the others nearly make up is left out.
+    """
+    made: list[Floats] = []
+    for start in np.eye(len(products)):
+        combination = start
+        for other in made * 2:  # the second time takes away what rounding left
+            combination = combination - (combination @ products @ other) * other
+        energy = float(combination @ products @ combination)
+        if energy > FLAT * products[0, 0]:
+            made.append(combination / math.sqrt(energy))
+    return made

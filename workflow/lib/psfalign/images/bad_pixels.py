@@ -1,5 +1,6 @@
 """Replace bad pixels by the median of the good ones around them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from .dq_flags import NON_SCIENCE
 SMALLEST_BOX = 2  # pixels: half a width of one, the least that has neighbours
 FEWEST = 4  # good pixels in a box whose scatter says something
 CHUNK = 1 << 21  # values gathered at a time: 16 MB, so that a large box stays affordable
+
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,20 @@ def clean_image(
     """
     check_box(median_box_length, image.shape)
     bad = find_bad_pixels(image, dq, bad_bits)
-    off_science = bad & ((dq & np.uint32(NON_SCIENCE)) != 0) if zero_non_science else bad & False
-    filling = _fill(image, bad, bad & ~off_science, median_box_length // 2)
-    replaced = np.flatnonzero(bad)
-    is_filled = ~off_science.ravel()[replaced]
+    replaced, half_width = np.flatnonzero(bad), median_box_length // 2
+    off_science = (dq.ravel()[replaced] & np.uint32(NON_SCIENCE if zero_non_science else 0)) != 0
+    filling = _fill(image, bad, replaced[~off_science], half_width)
     scatter = np.zeros(replaced.size)
-    scatter[is_filled] = _scatter(filling)
+    scatter[~off_science] = _scatter(filling, half_width)
     cleaned = filling.put()
-    cleaned.ravel()[replaced[~is_filled]] = 0.0
-    n_grown = int(np.count_nonzero(filling.is_grown))
-    return CleanImage(cleaned, bad, scatter, n_grown, int(off_science.sum()))
+    cleaned.ravel()[replaced[off_science]] = 0.0
+    n_zeroed = int(np.count_nonzero(off_science))
+    return CleanImage(cleaned, bad, scatter, len(filling.grown), n_zeroed)
 
 
 def fill_pixels(image: Image, bad: Bools) -> Image:
     """Return a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
-    return _fill(image, bad, bad, half_width=1).put()
+    return _fill(image, bad, np.flatnonzero(bad), half_width=1).put()
 
 
 def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
@@ -115,14 +117,6 @@ def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
     )
 
 
-class _Boxes(NamedTuple):
-    """What the good pixels around some pixels are: median, RMS distance from it, number."""
-
-    median: NDArray[np.float64]
-    scatter: NDArray[np.float64]
-    n_good: NDArray[np.intp]
-
-
 class _Filling(NamedTuple):
     """
     What replaces some pixels.
@@ -131,96 +125,125 @@ class _Filling(NamedTuple):
     ----------
     good : (rows, columns) float64
         The image, in which bad pixels are NaN.
-    pixels : (pixels, 2)
-        Their rows and columns.
-    boxes
-        What is around each.
-    radius : (pixels,)
-        Half the width of the box; where it had to grow, the ring that holds the first good pixel.
-    is_grown : (pixels,) bool
+    pixels : (pixels,)
+        Their places in the flattened image.
+    medians : (pixels,) float64
+    grown : (grown pixels,)
+        Which of them needed a larger box.
+    radius : (grown pixels,)
+        Half the width of that; its outermost ring holds the first good pixel.
     """
 
     good: Image
-    pixels: NDArray[np.intp]
-    boxes: _Boxes
-    radius: NDArray[np.intp]
-    is_grown: Bools
+    pixels: Places
+    medians: NDArray[np.float64]
+    grown: Places
+    radius: Places
 
     def put(self) -> Image:
         """Return the image with the medians in their places, which overwrites it."""
-        self.good[*self.pixels.T] = self.boxes.median
+        self.good.ravel()[self.pixels] = self.medians
         return self.good
 
 
-def _fill(image: Image, bad: Bools, fill: Bools, half_width: int) -> _Filling:
-    """Find what replaces the pixels of ``fill``."""
-    pixels = np.stack(np.divmod(np.flatnonzero(fill), image.shape[1]), axis=-1)
-    good = image.copy()
-    good[bad] = np.nan
-    boxes = _look_around(good, pixels, _box(half_width))
-    filling = _Filling(good, pixels, boxes, np.full(len(pixels), half_width), boxes.n_good == 0)
-    if filling.is_grown.any() and not bad.all():
-        _grow(filling, bad)
-    return filling
-
-
-def _grow(filling: _Filling, bad: Bools) -> None:
-    """Fill pixels whose box has no good pixel from the first ring that has one."""
+def _fill(image: Image, bad: Bools, pixels: Places, half_width: int) -> _Filling:
+    """Find what replaces some of the bad pixels."""
+    good = np.where(bad, np.nan, image)
+    medians = _medians(good, pixels, _box(half_width))
+    grown = np.flatnonzero(np.isnan(medians))
+    if not len(grown) or bad.all():
+        return _Filling(good, pixels, medians, grown, np.full(len(grown), half_width))
     from scipy.ndimage import distance_transform_cdt  # seldom needed, slow to import
 
-    grown = np.flatnonzero(filling.is_grown)
-    distance = distance_transform_cdt(bad, metric="chessboard")[*filling.pixels[grown].T]
-    filling.radius[grown] = distance
-    for radius in np.unique(distance):
-        members = grown[distance == radius]
-        ring = _look_around(filling.good, filling.pixels[members], _ring(radius))
-        for known, found in zip(filling.boxes, ring, strict=True):
-            known[members] = found
+    radius = distance_transform_cdt(bad, metric="chessboard").ravel()[pixels[grown]].astype(np.intp)
+    for distance in np.unique(radius):
+        members = grown[radius == distance]
+        medians[members] = _medians(good, pixels[members], _ring(distance))
+    return _Filling(good, pixels, medians, grown, radius)
 
 
-def _scatter(filling: _Filling) -> NDArray[np.float64]:
-    """Return the scatter in each box; a few pixels say little, so that theirs is also a wider's."""
-    scatter = filling.boxes.scatter.copy()
-    few = np.flatnonzero(filling.boxes.n_good < FEWEST)
-    for radius in np.unique(filling.radius[few]):
-        members = few[filling.radius[few] == radius]
-        wider = _look_around(filling.good, filling.pixels[members], _box(radius + 1))
-        scatter[members] = np.maximum(scatter[members], wider.scatter)
+def _scatter(filling: _Filling, half_width: int) -> NDArray[np.float64]:
+    """
+    Return how far the good pixels around each are from its median, RMS.
+
+    A few pixels say little; where there are so few, the scatter is also that of a wider box.
+    """
+    good, pixels, medians = filling.good, filling.pixels, filling.medians
+    scatter, n_good = _deviations(good, pixels, medians, _box(half_width))
+    for radius in np.unique(filling.radius):
+        members = filling.grown[filling.radius == radius]
+        found = _deviations(good, pixels[members], medians[members], _ring(radius))
+        scatter[members], n_good[members] = found
+    half_widths = np.full(len(pixels), half_width)
+    half_widths[filling.grown] = filling.radius
+    few = np.flatnonzero(n_good < FEWEST)
+    for radius in np.unique(half_widths[few]):
+        members = few[half_widths[few] == radius]
+        at = pixels[members]
+        box = _box(radius + 1)
+        wider, _ = _deviations(good, at, _medians(good, at, box), box)
+        scatter[members] = np.maximum(scatter[members], wider)
     return scatter
 
 
-def _box(half_width: int) -> NDArray[np.intp]:
+def _box(half_width: int) -> Places:
     """Row and column offsets of the pixels in a box, (pixels, 2)."""
     side = np.arange(-half_width, half_width + 1)
     return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def _ring(radius: int) -> NDArray[np.intp]:
+def _ring(radius: int) -> Places:
     """Row and column offsets of the outermost pixels of a box, (pixels, 2)."""
     box = _box(radius)
     return box[np.abs(box).max(axis=1) == radius]
 
 
-def _look_around(good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]) -> _Boxes:
-    """Look at what is not NaN at some offsets from each pixel; NaN where there is nothing."""
-    per_chunk = max(1, CHUNK // len(offsets))
-    chunks = [pixels[i : i + per_chunk] for i in range(0, len(pixels), per_chunk)]
-    parts = [_gather(good, chunk, offsets) for chunk in chunks or [pixels]]
-    return _Boxes(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+def _medians(good: Image, pixels: Places, offsets: Places) -> NDArray[np.float64]:
+    """Return the median of what is not NaN at some offsets from each pixel; NaN where nothing."""
+    medians = np.empty(len(pixels))
+    for part in _parts(pixels, offsets):
+        values = _gather(good, pixels[part], offsets)
+        values.sort(axis=1)  # NaN last
+        count = values.shape[1] - np.isnan(values).sum(axis=1)
+        pixel = np.arange(len(values))
+        # Where nothing is good, these are the last and the first, which are NaN like all others.
+        lower, upper = values[pixel, (count - 1) // 2], values[pixel, count // 2]
+        medians[part] = lower + 0.5 * (upper - lower)
+    return medians
 
 
-def _gather(good: Image, pixels: NDArray[np.intp], offsets: NDArray[np.intp]) -> _Boxes:
-    neighbours = pixels[:, None, :] + offsets
-    last = np.array(good.shape) - 1
-    inside = ((neighbours >= 0) & (neighbours <= last)).all(axis=-1)
-    row, column = np.moveaxis(np.clip(neighbours, 0, last), -1, 0)
-    values = np.where(inside, good[row, column], np.nan)
-    values.sort(axis=1)  # NaN last
-    count = np.isfinite(values).sum(axis=1)
-    pixel = np.arange(len(pixels))
-    # Where nothing is good, these are the last and the first, which are NaN like all others.
-    lower, upper = values[pixel, (count - 1) // 2], values[pixel, count // 2]
-    median = lower + 0.5 * (upper - lower)
-    values -= median[:, None]
-    squares = np.nansum(np.square(values, out=values), axis=1)
-    return _Boxes(median, np.sqrt(squares / np.maximum(count, 1)), count)
+def _deviations(
+    good: Image, pixels: Places, medians: NDArray[np.float64], offsets: Places
+) -> tuple[NDArray[np.float64], Places]:
+    """Return the RMS distance of good pixels at some offsets from medians, and their number."""
+    scatter, number = np.empty(len(pixels)), np.empty(len(pixels), dtype=np.intp)
+    for part in _parts(pixels, offsets):
+        values = _gather(good, pixels[part], offsets)
+        values -= medians[part, None]
+        unknown = np.isnan(values)
+        values[unknown] = 0.0
+        number[part] = values.shape[1] - unknown.sum(axis=1)
+        squares = np.einsum("ij,ij->i", values, values)
+        scatter[part] = np.sqrt(squares / np.maximum(number[part], 1))
+    return scatter, number
+
+
+def _parts(pixels: Places, offsets: Places) -> Iterator[slice]:
+    per_part = max(1, CHUNK // len(offsets))
+    return (slice(i, i + per_part) for i in range(0, len(pixels), per_part))
+
+
+def _gather(good: Image, pixels: Places, offsets: Places) -> NDArray[np.float64]:
+    """Return the values at some offsets from each pixel, NaN beyond the edges."""
+    rows, columns = good.shape
+    values = good.take(pixels[:, None] + offsets @ (columns, 1), mode="clip")
+    row, column = np.divmod(pixels, columns)
+    from_edge = np.minimum(
+        np.minimum(row, rows - 1 - row), np.minimum(column, columns - 1 - column)
+    )
+    near = np.flatnonzero(from_edge < offsets.max())
+    there = np.stack([row[near], column[near]], axis=-1)[:, None] + offsets
+    values[near] = np.where(
+        ((there < 0) | (there >= good.shape)).any(axis=-1), np.nan, values[near]
+    )
+    return values

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.fft import rfft2
 
-from .arrays import AlignTo, Bools, Image
+from .arrays import AlignTo, Bools, Image, Spectrum
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Frame:
     image: Image
     replaced: Bools | None = None
     variance: Image | None = None
+
+    @cached_property
+    def variance_spectrum(self) -> Spectrum | None:
+        """``rfft2`` of the variance, where it is known."""
+        return None if self.variance is None else rfft2(self.variance)
 
 
 class Frames(Protocol):

@@ -11,7 +11,7 @@ from .bad_pixels import CleanImage, fill_pixels
 # Times the plane's median. A full well of 1e5 electrons has a photon noise of 300, and a pixel
 # without light a read noise of 3 or more; in flight exposures errors reach 34 times the median.
 ABSURD = 100.0
-N_SAMPLED = 10_000  # pixels whose median stands for that of a plane; a limit of 100 needs no more
+N_SAMPLED = 2000  # pixels whose median stands for that of a plane; a limit of 100 needs no more
 
 
 @dataclass(frozen=True)

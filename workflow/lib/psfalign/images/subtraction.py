@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Background, Cube, Image
-from .background import span_background, subtract_span
+from .background import Span
 from .fourier import Shift, shift_image
 from .padding import pad_image
 
@@ -70,11 +70,11 @@ def subtract_psfs(
         What is fitted besides each flux.
     """
     squared = weight**2
-    basis = span_background(squared, background)
-    target = subtract_span(science, basis, squared)
+    span = Span.of(squared, background)
+    target = span.subtract(science)
 
     def left_by(psf: Image) -> tuple[Image, float]:
-        psf = subtract_span(psf, basis, squared)
+        psf = span.subtract(psf)
         flux = flux_in(target, psf, squared)
         return target - flux * psf, flux
 
@@ -84,7 +84,7 @@ def subtract_psfs(
         totals += states
     (unaligned, _), (aligned, flux) = map(left_by, totals)
     psf = flux * totals[1]
-    if len(basis):  # most pixels hold nothing else
+    if len(span):  # most pixels hold nothing else
         psf -= np.median(psf[weight > 0])
     return Subtraction(psf, unaligned, aligned, weight, np.array(rms))
 

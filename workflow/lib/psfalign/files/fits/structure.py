@@ -13,6 +13,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,7 +67,7 @@ class Hdu:
         default = "PRIMARY" if self.start == 0 else ""
         return str(self.header.get("EXTNAME", default)).strip().upper()
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Axes in NumPy's order."""
         n_axes = int(self.header["NAXIS"])

@@ -1,0 +1,96 @@
+"""Derivatives of a shifted science image, which uncertainties and doubts take alike."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.fft import irfft2
+from numpy.typing import NDArray
+
+from ..images.arrays import SingleImage, Spectrum
+from .polynomials import gradient_rates
+from .result import N_PARAMETERS
+from .spectral import Source, Weighted
+
+BLOCK = 4  # pixels; a window is two blocks wide and high, as large as a companion is at 2 to 4 λ/D
+# The products of two derivatives, as rows and columns of a symmetric matrix.
+FIRST, SECOND = np.triu_indices(N_PARAMETERS)
+
+Singles = NDArray[np.float32]
+Sums = NDArray[np.float64]
+Whole = tuple[int, int]
+"""A shift by whole pixels, (dy, dx)."""
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """
+    Derivatives of S(s, d) by dx and dy, and S itself, less the background, over the peak of s.
+
+    Within half a pixel they are taken to move rigidly: they serve all fits whose shifts are near
+    the same whole pixels. Single precision is plenty for what depends on them.
+
+    Attributes
+    ----------
+    source, weighted
+        The science image and the weight.
+    """
+
+    source: Source
+    weighted: Weighted
+    _information: dict[Whole, Sums] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def peak(self) -> float:
+        """The largest absolute value of s."""
+        return float(np.abs(self.source.image).max())
+
+    @cached_property
+    def _at_rest(self) -> Singles:
+        return derivatives_of(self.source.spectrum / self.peak, self.source.shape)
+
+    def at(self, whole: Whole) -> Singles:
+        """Return the derivatives after a shift by whole pixels, (3, rows, columns)."""
+        return without_background(np.roll(self._at_rest, whole, axis=(1, 2)), self.weighted)
+
+    def information(self, whole: Whole) -> Sums:
+        """Return sums of the products of two of them and w² over blocks, (6, rows, columns)."""
+        if whole not in self._information:
+            self._information[whole] = sum_products(self.at(whole), self.weighted.shares)
+        return self._information[whole]
+
+
+def derivatives_of(spectrum: Spectrum, shape: tuple[int, int]) -> Singles:
+    """Return those of S(s, d) by dx and dy, and S itself, at d = 0, from the ``rfft2`` of s."""
+    single, (in_x, in_y) = spectrum.astype(np.complex64), gradient_rates(shape)
+    made = np.empty((N_PARAMETERS, *shape), dtype=np.float32)
+    for image, rates in zip(made, (in_x, in_y[:, None], np.array([1.0])), strict=True):
+        image[:] = irfft2(single * rates.astype(np.complex64), s=shape)
+    return made
+
+
+def without_background(derivatives: Singles, weighted: Weighted) -> Singles:
+    """Take off what derivatives have in common with the background."""
+    for image in derivatives if len(weighted.span) else ():
+        image[:] = weighted.single_span.subtract(image)
+    return derivatives
+
+
+def sum_products(derivatives: Singles, shares: SingleImage) -> Sums:
+    """Return sums of w² g gᵀ over blocks, the upper triangle, (6, rows, columns)."""
+    weighted = shares * derivatives
+    pairs = zip(FIRST, SECOND, strict=True)
+    return np.stack([sum_blocks(weighted[i] * derivatives[j]) for i, j in pairs])
+
+
+def sum_blocks(image: SingleImage) -> Sums:
+    """Sum an image over blocks; the last ones are smaller where they end."""
+    return _sum_rows(_sum_rows(image).T).T.astype(np.float64)
+
+
+def _sum_rows(image: SingleImage) -> SingleImage:
+    sums = image[::BLOCK].copy()
+    for offset in range(1, BLOCK):
+        rows = image[offset::BLOCK]
+        sums[: len(rows)] += rows
+    return sums
