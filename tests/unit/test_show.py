@@ -22,9 +22,11 @@ from PIL import Image
 from psfalign.cli import main
 from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
+from psfalign.files.sky import Star
 from psfalign.fit.integration import FitOptions
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure
+from psfalign.report.figures.view import View
 from psfalign.report.pair_table import NOTHING, SHOWN, text_rows
 from psfalign.report.product import show_product
 from psfalign.report.summary import take_medians
@@ -162,6 +164,22 @@ def test_summary_holds_medians_counts_and_gain(inputs: Path, tmp_path: Path) -> 
     assert summary["psfmask"] == "mask.fits"
     # Speckles 100 high that were shifted by a pixel, against noise of a few.
     assert summary["gain"] > 3
+
+
+def test_star_that_the_user_names_is_recorded_and_drawn(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = run(inputs, tmp_path)
+    stars: list[Star] = []
+    monkeypatch.setattr(
+        "psfalign.report.exposure.View.of", lambda _, star: stars.append(star) or View()
+    )
+    made = pages(tmp_path / "pages")
+    files = (paths[name] for name in ("science", "psfs", "shifts", "mask"))
+    summary = plot_exposure(*files, made, name="exposure", star=(17.5, 12.0))
+    assert stars == [(17.5, 12.0)]
+    (star,) = (r.value for r in summary.provenance if (r.step, r.name) == ("plot_exposure", "star"))
+    assert json.loads(star) == [17.5, 12.0]
 
 
 def test_failed_pairs_are_named_and_counted(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def main(job: "Snakemake") -> None:
         Path(job.input.psfmask),
         Pages(**{name: Path(path) for name, path in job.output.items()}),
         name=job.wildcards.exposure,
+        star=job.params.job["settings"]["star"],
     )
 
 

@@ -227,6 +227,8 @@ class Plan:
             settings = {"star": star, **settings}
         elif STEPS[step].in_report:
             settings["style"] = self._looks
+        if step == "plot_exposure":
+            settings["star"] = self._options("subtract_psf")["star"]
         return settings
 
     def job(self, step: str, name: str) -> Json:

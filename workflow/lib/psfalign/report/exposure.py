@@ -93,7 +93,7 @@ def plot_exposure(
     subtraction = None
     if integration is not None:
         subtraction = _subtract(exposures, mask, table, integration)
-    summary = _sum_up(name, exposures, origins, mask, table, subtraction, integration)
+    summary = _sum_up(name, exposures, origins, mask, table, subtraction, integration, star)
     replaced = [
         _replaced(exposure, what)
         for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
@@ -168,6 +168,7 @@ def _sum_up(
     table: ShiftTable,
     subtraction: Subtraction | None,
     integration: int | None,
+    star: Star,
 ) -> Summary:
     return Summary(
         exposure=name,
@@ -193,7 +194,7 @@ def _sum_up(
         versions=software_versions(),
         provenance=[
             *table.records,
-            *record_step(STEP, __file__, parameters={"style": digest_looks()}),
+            *record_step(STEP, __file__, parameters={"style": digest_looks(), "star": star}),
         ],
     )
 
