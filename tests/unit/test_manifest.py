@@ -116,6 +116,15 @@ def test_references_name_files_of_the_manifest(reference: str) -> None:
     )
 
 
+def test_exposures_are_known_without_the_manifest() -> None:
+    """Years later, `verify` reads the configuration that lies with the results."""
+    (exposure,) = plan_exposures(read_settings(Path("campaign.yaml")))
+    assert exposure.name == "jw1_a3001"
+    line = "manifest.json: no such file; check the path"
+    with refused(line, InputError):
+        FactsStore(Path("facts.json"), manifest=Path("manifest.json"))
+
+
 def test_a_listed_file_is_not_looked_at() -> None:
     write()
     Path("data/jw1_calints.fits").write_text("another")

@@ -109,8 +109,7 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
     ConfigError, InputError
         If two of them would write the same results, or a name cannot be that of a file.
     """
-    manifest = read_manifest(settings.manifest)
-    adopted = _from_associations(settings.associations, manifest)
+    adopted = _from_associations(settings.associations, _manifest_of(settings))
     exposures = [*adopted, *_explicit(settings.exposures)]
     exposures = _share_stacks(exposures)
     _check_names(exposures)
@@ -119,9 +118,14 @@ def plan_exposures(settings: Settings) -> list[ScienceExposure]:
 
 def list_warnings(settings: Settings) -> list[str]:
     """Return a line for each part of an association that is not used."""
-    manifest = read_manifest(settings.manifest)
+    manifest = _manifest_of(settings)
     associations = (read_association(path, manifest) for path in settings.associations)
     return [f"{asn.path}: {words}" for asn in associations for words in asn.left_out]
+
+
+def _manifest_of(settings: Settings) -> Manifest:
+    """Read the manifest for associations; without any, results outlive it for `verify`."""
+    return read_manifest(settings.manifest if settings.associations else None)
 
 
 def _from_associations(paths: Sequence[Path], manifest: Manifest) -> Iterator[ScienceExposure]:
