@@ -1,5 +1,7 @@
 """Weights that depend on the pair of images: bad pixels left out, or inverse variance."""
 
+from typing import assert_never
+
 import numpy as np
 
 from ..images.arrays import Bools, Image, Weighting
@@ -37,7 +39,9 @@ def pair_weight(
     masked = np.where(_touched(science, psf, shift), 0.0, weight)
     if weighting == "mask+dq":
         return masked
-    return np.asarray(masked / np.sqrt(_residual_variance(science, psf, shift, beta)))
+    if weighting == "inverse_variance":
+        return np.asarray(masked / np.sqrt(_residual_variance(science, psf, shift, beta)))
+    assert_never(weighting)  # so that the type checker asks for what a new word means
 
 
 def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
