@@ -11,12 +11,13 @@ PEERS = {
     "1.15.1": ("jwst==1.15.1",),  # the last with a 4D product; it requires NumPy < 2 itself
     "1.16.1": ("jwst==1.16.1", "numpy<2"),  # 3D product; with NumPy 2 it does not align float32
     "3.0.0": ("jwst==3.0.0",),
+    "pyklip 2.10.1": ("pyklip==2.10.1",),
 }
 
 
 def peer_python(release: str) -> Path:
-    """Return the interpreter with a release of jwst, after making its environment if need be."""
-    folder = ENVIRONMENTS / f"jwst-{release}"
+    """Return the interpreter with a release of jwst, or of a program that is named with it."""
+    folder = ENVIRONMENTS / (release.replace(" ", "-") if " " in release else f"jwst-{release}")
     python = folder / "bin" / "python"
     if not (folder / "done").exists():
         print(f"making {folder.name}: {' '.join(PEERS[release])}", file=sys.stderr)
@@ -30,8 +31,10 @@ def peer_python(release: str) -> Path:
 def peer_versions(release: str) -> dict[str, str]:
     """Return the versions of what matters in a peer's environment."""
     code = (
-        "from importlib.metadata import version as v\n"
-        "for n in ('jwst', 'numpy', 'scipy', 'stdatamodels'): print(n, v(n))"
+        "from importlib.metadata import version as v, packages_distributions as p\n"
+        "found = {n for names in p().values() for n in names}\n"
+        "for n in ('jwst', 'pyklip', 'numpy', 'scipy', 'stdatamodels'):\n"
+        "    if n in found: print(n, v(n))"
     )
     answer = subprocess.run(
         [peer_python(release), "-c", code], check=True, text=True, stdout=subprocess.PIPE

@@ -89,6 +89,11 @@ def stack(case: Case, folder: Path) -> Path:
     return path
 
 
+def run_own_command(command: str, *, output: Path, **options: object) -> None:
+    """Run a command of psfalign, unless what it writes is there."""
+    _psfalign(command, output=output, **options)
+
+
 def _psfalign(step: str, *, output: Path, **options: object) -> None:
     if output.exists():
         return

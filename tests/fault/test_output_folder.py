@@ -19,12 +19,15 @@ from files import (
     write_exposure,
     write_psfs,
 )
+from rolls import write_roll
 
 from psfalign.campaign.checks import inspect_campaign
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
 from psfalign.campaign.output_folder import expected_sizes, say_bytes
 from psfalign.cli import main
+from psfalign.steps.combine import combine_rolls
+from psfalign.steps.subtract import subtract_psf
 
 MEGABYTE = 1_000_000
 
@@ -69,7 +72,20 @@ def test_item_11_estimate_is_that_of_the_files_that_come_out(
     assert main(["align", *inputs, "--align-to", align_to, "--output", str(product)]) == 0
     estimated = sizes["jw1_a3001/jw1_a3001_psfalign.fits"]
     assert product.stat().st_size < estimated < product.stat().st_size + 2 * MEGABYTE
-    assert len(sizes) == 4
+    assert len(sizes) == 5
+
+
+def test_item_11_picture_of_all_rolls_needs_room_too(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    paths = write_roll(tmp_path / "roll", 45.0)
+    subtracted, northup = tmp_path / "psfsub.fits", tmp_path / "northup.fits"
+    subtract_psf(paths["science"], paths["product"], subtracted)
+    combine_rolls([subtracted], northup, tmp_path / "contrast.ecsv")
+    config["psf_subtraction"] = {"modes": [1, 2, 3]}
+    estimated = estimate(config, tmp_path)["combined/star_a3001_northup.fits"]
+    # Up to headers, tables, and a star that is not in the middle.
+    assert northup.stat().st_size / 2 < estimated < northup.stat().st_size * 2
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -90,10 +106,11 @@ def test_what_is_cleaned_keeps_what_its_source_has(
 def test_what_goes_when_it_is_used_needs_no_room(config: dict[str, Any], tmp_path: Path) -> None:
     config["exposures"][0]["psfs"] = [str(write_psfs(tmp_path / "p_calints.fits"))]
     config["keep_intermediates"] = False
-    stack, product, subtracted = estimate(config, tmp_path)
+    stack, product, subtracted, picture = estimate(config, tmp_path)
     assert stack.endswith("_clean.fits")
     assert product == "jw1_a3001/jw1_a3001_psfalign.fits"
     assert subtracted == "jw1_a3001/jw1_a3001_psfsub.fits"
+    assert picture.startswith("combined/")
 
 
 def test_item_11_a_stack_that_is_made_here_needs_room_too(

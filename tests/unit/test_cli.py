@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from astropy.io import fits
 from files import (
     PSF_STEPS,
     SHAPE,
@@ -23,8 +24,12 @@ from files import (
     write_mask,
     write_psfs,
 )
+from rolls import write_roll
 
 from psfalign.cli import main
+from psfalign.steps.rolls import Roll
+from psfalign.steps.stages import SubtractionOptions
+from psfalign.steps.subtract import subtract_psf
 
 
 @pytest.fixture
@@ -317,3 +322,41 @@ def test_check_counts_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["check", "--batches", "0", str(config)])
     assert "--batches: is not 1 or more" in capsys.readouterr().err
+
+
+def test_subtract_and_combine_give_what_the_steps_give(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rolls = [write_roll(tmp_path / "in", angle) for angle in (20.0, 110.0)]
+    made = []
+    for number, (own, other) in enumerate(zip(rolls, rolls[::-1], strict=True)):
+        paths = [tmp_path / f"{who}{number}/psfsub.fits" for who in ("own", "step")]
+        files = ["--science", own["science"], "--product", own["product"], "--output", paths[0]]
+        roll = ["--roll", other["science"], other["shifts"], "--modes", "1", "3"]
+        assert main(["subtract", *map(str, files + roll)]) == 0
+        options = SubtractionOptions(references="stars+rolls", modes=(1, 3))
+        rolls_ = [Roll(other["science"], other["shifts"])]
+        subtract_psf(own["science"], own["product"], paths[1], rolls=rolls_, options=options)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+        made.append(str(paths[0]))
+    northup, contrast = tmp_path / "a_northup.fits", tmp_path / "a_contrast.ecsv"
+    outputs = ["--output", str(northup), "--contrast", str(contrast)]
+    assert main(["combine", *made, *outputs, "--star-flux", "2"]) == 0
+    assert fits.getval(northup, "NEXPO") == 2
+    assert '"star_flux_jy": 2.0' in contrast.read_text()
+    assert capsys.readouterr().out.splitlines()[-1] == f"{northup}, {contrast}: written"
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (["--modes", "0"], "--modes=0: is less than 1; write 1 or more"),
+        (["--annuli", "-1"], "--annuli=-1.0: is less than 0; write 0 or more"),
+    ],
+)
+def test_item_05_numbers_of_a_list(
+    option: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--science", "a.fits", "--product", "b.fits", "--output", str(tmp_path / "c.fits")]
+    assert main(["subtract", *files, *option]) == 1
+    assert capsys.readouterr().err.strip() == f"psfalign: error: {line}"

@@ -10,17 +10,26 @@ from typing import Any, TypeAlias
 
 from . import __version__
 from .campaign.options import schema_of
-from .campaign.settings import AlignOptions, PixelCircle, PsfmaskOptions, Settings, SkyCircle
+from .campaign.settings import (
+    AlignOptions,
+    PixelCircle,
+    PsfmaskOptions,
+    Settings,
+    SkyCircle,
+    SubtractionOptions,
+)
 from .errors import ConfigError, PsfalignError, error_line
 from .images.dq_flags import parse_bad_bits
 from .system.process import ended_in_order, prepare_process
 
+# Options that the command line spells in its own way: --star COLUMN,ROW; --roll for stars+rolls.
+OWN = ("star", "references")
 # The options of the configuration that steps take: the field of each, and its schema.
 OPTIONS = {
     field: schema_of(kind)["properties"][field.name]
-    for kind in (PsfmaskOptions, AlignOptions)
+    for kind in (PsfmaskOptions, AlignOptions, SubtractionOptions)
     for field in dataclasses.fields(kind)
-    if field.metadata["step"]
+    if field.metadata["step"] and field.name not in OWN
 }
 # What a path means, where its name alone does not say it all.
 PATHS = {
@@ -28,6 +37,7 @@ PATHS = {
     "psfs": "cleaned psf images",
     "psfmask": "psfmask.json that resolve-psfmask wrote",
     "shifts": "table of shifts that fit-shifts wrote",
+    "product": "aligned psf images that align-psfs wrote",
     "input": "calints or psfstack",
     "output": "file to write",
 }
@@ -35,7 +45,7 @@ NO_MASKS = (
     "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
     "make-psfmask`; docs/masks.md says where they come from"
 )
-INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product")
+INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "product", "exposures")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_clean,
         _add_fit,
         _add_shift,
+        _add_subtract,
+        _add_combine,
         _add_campaign,
         _add_manifest,
         _add_check,
@@ -158,6 +170,41 @@ def _add_shift(commands: Commands) -> None:
     _options(command, "align_psfs")
     _threads(command)
     command.set_defaults(run=_shift)
+
+
+def _add_subtract(commands: Commands) -> None:
+    command = commands.add_parser("subtract", help="subtract the star from a cleaned exposure")
+    _paths(command, "science", "product", "output")
+    command.add_argument(
+        "--roll",
+        type=Path,
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("CLEAN", "SHIFTS"),
+        help="another roll of the target to subtract, too: its cleaned exposure and its table of "
+        "shifts against the same psf images; may be repeated",
+    )
+    _options(command, "subtract_psf")
+    _circles(command)
+    _star(command)
+    command.set_defaults(run=_subtract)
+
+
+def _add_combine(commands: Commands) -> None:
+    command = commands.add_parser(
+        "combine", help="combine subtracted exposures of a target, north up, and measure the noise"
+    )
+    command.add_argument(
+        "exposures", type=Path, nargs="+", metavar="FILE", help="exposures that subtract wrote"
+    )
+    _paths(command, "output")
+    command.add_argument(
+        "--contrast", type=Path, required=True, metavar="FILE", help="table of noise to write, ECSV"
+    )
+    _options(command, "combine_rolls")
+    _star(command)
+    command.set_defaults(run=_combine)
 
 
 def _add_campaign(commands: Commands) -> None:
@@ -356,14 +403,20 @@ def _options(command: argparse.ArgumentParser, *steps: str, names: Collection[st
     """Add the options of the configuration that some steps take, and others by their names."""
     for field, schema in OPTIONS.items():
         if field.metadata["step"] in steps or field.name in names:
-            default = field.default
+            default: Any = field.default
+            items = schema.get("items")
+            said = " ".join(map(str, default or ["none"])) if items else default
             command.add_argument(
                 _flag(field.name),
-                type=int if schema.get("type") == "integer" else str,
+                type=NUMBERS.get(str((items or schema).get("type")), str),
+                nargs="+" if items else None,
                 choices=schema.get("enum"),
                 default=default,
-                help=f"{schema['description'].replace('%', '%%')} Default {default}.",
+                help=f"{schema['description'].replace('%', '%%')} Default {said}.",
             )
+
+
+NUMBERS: dict[str, Callable[[str], Any]] = {"integer": int, "number": float}  # by JSON's names
 
 
 def _flag(name: str) -> str:
@@ -375,7 +428,10 @@ def _values(options: argparse.Namespace, step: str) -> dict[str, Any]:
     own = [field for field in OPTIONS if field.metadata["step"] == step]
     values = {field.name: getattr(options, field.name) for field in own}
     for field in own:
-        _at_least(OPTIONS[field].get("minimum"), values[field.name], _flag(field.name))
+        schema, value = OPTIONS[field], values[field.name]
+        least = schema.get("items", schema).get("minimum")
+        for number in value if "items" in schema else [value]:
+            _at_least(least, number, _flag(field.name))
     if "bad_bits" in values:
         values["bad_bits"] = parse_bad_bits(values["bad_bits"])
     return values
@@ -392,8 +448,8 @@ def _excluding(options: argparse.Namespace) -> dict[str, Any]:
     return {"exclude": circles, "star": options.star or "auto"}
 
 
-def _at_least(least: int | None, number: int, option: str) -> int:
-    if least is not None and number < least:
+def _at_least(least: int | None, number: Any, option: str) -> Any:
+    if least is not None and number is not None and not number >= least:  # nor is NaN
         problem, remedy = f"is less than {least}", f"write {least} or more"
         raise ConfigError(problem, keyword=option, value=number, remedy=remedy)
     return number
@@ -512,6 +568,37 @@ def _shift(options: argparse.Namespace) -> None:
         threads=_at_least(1, options.threads, "--threads"),
         **_values(options, "align_psfs"),
     )
+
+
+def _subtract(options: argparse.Namespace) -> None:
+    from .steps.rolls import Roll
+    from .steps.stages import SubtractionOptions as Options
+    from .steps.subtract import subtract_psf
+
+    _keep_apart(options.output, [path for pair in options.roll for path in pair])
+    how = Options(
+        references="stars+rolls" if options.roll else "stars",
+        **_values(options, "subtract_psf"),
+        **_excluding(options),
+    )
+    rolls = [Roll(*pair) for pair in options.roll]
+    subtract_psf(options.science, options.product, options.output, rolls=rolls, options=how)
+    print(f"{options.output}: written")
+
+
+def _combine(options: argparse.Namespace) -> None:
+    from .steps.combine import combine_rolls
+
+    _keep_apart(options.contrast, options.exposures)
+    star_flux = _values(options, "combine_rolls")["star_flux"]
+    combine_rolls(
+        options.exposures,
+        options.output,
+        options.contrast,
+        star=options.star or "auto",
+        star_flux=star_flux,
+    )
+    print(f"{options.output}, {options.contrast}: written")
 
 
 def _campaign(options: argparse.Namespace) -> None:

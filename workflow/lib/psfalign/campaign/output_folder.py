@@ -14,6 +14,7 @@ from .layout import FOLDERS, exposure_endings, outputs, result
 
 STORED_PIXEL = 12  # bytes of SCI, ERR and DQ
 STORED_STAGE = 8  # bytes of an image and its error
+TURNED = 2.2  # pixels that an image takes when it is turned, with its star near the middle
 STORED_PAIR = 400  # bytes of a pair in both tables of shifts, about
 STORED_EXPOSURE = 400_000  # bytes of headers, weight, logs and picture, about
 
@@ -115,6 +116,28 @@ def expected_sizes(
         if not product.exists():
             size[product] += n_pairs * STORED_PAIR + STORED_EXPOSURE
         sizes |= size
+    return sizes | _combined_sizes(output, exposures, facts, made, n_stages)
+
+
+def _combined_sizes(
+    output: Path,
+    exposures: Iterable[ScienceExposure],
+    facts: FactsStore,
+    steps: Iterable[Step],
+    n_stages: int,
+) -> dict[Path, int]:
+    """Return the bytes of the pictures of associations, each as if it could be made."""
+    largest: dict[str, int] = {}
+    for exposure in exposures if n_stages else ():
+        name = exposure.name_in(Scope.ASSOCIATION)
+        pixels = math.prod(facts.exposure(exposure.science)["shape"])
+        largest[name] = max(pixels, largest.get(name, 0))
+    # SCI, ERR and DQ hold the numbers of components, STAGES and STAGEERR the two stages before.
+    n_planes = {Planes.COMBINED: n_stages - 2 + math.ceil(2 * STORED_STAGE / STORED_PIXEL)}
+    sizes: dict[Path, int] = {}
+    for name, pixels in largest.items():
+        turned = math.ceil(TURNED * pixels)
+        sizes |= _sizes(output, steps, Scope.ASSOCIATION, name, turned, n_planes)
     return sizes
 
 

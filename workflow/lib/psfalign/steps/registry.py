@@ -44,6 +44,7 @@ class Planes(StrEnum):
     STAGES = "stages"  # all stages of the subtraction, for each integration
     PSFS = "psfs"
     PAIRS = "pairs"
+    COMBINED = "combined"  # the stages of all rolls in one picture
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,9 @@ _ALL = (
         "steps.combine",
         Cost(base=82, fixed=340, per_integration=36, per_plane=2000),
         {
-            "northup": Output("_northup.fits", "all integrations and rolls in one, north up"),
+            "northup": Output(
+                "_northup.fits", "all integrations and rolls in one, north up", Planes.COMBINED
+            ),
             "contrast": Output("_contrast.ecsv", "noise and throughput by separation"),
         },
         rests_on=("subtract_psf",),
