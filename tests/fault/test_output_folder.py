@@ -129,7 +129,7 @@ def test_item_11_disk_too_small(config: dict[str, Any], tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=200k") as disk:
         config["output_dir"] = str(disk / "results")
         (line,) = refusals(config, tmp_path)
-        assert line.startswith(f"output_dir={disk}/results: needs 8")
+        assert line.startswith(f"output_dir={disk}/results: needs 1.09 MB")
         assert line.endswith(" kB, 205 kB available; free some, or name a folder on another disk")
         assert list(disk.iterdir()) == []
 
@@ -142,7 +142,7 @@ def test_item_11_what_is_there_needs_no_room(config: dict[str, Any], tmp_path: P
             path = disk / "results" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(bytes(size))
-        remount(disk, "size=900k")
+        remount(disk, "size=1200k")
         assert os.statvfs(disk).f_bavail < 100
         assert refusals(config, tmp_path) == []
 
@@ -151,7 +151,7 @@ def test_item_11_no_inodes(config: dict[str, Any], tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "nr_inodes=3") as disk:
         config["output_dir"] = str(disk / "results")
         assert refusals(config, tmp_path) == [
-            f"output_dir={disk}/results: needs 4 new files, inodes for 2 available; "
+            f"output_dir={disk}/results: needs 5 new files, inodes for 2 available; "
             "remove files, or name a folder on another disk"
         ]
 
