@@ -129,8 +129,8 @@ def test_item_11_disk_too_small(config: dict[str, Any], tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=200k") as disk:
         config["output_dir"] = str(disk / "results")
         (line,) = refusals(config, tmp_path)
-        assert line.startswith(f"output_dir={disk}/results: needs 1.09 MB")
-        assert line.endswith(" kB, 205 kB available; free some, or name a folder on another disk")
+        assert line.startswith(f"output_dir={disk}/results: needs 1.09 MB, 205 kB available")
+        assert line.endswith("; free some, or name a folder on another disk")
         assert list(disk.iterdir()) == []
 
 
