@@ -16,16 +16,26 @@ from pathlib import Path
 import numpy as np
 
 from campaigns import ROLLS, Campaign, write_campaign
+from runs import Measured
 
 from psfalign.campaign.configuration import read_settings
 from psfalign.campaign.exposures import ScienceExposure, plan_exposures
 from psfalign.files.fits.checksums import add
 from psfalign.files.fits.outline import Outline, outline
 from psfalign.files.fits.writer import encode_checksum
+from psfalign.steps.registry import STEPS, Scope
 
 N_MADE = 1 + ROLLS  # the exposure that shares nothing, and an association
 SUFFIXES = (".fits", ".ecsv", ".json")  # of what says how it was made
 CHECKSUM, DATASUM = b"CHECKSUM= '", b"DATASUM = '"
+
+
+def touch(campaign: Campaign, batches: int) -> list[Measured]:
+    """Let the engine go through all jobs of a finished campaign in batches, and remember them."""
+    rules = (step for step in STEPS if STEPS[step].scope in (Scope.EXPOSURE, Scope.STACK))
+    touching = ("--touch", "--no-hooks", "--cores", "1", "--forcerun", *rules)
+    numbers = (f"exposures={number}/{batches}" for number in range(1, batches + 1))
+    return [campaign.engine(*touching, "--batch", number, "exposures") for number in numbers]
 
 
 def write_finished(folder: Path, n_exposures: int, made: Campaign) -> Campaign:

@@ -92,12 +92,19 @@ def start_client(folder: Path) -> subprocess.Popen[str]:
     """Start a process that waits for a script, which waits for ever, and return when it does."""
     script(folder, "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(1e4)")
     code = (
-        "from pathlib import Path; from psfalign.system.warm import WarmPython\n"
+        "import signal; from pathlib import Path; from psfalign.system.warm import WarmPython\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # the background ignores it\n"
         "print(WarmPython().run(Path('script.py'), variables={}), flush=True)"
     )
     library = {**os.environ, "PYTHONPATH": str(ROOT / "workflow/lib")}
     return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=folder, env=library, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=library,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -120,6 +127,17 @@ def test_no_process_is_left_where_the_engine_is_killed(tmp_path: Path) -> None:
     client.kill()
     client.wait()
     wait_until_gone(worker, server)  # a fault shows as a test that does not end
+    client.stdout.close()
+
+
+def test_no_process_is_left_after_control_c(tmp_path: Path) -> None:
+    """The terminal interrupts all processes at once."""
+    client = start_client(tmp_path)
+    assert client.stdout is not None
+    worker, server = map(int, client.stdout.readline().split())
+    os.killpg(client.pid, signal.SIGINT)
+    assert client.wait() == -signal.SIGINT
+    wait_until_gone(worker, server)
     client.stdout.close()
 
 
