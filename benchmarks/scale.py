@@ -4,8 +4,8 @@ What large campaigns cost the engine: planning, a rerun, changes, and scheduling
 No image is worked on. Campaigns are real and small, and the real workflow plans them; instead of
 running its steps, the engine is told to touch results that are there (``--touch``; from
 benchmarks/finished.py), which goes through the same scheduler and writes the same records. So
-everything that is measured here comes on top of the steps themselves. The picture goes to
-docs/images/scale.png; what a finished campaign costs, benchmarks/planning.py measures.
+everything that is measured here comes on top of the steps themselves. What a finished campaign
+costs, benchmarks/planning.py measures.
 """
 
 import argparse
@@ -17,17 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from astropy.io import fits
-from matplotlib.figure import Figure
 
 from campaigns import Campaign, write_association, write_campaign
 from finished import make_pattern, touch, write_finished
 from report import Report
 from runs import Measured
 
-CHECKOUT = Path(__file__).parents[1]
-PICTURE = CHECKOUT / "docs" / "images" / "scale.png"
 PLANNED = (100, 1_000, 10_000)
 CHANGED = 1_000  # exposures of the campaign in which something changes
 BATCH = 250  # exposures, as make run has it
@@ -38,7 +34,6 @@ SCHEDULED = {  # exposures: at a time
     3_000: (BATCH,),
     10_000: (BATCH,),
 }
-AIM = 180  # seconds, for planning 10,000 exposures
 
 
 @dataclass(frozen=True)
@@ -64,10 +59,10 @@ def _log(campaign: Campaign) -> str:
     return (campaign.folder / "log.txt").read_text()
 
 
-def measure_planning(folder: Path, report: Report) -> list[list[float]]:
+def measure_planning(folder: Path, report: Report) -> None:
     """Plan campaigns that nothing is known of, and that are known."""
     start = _parse(write_campaign(folder / "one", 1))
-    rows, planned = [], []
+    rows = []
     for count in PLANNED:
         campaign = write_campaign(folder / str(count), count)
         first, known = plan(campaign), plan(campaign)
@@ -83,12 +78,10 @@ def measure_planning(folder: Path, report: Report) -> list[list[float]]:
             f"{batch.cost.wall:.0f}",
         )
         rows.append(row)
-        planned.append([count, known.cost.wall])
         shutil.rmtree(campaign.folder)
     columns = ("exposures", "jobs", "first plan (s)", "plan (s)", "plan, CPU (s)")
     more = ("of it psfalign's own", "plan (MB)", f"plan of {BATCH} of them (s)")
     report.table((*columns, *more), rows)
-    return planned
 
 
 def n_batches(count: int, size: int) -> int:
@@ -153,29 +146,15 @@ def measure_scheduling(folder: Path, pattern: Campaign, report: Report) -> None:
     report.table(columns, rows)
 
 
-def draw(planned: list[list[float]]) -> None:
-    """Draw times of planning beside a line of slope 1 and the aim."""
-    figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    axes.loglog(*zip(*planned, strict=True), "o", color="#0072B2", label="planning")
-    counts, times = np.array(planned).T
-    slope = counts * times[-1] / counts[-1]
-    axes.loglog(counts, slope, color="#666666", linewidth=0.8, label="proportional")
-    axes.loglog(10_000, AIM, "_", color="black", markersize=16, label="aim: 10,000 in 3 minutes")
-    axes.set(title="Planning with Snakemake", xlabel="science exposures", ylabel="time (s)")
-    axes.legend(frameon=False)
-    figure.savefig(PICTURE)
-
-
 def main() -> None:
-    """Measure, report and draw."""
+    """Measure and report."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     report = Report("scale", "Large campaigns", [])
     with tempfile.TemporaryDirectory(prefix="psfalign-scale-") as name:
         folder = Path(name)
         pattern = make_pattern(folder / "pattern")
         report.say("## Planning", "")
-        draw(measure_planning(folder, report))
+        measure_planning(folder, report)
         report.say(f"## Changes in a finished campaign of {CHANGED:,} exposures", "")
         measure_changes(folder, pattern, report)
         report.say("## Scheduling, as a whole or in batches", "")
