@@ -139,6 +139,15 @@ def test_precise_pairs_count_more() -> None:
     assert errors[0] < 0.1 * errors[1]
 
 
+def test_imprecise_pairs_make_no_precise_one_suspicious() -> None:
+    """Eleven that err alike within their sigma, and one that is fifty times as precise, and right."""
+    dx, dy = (d.copy() for d in consistent(12, 6))
+    sigma = np.full(dx.shape, 0.002)
+    sigma[1:, 0], dx[1:, 0] = 0.1, dx[1:, 0] + 0.08
+    # Weighted by 1 / sigma, they would pull the position by eleven times 0.8 of the small sigma.
+    assert not close(dx, dy, sigma, everywhere(dx.shape)).suspicious.any()
+
+
 def test_pairs_that_are_not_usable_have_none_and_spoil_none() -> None:
     dx, dy = (d.copy() for d in consistent(4, 5))
     usable = everywhere((4, 5)).copy()

@@ -71,6 +71,14 @@ def test_pair_that_contradicts_the_others_is_suspicious() -> None:
     assert made.columns["closure"][expected] == pytest.approx(2.0, abs=1e-12)
 
 
+@pytest.mark.parametrize(("sigma", "suspicious"), [(0.036, True), (0.0402, False)])
+def test_suspicion_takes_the_sigma_of_one_axis(sigma: float, suspicious: bool) -> None:
+    """Two tenths of a pixel off are more than five times 0.036, and less than five times 0.0402."""
+    rows = [[PairFit(dx=1.0, dy=0.5, sigma_dx=sigma, sigma_dy=sigma)] * 6 for _ in range(5)]
+    rows[3][4] = replace(rows[3][4], dy=0.7)
+    assert ShiftTable.of(rows, META).n_suspicious == suspicious
+
+
 def test_joint_shifts_are_those_that_all_pairs_imply() -> None:
     made = ShiftTable.of(one_wrong_pair(), META, shifts="joint")
     i, k = made.columns["integration"], made.columns["psf"]
