@@ -87,6 +87,19 @@ def test_joint_shifts_are_those_that_all_pairs_imply() -> None:
     assert made.n_suspicious == 1
 
 
+@pytest.mark.parametrize(("n_integrations", "n_psfs"), [(2, 2), (2, 3), (3, 3)])
+@pytest.mark.parametrize("n_wrong", [0, 1, 2])
+def test_few_pairs_keep_their_own_shifts(n_integrations: int, n_psfs: int, n_wrong: int) -> None:
+    """Nothing says which are wrong: joint shifts would spoil the good ones."""
+    rows = [row[:n_psfs] for row in one_wrong_pair()[:n_integrations]]
+    for i in range(n_wrong):
+        rows[i][i] = replace(rows[i][i], dy=2.4 + i)
+    alone = ShiftTable.of(rows, META)
+    made = ShiftTable.of(rows, META, shifts="joint")
+    assert_same(made.columns, alone.columns)
+    assert made.meta["shifts"] == "pairwise"
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     made = table()
     made.write(tmp_path / "s.ecsv")

@@ -10,7 +10,7 @@ from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ..errors import MAKE_AGAIN, InputError
-from ..fit.closure import close
+from ..fit.closure import Closure, close
 from ..fit.result import PairFit, Status
 from ..images.arrays import Image, Shifts
 from ..images.circles import Circle, leave_out
@@ -80,7 +80,8 @@ class ShiftTable:
         Collect the fits of all integrations, and add their closure.
 
         With ``joint`` shifts, dx and dy are those that all pairs together imply; their
-        uncertainties remain those of the pair alone.
+        uncertainties remain those of the pair alone. Where the pairs are too few to know which of
+        them are wrong, they keep their own shifts, and `shifts` in `meta` is ``pairwise``.
         """
         n_integrations, n_psfs = len(fits_), len(fits_[0]) if fits_ else 0
         flat = [fit for row in fits_ for fit in row]
@@ -88,7 +89,11 @@ class ShiftTable:
         columns = {name: np.array([getattr(fit, name) for fit in flat]) for name in fields}
         columns["integration"] = np.repeat(np.arange(n_integrations), n_psfs)
         columns["psf"] = np.tile(np.arange(n_psfs), n_integrations)
-        _add_closure(columns, (n_integrations, n_psfs), shifts)
+        closed = _add_closure(columns, (n_integrations, n_psfs))
+        if shifts == "joint" and closed.tells_who_is_wrong:
+            _take_implied(columns, closed)
+        elif shifts == "joint":
+            meta = meta | {"shifts": "pairwise"}
         return cls({name: columns[name] for name in COLUMNS}, meta)
 
     def __len__(self) -> int:
@@ -217,17 +222,20 @@ def read_meta(path: Path) -> dict[str, Any]:
     return meta
 
 
-def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int], shifts: Shifts) -> None:
+def _add_closure(columns: dict[str, NDArray[Any]], shape: tuple[int, int]) -> Closure:
     dx, dy, sigma_dx, sigma_dy = (
         columns[name].reshape(shape) for name in ("dx", "dy", "sigma_dx", "sigma_dy")
     )
     usable = columns["status"].reshape(shape) == Status.OK
     closed = close(dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2), usable)
     columns["closure"], columns["suspicious"] = closed.residual.ravel(), closed.suspicious.ravel()
-    if shifts == "joint":
-        known = np.isfinite(closed.dx)
-        columns["dx"] = np.where(known, closed.dx, dx).ravel()
-        columns["dy"] = np.where(known, closed.dy, dy).ravel()
+    return closed
+
+
+def _take_implied(columns: dict[str, NDArray[Any]], closed: Closure) -> None:
+    known = np.isfinite(closed.dx).ravel()
+    columns["dx"] = np.where(known, closed.dx.ravel(), columns["dx"])
+    columns["dy"] = np.where(known, closed.dy.ravel(), columns["dy"])
 
 
 def _parse(words: list[str], dtype: str) -> NDArray[Any]:

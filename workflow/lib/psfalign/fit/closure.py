@@ -14,6 +14,7 @@ SUSPICIOUS = 5.0  # sigma
 NEGLIGIBLE = 2e-4  # pixels, the least sigma: closer than a thousandth of a pixel nothing is wrong
 UNEXPLAINED = 0.05  # pixels, the largest scatter that may excuse a pair; a quarter is wrong anyway
 RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # of a length whose two components have unit sigma
+FEWEST = 4  # pairs of each image, for one wrong one to be known by the others
 N_REWEIGHTINGS = 20  # beyond one sigma by the inverse distance, which settles in a few
 
 
@@ -40,6 +41,20 @@ class Closure:
     dy: Floats
     residual: Floats
     suspicious: Bools
+
+    @property
+    def tells_who_is_wrong(self) -> bool:
+        """
+        Return whether there are so many pairs that the wrong ones are sure to be those left out.
+
+        Each image needs four pairs, of which at most one is suspicious, or a share of that size:
+        where two of three are wrong, nothing says which.
+        """
+        counts, wrong = self.suspicious.shape, self.suspicious
+        too_many = any(
+            (FEWEST * wrong.sum(axis=axis) > counts[axis]).any() for axis in range(len(counts))
+        )
+        return min(counts) >= FEWEST and not too_many
 
 
 def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
