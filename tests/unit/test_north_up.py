@@ -121,6 +121,14 @@ def test_three_frames_give_their_median() -> None:
     assert combine(images, np.ones((4, 1, 1))).image.item() == 3
 
 
+def test_where_one_or_two_of_three_frames_are_the_median_is_their_mean() -> None:
+    images = np.array([[[1.0, 1.0, 1.0]], [[2.0, 2.0, np.nan]], [[6.0, np.nan, np.nan]]])
+    variances = np.where(np.isnan(images), np.nan, np.array([9.0, 7.0, 11.0])[:, None, None])
+    one = combine(images, variances)
+    np.testing.assert_allclose(one.image, [[2.0, 1.5, 1.0]])
+    np.testing.assert_allclose(one.error, [[np.sqrt(np.pi / 2) * np.sqrt(27) / 3, 2.0, 3.0]])
+
+
 def test_the_median_of_what_is_finite() -> None:
     rng = np.random.default_rng(3)
     images = rng.normal(size=(7, 5, 6))

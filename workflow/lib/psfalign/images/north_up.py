@@ -131,7 +131,8 @@ def combine(images: Cube, variances: Cube) -> Combined:
 
     Two frames are averaged with the inverse of their variances. From three frames on their median
     is taken, of which one pixel that is far off does no harm; its error is √(π/2) times that of
-    their mean. Where variances are not known (0), frames count alike, and the error is NaN.
+    their mean, but that of the mean where only one or two of them have the pixel. Where variances
+    are not known (0), frames count alike, and the error is NaN.
 
     Parameters
     ----------
@@ -150,8 +151,8 @@ def combine(images: Cube, variances: Cube) -> Combined:
             error = 1.0 / np.sqrt(total)
         else:
             image = median(images)
-            error = np.sqrt(np.pi / 2 * np.nansum(known, axis=0)) / count
-            error = np.where(count == 1, np.sqrt(np.nansum(known, axis=0)), error)
+            error = np.sqrt(np.nansum(known, axis=0)) / count
+            error = np.where(count < MEDIAN_FROM, error, np.sqrt(np.pi / 2) * error)
     error = np.where(unknown | (count == 0), np.nan, error)
     return Combined(image, error, count.astype(np.uint32))
 
