@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 from files import digests, pixels, refused
-from rolls import COMPANION, SCALE, write_roll
+from rolls import COMPANION, SCALE, STAR, write_roll
 
 from psfalign.errors import InputError
 from psfalign.files.subtracted import Subtracted
-from psfalign.images.dq_flags import DO_NOT_USE
+from psfalign.images.dq_flags import DO_NOT_USE, FLAGS
+from psfalign.images.north_up import Grid
 from psfalign.steps.combine import combine_rolls
+from psfalign.steps.contrast import write_contrast
 from psfalign.steps.stages import SubtractionOptions
 from psfalign.steps.subtract import subtract_psf
 
@@ -94,6 +97,76 @@ def test_what_the_file_holds(rolls: list[Path], tmp_path: Path) -> None:
     assert list(dict.fromkeys(table["stage"])) == ["science", "mean", "klip 1", "klip 3"]
     np.testing.assert_allclose(table["contrast"], table["limit"] / 2.0)
     np.testing.assert_allclose(table["limit"], table["noise"] / table["throughput"])
+
+
+def on_grid(column: float, row: float, star: tuple[float, float], shape: tuple[int, ...]) -> Any:
+    """Column and row in the picture of a place in the roll at 20°, whose columns are 90° west."""
+    angle, (x, y) = np.radians(20.0), (column - star[0], row - star[1])
+    west = np.cos(angle) * x - np.sin(angle) * y
+    north = np.sin(angle) * x + np.cos(angle) * y
+    return shape[1] // 2 + west, shape[0] // 2 + north
+
+
+def test_world_coordinates_are_those_of_the_star_beside_the_reference_pixel(
+    rolls: list[Path], tmp_path: Path
+) -> None:
+    """With the star elsewhere than CRPIX, what has the coordinates CRVAL is still there."""
+    output, star = tmp_path / "n.fits", (STAR[0] + 3, STAR[1] - 2)
+    combine_rolls(rolls[:1], output, tmp_path / "c.ecsv", star=star)
+    with fits.open(output) as hdus:
+        shape, header = hdus["SCI"].shape[1:], hdus["SCI"].header
+        found = WCS(header, naxis=2).all_world2pix(200.0, -30.0, 0)
+    # 0.4 arcsec of the sky are flat to 1e-6 of themselves.
+    np.testing.assert_allclose(found, on_grid(*STAR, star, shape), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flag", "counts"), [("DO_NOT_USE", False), ("FLUX_ESTIMATED", False), ("JUMP_DET", True)]
+)
+def test_pixels_whose_value_is_not_observed_are_left_out(
+    flag: str, counts: bool, rolls: list[Path], tmp_path: Path
+) -> None:
+    path, output = tmp_path / rolls[0].name, tmp_path / "n.fits"
+    with fits.open(rolls[0], memmap=False) as hdus:
+        hdus["DQ"].data[0, 7:10, 7:10] |= FLAGS[flag]
+        hdus["DQ"].add_checksum(when="")
+        hdus.writeto(path)
+    combine_rolls([path], output, tmp_path / "c.ecsv")
+    count = pixels(output, "NFRAMES")
+    column, row = np.rint(on_grid(8, 8, STAR, count.shape)).astype(int)
+    assert count[row, column] == (2 if counts else 1)
+
+
+def test_the_share_that_is_kept_is_told_where_it_was_measured(rolls: list[Path]) -> None:
+    exposure, table = Subtracted(rolls[0]), Table.read(rolls[0], "THROUGHPUT")
+    for number, stage in enumerate(exposure.stages):
+        own = table[table["stage"] == number]
+        farthest = own["separation"][-1]
+        places = np.array([*own["separation"], farthest + 0.01, farthest + 1])
+        expected = [*own["throughput"], np.nan, np.nan]
+        np.testing.assert_array_equal(exposure.read_throughput(stage, places), expected)
+    nothing = table[table["stage"] == 0]["throughput"]  # subtracted, so that all is kept
+    assert len(nothing) > 2
+    np.testing.assert_allclose(nothing, 1.0, rtol=1e-12)
+
+
+def test_noise_is_the_flux_of_a_point_source(rolls: list[Path], tmp_path: Path) -> None:
+    """The scatter of n apertures, in one of which a source of 3 Jy stands, is 3 Jy / √n."""
+    flux, grid, width, place = 3.0, Grid(40, 0.05), 4.0, 12  # Jy, pixels from the star
+    row, column = np.indices(grid.shape) - grid.reach
+    light = np.exp(-4 * np.log(2) * (row**2 + (column - place) ** 2) / width**2)
+    in_pixel = 1e6 * np.radians(grid.scale / 3600) ** 2  # Jy of 1 MJy/sr
+    picture = flux / in_pixel * light / light.sum()
+    output, exposure = tmp_path / "c.ecsv", Subtracted(rolls[0])
+    write_contrast(
+        output, {"science": picture}, [exposure],
+        grid=grid, fwhm=width * grid.scale, star_flux=50.0, meta={},
+    )  # fmt: skip
+    [ring] = [r for r in Table.read(output) if np.isclose(r["separation"], place * grid.scale)]
+    # The apertures beside it hold 7 % of its light each.
+    expected = 5 * ring["factor"] * flux / np.sqrt(ring["n_samples"])
+    assert ring["noise"] == pytest.approx(expected, rel=0.03)
+    assert ring["contrast"] == pytest.approx(ring["noise"] / 50.0)
 
 
 def has_checksums(path: Path) -> bool:
