@@ -67,6 +67,17 @@ def test_a_ring_with_few_pixels_takes_what_fits_the_region() -> None:
     np.testing.assert_allclose(subtract(science, psfs, zones, 4), whole, atol=1e-9)
 
 
+@pytest.mark.parametrize(("n_pixels", "is_alone"), [(9, False), (39, False), (40, True)])
+def test_a_ring_needs_ten_pixels_for_each_psf_image(n_pixels: int, is_alone: bool) -> None:
+    ring = RADIUS < 5
+    region = ~ring
+    region.ravel()[np.flatnonzero(ring)[:n_pixels]] = True
+    inner, outer = divide(region, RADIUS, [5.0], 4)
+    np.testing.assert_array_equal(inner.fitted, region & ring if is_alone else region)
+    np.testing.assert_array_equal(inner.subtracted, ring)
+    np.testing.assert_array_equal(outer, (~ring, ~ring))
+
+
 def test_stages_are_nothing_the_mean_and_modes() -> None:
     science, psfs = images(1, seed=4)[0], images(6)
     left = subtract(science, psfs, WHOLE, 1, 6)
