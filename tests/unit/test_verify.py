@@ -26,6 +26,7 @@ from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
 from psfalign.steps.registry import led_to
+from psfalign.steps.stages import SubtractionOptions
 from psfalign.steps.subtract import subtract_psf
 
 
@@ -204,6 +205,14 @@ def subtract_before_the_product_changed() -> None:
     align_exposure(psfs, shifts, mask, Path(PRODUCT), candidate="a3009")
 
 
+def subtract_otherwise() -> None:
+    options = SubtractionOptions(modes=(1, 3))
+    subtract_psf(
+        Path(f"{STEM}_clean.fits"), Path(PRODUCT), Path(f"{STEM}_psfsub.fits"), options=options
+    )
+    set_option("psf_subtraction", method="klip", modes=[1, 2])()
+
+
 def change_psfstack() -> None:
     write_psfs(Path("data/star_psfstack.fits"), scene([(0.0, 0.0)] * 3, seed=5))
 
@@ -358,6 +367,11 @@ DAMAGES = [
                 'exclude=[{"column": 1, "row": 2, "radius": 3}]: was made with [] (fit_shifts)',
             ),
         )
+    ),
+    Damage(
+        Finding.SETTING,
+        subtract_otherwise,
+        f"{STEM}_psfsub.fits modes=[1, 2]: was made with [1, 3] (subtract_psf)",
     ),
     Damage(
         Finding.DIGEST,
