@@ -101,6 +101,7 @@ bench: env
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/made_masks.py
 	$(BIN)/python benchmarks/closing.py
 	$(BIN)/python benchmarks/small_exposures.py

@@ -42,6 +42,7 @@ PAGES = (
     "docs/cluster.md",
     "docs/comparison.md",
     "docs/performance.md",
+    "docs/scale.md",
     "README.md",
 )
 MEASURED = ROOT / "benchmarks" / "results"
