@@ -26,6 +26,7 @@ def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
     return Counter(re.findall(r"^Job \d+: (.*: .*)$", said, re.MULTILINE)), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False])
 def test_batches_make_everything_once_and_the_same(keep: bool, tmp_path: Path) -> None:
     folders = whole, parts = [tmp_path / name for name in ("whole", "parts")]

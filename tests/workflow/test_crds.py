@@ -136,6 +136,7 @@ def test_edited_rules_are_refused_and_products_stay(campaign: Campaign) -> None:
     assert digests(campaign.folder / "results") == before
 
 
+@pytest.mark.slow
 def test_exposure_is_skipped_where_crds_says_so_and_aligned_again(campaign: Campaign) -> None:
     not_applicable(campaign)
     campaign.run()

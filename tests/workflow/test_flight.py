@@ -14,6 +14,7 @@ from psfalign.images.bad_pixels import clean_image
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame
 
+pytestmark = pytest.mark.slow
 FLIGHT = CHECKOUT.parent / "shared" / "data" / "flight"
 CAMPAIGNS = {
     "nircam_f444w": ("jw0118400[12]*.fits", "jw01184*.fits", "psfmask_nircam_f444w_maska335r.fits"),
@@ -47,7 +48,6 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return campaign
 
 
-@pytest.mark.slow
 def test_same_bytes_again_with_two_cores_in_another_place_and_time_zone(
     finished: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
 from .test_incremental import AFTER_FIT, SECOND, add_exposure, chain
 
+pytestmark = pytest.mark.slow
 WITHOUT = OWN_CONFIG | {"keep_intermediates": False}
 
 

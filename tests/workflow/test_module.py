@@ -79,7 +79,10 @@ def products(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*/*_psfalign.fits")}
 
 
-@pytest.mark.parametrize("prefix", [False, True], ids=["output_dir", "prefix"])
+@pytest.mark.parametrize(
+    "prefix",
+    [pytest.param(False, id="output_dir", marks=pytest.mark.slow), pytest.param(True, id="prefix")],
+)
 def test_module_makes_the_bytes_that_psfalign_makes_alone(alone: Campaign, prefix: bool) -> None:
     result = run(embed(alone, prefix=prefix))
     assert result.returncode == 0, result.stderr
