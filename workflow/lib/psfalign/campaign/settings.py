@@ -201,7 +201,9 @@ class AlignOptions:
     shifts: Shifts = option(
         "Shifts from each pair by itself (`pairwise`), or the weighted least-squares solution of "
         "all pairs of an exposure (`joint`): one position for each image, with pairs that "
-        "contradict the others left out.",
+        "contradict the others left out. Where an image has fewer than four pairs, or more than a "
+        "quarter of its pairs are suspicious, `joint` falls back to `pairwise`, and the header "
+        "says so (SHIFTSOL).",
         "pairwise",
         step="fit_shifts",
     )
