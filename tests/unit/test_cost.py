@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from simulate import noise, scene, shifted
 
-from psfalign.fit import energy, polynomials, spectral
+from psfalign.fit import doubt, energy, gradients, polynomials, spectral
 from psfalign.fit.exposure import fit_shifts
 from psfalign.fit.polynomials import CrossTerm
 from psfalign.images.frames import Frame
@@ -29,7 +29,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counting
 
-    for module in (energy, polynomials, spectral):
+    for module in (doubt, energy, gradients, polynomials, spectral):
         for name in TRANSFORMS:
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, count(name, getattr(module, name)))
@@ -46,12 +46,14 @@ def test_transforms_are_shared_and_searches_take_none(counted: Counter[str]) -> 
     psfs = [Frame(shifted(star, (0.3 * (k % 3), 0.3 * (k // 3)))) for k in range(N_PSFS)]
     fits = list(fit_shifts(science, psfs, star * 0 + 1))
     assert {fit.status for row in fits for fit in row} == {"ok"}
-    # One transform for the weight, three for the plane, one for each psf, two for each integration.
-    assert counted["rfft2"] == 1 + 3 + N_PSFS + 2 * N_INTEGRATIONS
-    # C and the plane on the grid, once an integration; a search takes no transform.
-    assert counted["irfft2"] == (1 + 3) * N_INTEGRATIONS
-    # C between the pixels: one pass on the fine grid for each integration.
-    assert {counted[name] for name in ("fft", "ifft", "rfft", "irfft")} == {N_INTEGRATIONS}
+    # One for the weight times its columns, one for each psf, one for each integration.
+    assert counted["rfft2"] == 1 + N_PSFS + N_INTEGRATIONS
+    # What shows what a fit leaves: an integration and its derivatives. A search takes no transform.
+    assert counted["irfft2"] == 3 * N_INTEGRATIONS
+    # C between the pixels: one pass on the fine grid for each integration. The weight: its rows,
+    # then its columns, alone and times the rows.
+    passes = {name: counted[name] - N_INTEGRATIONS for name in ("fft", "ifft", "rfft", "irfft")}
+    assert passes == {"rfft": 1, "fft": 2, "ifft": 0, "irfft": 0}
     # From a search three evaluations at the most: it places its start between the pixels, and
     # the last step is so short that derivatives tell what is at its end.
     assert counted["evaluations"] <= 3 * N_INTEGRATIONS * N_PSFS

@@ -67,16 +67,17 @@ def test_files_are_written_without_reservations(
     publish_bytes(tmp_path / "other", b"content")
 
 
-def test_nobody_knows_the_memory_without_proc_and_cgroup(
+def test_the_memory_is_that_of_the_machine_without_control_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "GROUP", tmp_path / "cgroup")
+    assert memory.control_groups(tmp_path / "cgroup") == []
+    monkeypatch.setattr(memory, "control_groups", list)
     monkeypatch.setattr(
         memory.resource, "getrlimit", lambda _: (memory.resource.RLIM_INFINITY,) * 2
     )
-    assert memory.available_memory() is None
-    assert memory.check_memory({("a", "fit_shifts"): 1 << 60}, None) == []
+    machine = type("Memory", (), {"available": 1 << 40})()
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: machine)
+    assert memory.available_memory() == 1 << 40
 
 
 def test_the_log_of_a_job_does_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
