@@ -38,11 +38,11 @@ from files import (
 from psfalign.errors import FitError, InputError, MaskError, WorkerError
 from psfalign.files.exposure import Exposure
 from psfalign.files.fits.structure import scan
-from psfalign.files.frames import CleanFrames
+from psfalign.files.frames import CleanFrames, find_off_science, read_plane
 from psfalign.files.origins import read_origins, stem
 from psfalign.files.shifts import ShiftTable
 from psfalign.fit.integration import FitOptions
-from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
+from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED, NON_SCIENCE
 from psfalign.images.shifted_psf import Movable
 from psfalign.psfmask.file import REQUIRED
 from psfalign.psfmask.resolved import ResolvedMask
@@ -173,6 +173,25 @@ def test_item_29_clean_of_signed_dq(tmp_path: Path) -> None:
     assert dq.dtype == np.uint32
     assert dq[0, 3, 3] == 2**31 | FLUX_ESTIMATED
     assert np.count_nonzero(dq) == 1
+
+
+@pytest.mark.parametrize("instrument", ["MIRI", "NIRCAM"])
+def test_pixels_off_the_science_area_are_what_cleaning_set_to_zero(
+    instrument: str, tmp_path: Path
+) -> None:
+    dq = np.zeros((2, *SHAPE), np.uint32)
+    dq[:, :, :5] = DO_NOT_USE | NON_SCIENCE
+    dq[:, 10, 20] = DO_NOT_USE
+    source = write_exposure(
+        tmp_path / "a.fits", scene(SCIENCE_STEPS) + 3, dq=dq, INSTRUME=instrument
+    )
+    clean_exposure(source, tmp_path / "c.fits")
+    with Exposure(tmp_path / "c.fits") as exposure:
+        plane, replaced = read_plane(exposure, 1)
+    off = find_off_science(plane)
+    np.testing.assert_array_equal(replaced, dq[1] != 0)
+    np.testing.assert_array_equal(plane.image == 0, off)
+    np.testing.assert_array_equal(off, (dq[1] == dq[1, 0, 0]) & (instrument == "MIRI"))
 
 
 def test_stack_concatenates_in_order_and_says_where_planes_come_from(tmp_path: Path) -> None:
