@@ -252,8 +252,9 @@ def test_rolls_without_a_star_serve_each_other(angles: tuple[float | None, ...])
     ]
 
 
-def test_exposures_of_one_roll_do_not_serve_each_other() -> None:
-    names = rolls(60.0, 60.2)
+@pytest.mark.parametrize("angles", [(60.0, 60.2), (359.9, 0.1)])
+def test_exposures_of_one_roll_do_not_serve_each_other(angles: tuple[float, float]) -> None:
+    names = rolls(*angles)
     found = survey_folders([Path("d")])
     reason = f"no reference star with {TITLE}, {SIZE}; {FETCH}"
     assert left_out(found) == dict.fromkeys(names, reason)
