@@ -268,3 +268,13 @@ def records(*inputs: tuple[str, str], step: str = "stack_psfs", code: str = "c0d
 )
 def test_first_difference_is_named(told: list[Record], reason: str) -> None:
     assert compare(told, [MADE]) == reason
+
+
+@pytest.mark.parametrize("chooser", ["catalogue", "crds", "configuration"])
+def test_a_mask_that_somebody_else_chose_is_chosen_again(chooser: str) -> None:
+    """Where it is the same file, its name and its digest cannot tell."""
+    step = "resolve_psfmask"
+    told = [Record(step, "code", "psfalign", "c0de"), Record(step, "mask", "source", "catalogue")]
+    made = Made(step, "c0de", inputs=None, source=chooser)
+    reason = f"its mask was chosen by catalogue, is by {chooser}"
+    assert compare(told, [made]) == ("" if chooser == "catalogue" else reason)
