@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.sky import Star
 from psfalign.fit.integration import FitOptions
+from psfalign.images.subtraction import Subtraction, subtract_psfs
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure
 from psfalign.report.figures.view import View
@@ -164,6 +166,22 @@ def test_summary_holds_medians_counts_and_gain(inputs: Path, tmp_path: Path) -> 
     assert summary["psfmask"] == "mask.fits"
     # Speckles 100 high that were shifted by a pixel, against noise of a few.
     assert summary["gain"] > 3
+
+
+def test_psf_images_before_alignment_are_the_aligned_ones_shifted_back(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = run(inputs, tmp_path)
+    seen: list[tuple[Any, Any]] = []
+
+    def record(science: Any, psfs: Any, *others: Any) -> Subtraction:
+        seen.extend(psfs)
+        return subtract_psfs(science, seen, *others)
+
+    monkeypatch.setattr("psfalign.report.product.subtract_psfs", record)
+    show_product(paths["product"], tmp_path / "show.png", science=paths["science"])
+    # The Nyquist terms of the noise do not come back; speckles are 100 high.
+    np.testing.assert_allclose([psf for psf, _ in seen], pixels(paths["psfs"]), rtol=0, atol=0.2)
 
 
 def test_star_that_the_user_names_is_recorded_and_drawn(
