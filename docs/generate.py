@@ -40,6 +40,7 @@ PAGES = (
     "docs/contributing.md",
     "docs/archive.md",
     "docs/cluster.md",
+    "docs/accuracy.md",
     "docs/comparison.md",
     "docs/performance.md",
     "docs/scale.md",
@@ -97,7 +98,8 @@ def measured_table(name: str, heading: str = "") -> str:
     """Return the first table below a heading of what a benchmark printed."""
     text = (MEASURED / f"{name}.md").read_text(encoding="utf-8")
     if heading:
-        text = text.partition(f"\n## {heading}\n")[2]
+        below = re.search(rf"^##+ {re.escape(heading)}\n", text, re.MULTILINE)
+        text = text[below.end() :] if below else ""
     found = re.search(r"^\|.*?(?=\n[^|]|\n*\Z)", text, re.DOTALL | re.MULTILINE)
     if not found:
         raise SystemExit(f"{MEASURED / name}.md: has no table below {heading!r}")

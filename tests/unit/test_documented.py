@@ -56,13 +56,15 @@ def test_measured_tables_are_those_of_the_benchmark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = "| a |\n|---|\n| 1 |", "| b |\n|---|\n| 2 |"
-    page = f"# Title\n\n{first}\n\nText.\n\n## Below\n\nText.\n\n{second}\n"
+    third = "| c |\n|---|\n| 3 |"
+    page = f"# Title\n\n{first}\n\n## Below\n\nText.\n\n{second}\n\n### Deeper\n\n{third}\n"
     (tmp_path / "study.md").write_text(page)
     monkeypatch.setattr(generate, "MEASURED", tmp_path)
     old = "<!-- generated: measured study: Below -->\n| b |\n|---|\n| 3 |\n<!-- end -->"
     new = f"<!-- generated: measured study: Below -->\n\n{second}\n\n<!-- end -->"
     assert generate.up_to_date(old) == new
     assert generate.measured_table("study") == first
+    assert generate.measured_table("study", "Deeper") == third
     with pytest.raises(SystemExit, match=r"study\.md: has no table below 'Elsewhere'"):
         generate.measured_table("study", "Elsewhere")
 
