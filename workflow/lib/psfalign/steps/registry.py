@@ -220,9 +220,9 @@ _ALL = (
         "steps.fit",
         Cost(
             base=88,
-            fixed=370,
-            per_psf=14,
-            per_thread=520,
+            fixed=400,
+            per_psf=16,
+            per_thread=480,
             per_plane=150,
             per_pair=15,
             is_padded=True,
@@ -249,7 +249,7 @@ _ALL = (
         "subtract_psf",
         Scope.EXPOSURE,
         "steps.subtract",
-        Cost(base=80, fixed=430, per_psf=18, per_plane=150, per_pair=40),
+        Cost(base=80, fixed=370, per_psf=18.5, per_plane=150, per_pair=40),
         {"subtracted": Output("_psfsub.fits", "the science exposure less its star", Planes.STAGES)},
         rests_on=("align_psfs",),
         is_optional=True,
@@ -258,7 +258,7 @@ _ALL = (
         "combine_rolls",
         Scope.ASSOCIATION,
         "steps.combine",
-        Cost(base=82, fixed=340, per_integration=36, per_plane=2000),
+        Cost(base=82, fixed=360, per_integration=38, per_plane=2000),
         {
             "northup": Output(
                 "_northup.fits", "all integrations and rolls in one, north up", Planes.COMBINED
@@ -272,7 +272,7 @@ _ALL = (
         "plot_exposure",
         Scope.EXPOSURE,
         "report.exposure",
-        Cost(base=146, fixed=165, per_psf=23, per_plane=300),
+        Cost(base=146, fixed=305, per_plane=300),
         {
             "summary": Output("_summary.json", "the numbers of the campaign's page"),
             "images": Output("_images.png", "science, psf and residual", label="1 images"),
