@@ -18,7 +18,7 @@ from scenes import PSFMASK, PSFS, SCIENCE
 
 SIZE = (20, 50, 320, 320)
 COLUMNS = ("program", "aligns to", "wall (s)", "CPU (s)", "peak memory (MB)", "file (MB)")
-RUNS = 5
+RUNS = 3
 
 
 def own_command(folder: Path, align_to: str) -> list[str]:
