@@ -18,8 +18,7 @@ FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
 Singles = NDArray[np.float32]
 Sums = NDArray[np.float64]
-Whole = tuple[int, int]
-"""A shift by whole pixels, (dy, dx)."""
+Whole = tuple[int, int]  # a shift by whole pixels, (dy, dx)
 
 
 @dataclass(frozen=True)
