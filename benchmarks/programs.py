@@ -6,6 +6,7 @@ that of jwst 3.0.0 and to pyKLIP, each with the science exposure that psfalign c
 subtracts the same products itself, in the whole image, as they do.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ PARITY_LEGEND = (
     "brightest pixel of the science image.",
 )
 RINGS = ("case", "psfs", "science", "psfalign", "pyKLIP", "center_include_offset=False")
+STARS = ("case", "file", "CRPIX1, CRPIX2", "STARCENX, STARCENY", "XOFFSET, YOFFSET")
+STARS_LEGEND = (
+    "What the headers say of the star (pixels of the array, from 1) and of the target's offset",
+    "(arcsec), which pyKLIP adds; psfs is the first exposure or the stack of the psf images.",
+)
 RINGS_LEGEND = (
     "Root mean square between {} and {} pixels from the star, which pyKLIP shifts to the middle",
     "and turns north up, with all psf images of the 3D product. The last two columns agree where",
-    "the headers say where the images of the product are.",
+    "the headers say where the images of the product are; without XOFFSET there is only the last.",
 )
 INNER, OUTER = 6, 30  # pixels from the star
 Image = NDArray[np.float64]
@@ -69,10 +75,33 @@ def compare_pyklip(case: Case, folder: Path) -> tuple[object, ...]:
     numbers = (
         found["science"],
         np.sqrt(np.mean(ring**2)),
-        found["default"],
+        found.get("default", np.nan),
         found["without_offsets"],
     )
-    return case.name, found["psfs"], *(f"{number:.4g}" for number in numbers)
+    written = (f"{number:.4g}" if np.isfinite(number) else "no XOFFSET" for number in numbers)
+    return case.name, found["psfs"], *written
+
+
+def locate_star(case: Case, folder: Path) -> list[tuple[object, ...]]:
+    """Return what the headers of a case and of its products say of the star."""
+    steps = align(case, folder, align_to="first")
+    files = {"science": case.science, "psfs": case.psfs[0]}
+    files |= {"_clean": steps.science, "_psfalign": steps.product, "_psfsub": own(steps)}
+    return [(case.name, kind, *_star(path)) for kind, path in files.items()]
+
+
+def _star(path: Path) -> tuple[str, ...]:
+    header = fits.getheader(path, "SCI")
+    header.extend(fits.getheader(path))
+    pairs = (("CRPIX1", "CRPIX2"), ("STARCENX", "STARCENY"), ("XOFFSET", "YOFFSET"))
+    return tuple(
+        ", ".join(f"{header[key]:.4g}" for key in pair if key in header) or "none" for pair in pairs
+    )
+
+
+def first_of_each_mask(cases: Iterable[Case]) -> list[Case]:
+    """Return the first case of each mask: enough, as the headers of the others are alike."""
+    return list({case.psfmask: case for case in reversed([*cases])}.values())[::-1]
 
 
 def _read(path: Path) -> Image:
@@ -84,13 +113,15 @@ def main() -> None:
     pin_to_one_core()
     report = Report("programs", "psfalign's products in other programs", RELEASES)
     with chosen_cases(__doc__) as (cases, folder):
-        places = [(case, folder / str(number)) for number, case in enumerate(cases)]
+        places = [(case, folder / case.name) for case in first_of_each_mask(cases)]
         rows = [compare_klip(*place, *product) for place in places for product in PRODUCTS]
         report.say("## KlipStep of jwst", "", *PARITY_LEGEND, "")
         report.table(PARITY, rows)
         report.say("## pyKLIP", "", *"\n".join(RINGS_LEGEND).format(INNER, OUTER).split("\n"), "")
         located = [place for place in places if "CRPIX1" in fits.getheader(place[0].science, "SCI")]
         report.table(RINGS, [compare_pyklip(*place) for place in located])
+        report.say("## Where the star is", "", *STARS_LEGEND, "")
+        report.table(STARS, [row for place in places for row in locate_star(*place)])
     report.write()
 
 
