@@ -94,6 +94,7 @@ bench: env
 	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/stack.py
 	$(BIN)/python benchmarks/klip.py
+	$(BIN)/python benchmarks/programs.py
 	$(BIN)/python benchmarks/fit_speed.py
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/steps.py

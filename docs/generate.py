@@ -42,6 +42,7 @@ PAGES = (
     "docs/cluster.md",
     "docs/accuracy.md",
     "docs/comparison.md",
+    "docs/own_data.md",
     "docs/performance.md",
     "docs/scale.md",
     "README.md",
