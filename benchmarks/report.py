@@ -39,6 +39,7 @@ class Report:
 
     def write(self) -> None:
         """Keep the page, unless the stored one has cases that this run lacks."""
+        self.say("", f"Load of the machine in the end: {os.getloadavg()[0]:.1f}.")
         page = "\n".join(self._lines).rstrip() + "\n"
         stored = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         lacking = cases(stored) - cases(page)
