@@ -27,6 +27,7 @@ SEED = 8
 # The page of the campaign and its RO-Crate tell times, and a run that is killed after its last job
 # leaves them to the next.
 NO_RESULTS = {
+    ".facts.json",
     "campaign.html",
     "campaign.json",
     "configuration.json",

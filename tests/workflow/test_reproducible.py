@@ -60,12 +60,12 @@ def run_in(folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int, **env: str
 
 
 def read_results(campaign: Campaign) -> dict[str, bytes]:
-    """Return the bytes of all results; logs, and the page that says how long it took, are none."""
+    """Return the bytes of all results; logs, memory and the page that tells times are none."""
     results = campaign.folder / "results"
     paths = [
         path
         for path in results.rglob("*")
-        if path.is_file() and "logs" not in path.parts and path.stem != "campaign"
+        if path.is_file() and "logs" not in path.parts and path.stem not in ("campaign", ".facts")
     ]
     return {str(path.relative_to(results)): path.read_bytes() for path in paths}
 
