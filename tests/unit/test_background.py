@@ -5,7 +5,7 @@ import pytest
 from simulate import noise, read_only, transmission
 
 from psfalign.images.arrays import Background
-from psfalign.images.background import Span, subtract_background
+from psfalign.images.background import Span
 
 SHAPE = (32, 41)
 
@@ -22,11 +22,11 @@ def test_functions_are_orthonormal_under_the_weight(background: Background, numb
 def test_plane_is_taken_off_and_nothing_else() -> None:
     weight, (y, x) = read_only(transmission(SHAPE)), np.indices(SHAPE)
     image = read_only(noise(SHAPE, seed=1))
-    alone = subtract_background(image, weight, "plane")
-    tilted = subtract_background(image + 5 + 0.3 * x - 0.2 * y, weight, "plane")
+    alone = Span.of(weight**2, "plane").subtract(image)
+    tilted = Span.of(weight**2, "plane").subtract(image + 5 + 0.3 * x - 0.2 * y)
     np.testing.assert_allclose(tilted, alone, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(subtract_background(image, weight, "none"), image)
-    constant = subtract_background(image + 5, weight, "fit")
+    np.testing.assert_array_equal(Span.of(weight**2, "none").subtract(image), image)
+    constant = Span.of(weight**2, "fit").subtract(image + 5)
     assert np.average(constant, weights=weight**2) == pytest.approx(0.0, abs=1e-14)
 
 

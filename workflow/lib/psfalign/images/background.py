@@ -86,11 +86,6 @@ class Span:
         return np.add.outer(plane[:, 0] @ in_y, plane[0, 1] * in_x[1])
 
 
-def subtract_background(image: Image, weight: Image, background: Background) -> Image:
-    """Return an image less the background that fits it best under a weight."""
-    return Span.of(weight**2, background).subtract(image)
-
-
 _ORDERS = ((0, 0), (1, 0), (0, 1))  # of y and x in 1, y and x
 
 

@@ -263,14 +263,14 @@ def read_product(path: AnyPath) -> AlignedImages:
         If the file is damaged, or holds psf images that were not aligned.
     """
     with Product(Path(path)) as product:
-        pairs = range(len(product))
-        shape = (-1, product.n_psfs, *product.read_weight().shape)
+        pairs, weight = range(len(product)), product.read_weight()
+        shape = (-1, product.n_psfs, *weight.shape)
         return AlignedImages(
             np.array([product.read_image(pair) for pair in pairs]).reshape(shape),
             np.array([product.read_error(pair) for pair in pairs]).reshape(shape),
             np.array(list(product.read_dq())).reshape(shape),
             product.columns,
-            product.read_weight(),
+            weight,
         )
 
 
