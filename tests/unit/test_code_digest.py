@@ -81,7 +81,7 @@ USERS = {
     "report/figures/shifts.py": {"plot_exposure"},
     "report/campaign.py": set(),
     "archive/rocrate.py": set(),
-    "cli.py": set(),
+    "cli/steps.py": set(),
 }
 
 

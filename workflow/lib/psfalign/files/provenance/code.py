@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
 CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers modules
 # Rooms that say and show things, share work and surround the engine: nothing of what is computed.
-NOT_COMPUTING = ("errors.py", "system", "campaign", "cli.py", "__main__.py")
+NOT_COMPUTING = ("errors.py", "system", "campaign", "cli", "__main__.py")
 NOT_FOLLOWED = [[room.removesuffix(".py")] for room in NOT_COMPUTING]  # as parts of names
 
 

@@ -1,0 +1,40 @@
+"""The command line: whole campaigns, each step on its own, and all steps on one exposure."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import PsfalignError, error_line
+from ..system.process import ended_in_order, prepare_process
+from . import campaigns, results, steps
+from .arguments import keep_inputs
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    Returns
+    -------
+    0, or 1 after a mistake that was said in one line on standard error, or where `verify` found
+    something wrong.
+    """
+    options = _parser().parse_args(arguments)
+    prepare_process()
+    try:
+        with ended_in_order():
+            keep_inputs(options)
+            return options.run(options) or 0
+    except (PsfalignError, OSError, MemoryError) as error:
+        print(error_line(error, options.run.__name__.strip("_")), file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="psfalign", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"psfalign {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (*campaigns.COMMANDS, *results.COMMANDS, *steps.COMMANDS):
+        add(commands)
+    return parser

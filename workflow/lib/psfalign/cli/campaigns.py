@@ -1,0 +1,253 @@
+"""The commands for a whole campaign."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..campaign.settings import Settings
+from ..errors import ConfigError, error_line
+from .arguments import Commands, at_least, positive, warn
+
+NO_MASKS = (
+    "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
+    "make-psfmask`; docs/masks.md says where they come from"
+)
+
+
+def _add_campaign(commands: Commands) -> None:
+    command = commands.add_parser("campaign", help="write a configuration for a folder of files")
+    command.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="folder of calibrated exposures and associations, with all folders in it",
+    )
+    command.add_argument(
+        "--masks",
+        nargs="+",
+        default=[],
+        metavar="MASK",
+        help="more masks: files, folders, globs",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("my_campaign.yaml"),
+        metavar="FILE",
+        help="file to write, default my_campaign.yaml",
+    )
+    command.set_defaults(run=_campaign)
+
+
+def _campaign(options: argparse.Namespace) -> None:
+    from ..campaign.survey.campaign import survey_folders
+    from ..campaign.write_config import refuse_existing, write_campaign
+
+    refuse_existing(options.output)
+    survey = survey_folders(options.folders, options.masks)
+    found = bool(survey.associations or survey.entries)
+    for line in survey.remarks.lines(written=options.output if found else None):
+        print(f"psfalign: {line}", file=sys.stderr)
+    write_campaign(survey, options.output)
+    if not survey.references:
+        print(f"psfalign: warning: {options.output}: {NO_MASKS}", file=sys.stderr)
+    print(f"{options.output}: written, {survey.summary}")
+
+
+def _add_manifest(commands: Commands) -> None:
+    command = commands.add_parser(
+        "manifest", help="list inputs for planning where they are not: in storage, elsewhere"
+    )
+    command.add_argument(
+        "places",
+        type=Path,
+        nargs="+",
+        metavar="PLACE",
+        help="configuration, whose inputs are listed, or folder of exposures, masks, associations",
+    )
+    command.add_argument(
+        "--address",
+        default="",
+        metavar="URL",
+        help="where jobs fetch the files, before their paths: s3://bucket/folder; default: where "
+        "the configuration says",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("manifest.json"),
+        metavar="FILE",
+        help="file to write, default manifest.json",
+    )
+    command.set_defaults(run=_manifest)
+
+
+def _manifest(options: argparse.Namespace) -> None:
+    from ..campaign.facts import CACHE, FactsStore
+    from ..campaign.words import plural
+    from ..campaign.write_manifest import write_manifest
+
+    n_files, remarks = write_manifest(
+        options.places, options.output, FactsStore(CACHE), address=options.address
+    )
+    for line in remarks.lines():
+        print(f"psfalign: {line}", file=sys.stderr)
+    print(f"{options.output}: written, {plural(n_files, 'file')}")
+
+
+def _add_check(commands: Commands) -> None:
+    command = commands.add_parser("check", help="check a configuration and all its files")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
+    command.add_argument(
+        "--batches", type=positive, metavar="N", help="print only how many batches of N exposures"
+    )
+    command.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ..campaign.configuration import read_settings
+
+    settings = read_settings(options.config)
+    if options.output_dir:
+        print(settings.output_dir)
+        return 0
+    if options.batches:
+        from ..campaign.exposures import plan_exposures
+        from ..campaign.run import count_batches
+
+        print(count_batches(len(plan_exposures(settings)), options.batches))
+        return 0
+    return not _is_right(settings)
+
+
+def _is_right(settings: Settings) -> bool:
+    """Check all files of a campaign, and print what is wrong or what would be done."""
+    from ..campaign.checks import inspect_campaign
+    from ..campaign.exposures import plan_exposures
+    from ..campaign.facts import FactsStore
+
+    exposures = plan_exposures(settings)
+    facts = FactsStore.of(settings)
+    findings = inspect_campaign(settings, exposures, facts)
+    for line in dict.fromkeys(map(error_line, findings.errors)):
+        print(line, file=sys.stderr)
+    for warning in findings.warnings:
+        warn(warning)
+    if not findings.errors:
+        for exposure in exposures:
+            print(f"{exposure.name}: psfs {exposure.stack.name}")
+    return not findings.errors
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="run a campaign, and write its report")
+    command.add_argument(
+        "--batch",
+        type=positive,
+        default=250,
+        metavar="N",
+        help="exposures to plan and run together, default 250",
+    )
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="what else to say to the engine: `--cores 4`"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..campaign.configuration import complete_config
+    from ..campaign.exposures import plan_exposures
+    from ..campaign.facts import FactsStore
+    from ..campaign.output_folder import say_elsewhere
+    from ..campaign.run import Engine, count_batches, given_by, is_run, run_campaign
+    from ..campaign.yaml import read_yaml
+
+    engine, given = Engine(options.config, options.arguments), given_by(options.arguments)
+    if not is_run(options.arguments):
+        return engine.run()
+    settings = complete_config(read_yaml(options.config), options.config, command_line=given)
+    if not _is_right(settings):
+        return 1
+
+    def close() -> None:
+        from ..archive.closing import close_campaign
+
+        if not settings.output_dir.is_dir():  # all is done, and not here
+            print(f"psfalign: {say_elsewhere(settings.output_dir)}", file=sys.stderr)
+            return
+        exposures = plan_exposures(settings)
+        facts = FactsStore.of(settings)
+        lines = close_campaign(settings, exposures, facts, threads=2, warn=warn)
+        print("\n".join(lines))
+
+    n_batches = count_batches(len(plan_exposures(settings)), options.batch)
+    return run_campaign(engine, settings.output_dir, n_batches=n_batches, close=close)
+
+
+def _add_summary(commands: Commands) -> None:
+    command = commands.add_parser("summary", help="say how far a campaign is, and how it went")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.set_defaults(run=_summary)
+
+
+def _summary(options: argparse.Namespace) -> None:
+    from ..campaign.configuration import read_settings
+    from ..campaign.exposures import plan_exposures
+    from ..report.campaign import closing_lines, write_campaign_page
+    from ..report.states import survey_states
+
+    settings = read_settings(options.config)
+    output = settings.output_dir
+    if not output.is_dir():
+        problem, remedy = "does not exist yet", "run the campaign first"
+        raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy)
+    states = survey_states(output, plan_exposures(settings))
+    write_campaign_page(output, states)
+    print("\n".join(closing_lines(output, states)))
+
+
+def _add_crate(commands: Commands) -> None:
+    command = commands.add_parser("crate", help="describe the results of a campaign, as a run does")
+    command.add_argument("config", type=Path, help="the configuration, YAML")
+    command.add_argument("--threads", type=int, default=2)
+    command.set_defaults(run=_crate)
+
+
+def _crate(options: argparse.Namespace) -> None:
+    from ..archive.write_rocrate import write_crate
+    from ..campaign.configuration import read_settings
+    from ..campaign.exposures import plan_exposures
+    from ..campaign.facts import FactsStore
+
+    settings = read_settings(options.config)
+    threads = at_least(1, options.threads, "--threads")
+    path = write_crate(settings, plan_exposures(settings), FactsStore.of(settings), threads=threads)
+    print(f"{path}: written")
+
+
+def _add_deploy(commands: Commands) -> None:
+    command = commands.add_parser("deploy", help="write the workflow into a folder, ready to run")
+    command.add_argument("folder", type=Path, help="a new folder")
+    command.set_defaults(run=_deploy)
+
+
+def _deploy(options: argparse.Namespace) -> None:
+    from ..archive.checkout import deploy_workflow
+
+    deploy_workflow(options.folder)
+    print(f"{options.folder}: written")
+
+
+# In the order of the help.
+COMMANDS = (
+    _add_campaign,
+    _add_check,
+    _add_run,
+    _add_summary,
+    _add_manifest,
+    _add_crate,
+    _add_deploy,
+)
