@@ -19,6 +19,7 @@ from files import (
 
 from psfalign import simulate
 from psfalign.campaign.expected import Expectations
+from psfalign.campaign.judgement import Judgement
 from psfalign.campaign.plan import SEED, Plan
 from psfalign.campaign.sizes import OF_ROLL, Sizes
 from psfalign.errors import ConfigError, InputError
@@ -298,7 +299,7 @@ def test_job_of_a_cluster_looks_at_its_own_exposure_only(
     broken.write_text("no FITS file")
     config["exposures"].append({**config["exposures"][0], "science": str(broken)})
     made = plan(config, is_whole=False)
-    assert made.list_warnings() == made.judge() == made.combined == []
+    assert made.list_warnings() == Judgement(made).lines == made.combined == []
     assert made.sources("fit_shifts", NAME) == {"masks": [folder / "mask.fits"]}
     with pytest.raises(ExceptionGroup):
         made.sources("fit_shifts", "jw2_a3001")
@@ -310,22 +311,6 @@ def test_results_lie_where_a_module_puts_them(config: dict[str, Any], folder: Pa
     made = plan(config, results=folder / "prefix/results")
     assert made.settings.output_dir == folder / "prefix/results"
     assert next(iter(made.facts.made_first)).startswith("results/simulated/")
-
-
-def test_results_are_judged_by_what_they_say(config: dict[str, Any], folder: Path) -> None:
-    made = plan(config)
-    assert not made.is_judged("fit_shifts")
-    assert made.follows("clean_science", "fit_shifts", NAME)
-    assert not made.follows("align_psfs", "plot_exposure", NAME)  # which only waits for it
-    damaged = folder / f"results/{NAME}/{NAME}_shifts.ecsv"
-    damaged.parent.mkdir(parents=True)
-    damaged.write_text("no table\n")
-    (folder / "results/configuration.json").write_text("{}")
-    assert made.judge()[0].startswith(f"fit_shifts runs again for {NAME}: ")
-    assert made.outdated == [damaged]
-    assert made.is_judged("fit_shifts")
-    assert not made.is_judged("plot_association")  # pictures say nothing of themselves
-    assert made.follows("align_psfs", "plot_exposure", NAME)
 
 
 def test_versions_of_software_count_where_they_are_asked_for(config: dict[str, Any]) -> None:
@@ -362,8 +347,9 @@ def test_files_of_the_demo_have_no_digest_before_they_are_made(folder: Path) -> 
 def test_results_in_storage_are_not_judged_nor_is_this_disk(config: dict[str, Any]) -> None:
     made = plan({**config, "output_dir": "/dev/null/results"}, in_storage=True)
     assert made.findings.errors == []
-    assert made.judge() == []
-    assert not made.is_judged("align_psfs")
+    judgement = Judgement(made)
+    assert judgement.lines == []
+    assert not judgement.is_of("align_psfs")
 
 
 def test_a_cache_of_crds_is_refused_where_results_are_in_storage(

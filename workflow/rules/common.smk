@@ -11,6 +11,7 @@ from psfalign.campaign import layout
 from psfalign.campaign.attempts import ATTEMPT
 from psfalign.campaign.configuration import complete_config, read_strictly
 from psfalign.campaign.exposures import NAME
+from psfalign.campaign.judgement import Judgement
 from psfalign.campaign.plan import Plan
 from psfalign.report.html import digest_looks
 from psfalign.steps.registry import STEPS
@@ -40,7 +41,8 @@ with said_in_one_line():
     )
     for warning in PLAN.list_warnings():
         logger.warning(f"psfalign: warning: {warning}")
-    for line in PLAN.judge():
+    JUDGEMENT = Judgement(PLAN)
+    for line in JUDGEMENT.lines:
         logger.info(f"psfalign: {line}")
 
 if SETTINGS.warm_start and warm.is_available():
@@ -77,7 +79,7 @@ def name_of(step, wildcards):
 @cache
 def tell_engine():
     """Mark outdated results for the engine to make again, as --forcerun does; ask for no file."""
-    workflow.dag.forcefiles.update(map(str, PLAN.outdated))
+    workflow.dag.forcefiles.update(map(str, JUDGEMENT.outdated))
 
 
 def raw(path):
@@ -117,7 +119,7 @@ def made_by(step, *, for_step, of_other_rolls=False):
         made = PLAN.made_by(step, for_step, name, of_other_rolls=of_other_rolls)
         files = [f"{OUTPUT}/{path}" for path in made]
         # An input whose time tells nothing is ancient, and so is what is only waited for.
-        found = files if PLAN.follows(step, for_step, name) else [*map(ancient, files)]
+        found = files if JUDGEMENT.follows(step, for_step, name) else [*map(ancient, files)]
         return found[0] if len(found) == 1 and not of_other_rolls else found
 
     return paths
@@ -133,7 +135,7 @@ def job_of(step):
     def uncounted(wildcards, input):
         return job(wildcards)
 
-    return uncounted if PLAN.is_judged(step) else job
+    return uncounted if JUDGEMENT.is_of(step) else job
 
 
 def crds_reason(wildcards, input):

@@ -9,19 +9,17 @@ from ..errors import ConfigError
 from ..files.provenance.code import code_digest
 from ..files.provenance.records import software_versions
 from ..psfmask.resolved import UNIFORM
-from ..steps.registry import STEPS, Scope, Source, led_to
+from ..steps.registry import STEPS, Scope, Source
 from . import layout
 from .checks import Findings, inspect_campaign
 from .combining import choose_combined, find_other_rolls
 from .crds import CrdsChoice
 from .demo import SEED
 from .exclusion import EXCLUDING, exclusion_of
-from .expected import Expectations, simulation_of, tells
 from .exposures import ScienceExposure, plan_exposures
 from .facts import FactsStore
 from .options import Json
 from .settings import Settings
-from .truth import Truth
 
 NONE = "none"  # the method of subtraction that leaves it out
 STARS = "stars"  # the references without other rolls
@@ -92,7 +90,6 @@ class Plan:
         self._options = cache(settings.of_step)  # asked for by each job
         self._inspected: dict[str, Findings] = {}
         self.other_rolls = cache(self._find_other_rolls)
-        self._truth: Truth | None = None
 
     def names(self, scope: Scope) -> list[str]:
         """Return the names of all exposures, stacks or associations."""
@@ -272,66 +269,3 @@ class Plan:
             return []
         names = dict.fromkeys(member.name_in(scope) for member in members)
         return [layout.result(Path(), step, one) for one in names]
-
-    def judge(self) -> list[str]:
-        """
-        Find out which results that are there are not what a run would make now.
-
-        What they say of themselves decides. The engine remembers jobs in the working directory, by
-        paths as they are spelled.
-
-        Returns
-        -------
-        Lines that say which steps run again, for what, and why.
-        """
-        if self.in_storage or not self.is_whole:
-            return []
-        demo = [e for e in self.exposures.values() if self.facts.is_made_first(e.science)]
-        folder = self.settings.output_dir
-        counts = self.settings.rerun_on_new_software
-        software = tuple(software_versions().items()) if counts else ()
-        made = simulation_of(folder, self.facts.made_first, SEED, software=software) if demo else []
-        is_made_again = Truth(made, self.facts).outdated or not all(
-            Path(name).exists() for name in self.facts.made_first
-        )
-        expected = Expectations(
-            folder,
-            self._settings_wanted,
-            self.findings.masks,
-            self.facts,
-            unknown=self.facts.made_first if is_made_again else (),
-            with_crds=bool(self.findings.crds),
-            software=software,
-            rolls_of=self.other_rolls,
-        )
-        self._truth = Truth([*made, *expected.results(self.exposures.values())], self.facts)
-        self.facts.save()
-        return self._truth.describe()
-
-    @property
-    def outdated(self) -> list[Path]:
-        """The results that are there and have to be made again, as far as they were judged."""
-        return [found.path for found in self._truth.outdated] if self._truth else []
-
-    def is_judged(self, step: str) -> bool:
-        """Return whether the results of a step say themselves if it has to run again."""
-        return self._truth is not None and tells(STEPS[step])
-
-    def follows(self, step: str, for_step: str, name: str) -> bool:
-        """
-        Return whether a job runs again where what it takes from another step is newer.
-
-        Where nothing from here on has to run, the time of a file tells nothing, nor that it is made
-        again; where something has to, the engine sees so only along inputs that count. What a step
-        only waits for never counts where results are not judged.
-        """
-        if self._truth is None:
-            return step in led_to(for_step)
-        return self._truth.follows(for_step, name)
-
-    def _settings_wanted(self, step: str, exposure: ScienceExposure) -> Json | None:
-        """Return the settings of a job; None where the campaign has no such job."""
-        is_combined = exposure.name_in(Scope.ASSOCIATION) in self.combined
-        if STEPS[step].scope is Scope.ASSOCIATION and not is_combined:
-            return None
-        return self.settings_of(step, exposure) if self.has_step(step, exposure) else None

@@ -1,0 +1,93 @@
+"""Which results of a campaign run again, as far as they say it themselves."""
+
+from pathlib import Path
+
+from ..files.provenance.records import software_versions
+from ..steps.registry import STEPS, Scope, led_to
+from .demo import SEED
+from .expected import Expectations, Result, simulation_of, tells
+from .exposures import ScienceExposure
+from .options import Json
+from .plan import Plan
+from .truth import Truth
+
+
+class Judgement:
+    """
+    What a run makes again, of the results that are there, and what rests on that.
+
+    The engine remembers jobs in the working directory, by paths as they are spelled; what a result
+    says of itself moves with it. Results in a storage, and those of a campaign that is not looked
+    at as a whole, are not judged: there the engine decides.
+
+    Parameters
+    ----------
+    plan
+        The campaign.
+
+    Attributes
+    ----------
+    lines
+        Say which steps run again, for what, and why.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._truth: Truth | None = None
+        self.lines: list[str] = []
+        if plan.is_whole and not plan.in_storage:
+            self._truth = Truth(self._list_results(), plan.facts)
+            plan.facts.save()
+            self.lines = self._truth.describe()
+
+    @property
+    def outdated(self) -> list[Path]:
+        """The results that are there and have to be made again."""
+        return [found.path for found in self._truth.outdated] if self._truth else []
+
+    def is_of(self, step: str) -> bool:
+        """Return whether the results of a step say themselves if it has to run again."""
+        return self._truth is not None and tells(STEPS[step])
+
+    def follows(self, step: str, for_step: str, name: str) -> bool:
+        """
+        Return whether a job runs again where what it takes from another step is newer.
+
+        Where nothing from here on has to run, the time of a file tells nothing, nor that it is made
+        again; where something has to, the engine sees so only along inputs that count. What a step
+        only waits for never counts where results are not judged.
+        """
+        if self._truth is None:
+            return step in led_to(for_step)
+        return self._truth.follows(for_step, name)
+
+    def _list_results(self) -> list[Result]:
+        """Return all results of the campaign, and how a run would make them now."""
+        plan, facts = self._plan, self._plan.facts
+        folder, exposures = plan.settings.output_dir, plan.exposures.values()
+        counts = plan.settings.rerun_on_new_software
+        software = tuple(software_versions().items()) if counts else ()
+        has_demo = any(facts.is_made_first(exposure.science) for exposure in exposures)
+        demo = simulation_of(folder, facts.made_first, SEED, software=software) if has_demo else []
+        is_made_again = Truth(demo, facts).outdated or not all(
+            Path(name).exists() for name in facts.made_first
+        )
+        expected = Expectations(
+            folder,
+            self._settings_wanted,
+            plan.findings.masks,
+            facts,
+            unknown=facts.made_first if is_made_again else (),
+            with_crds=bool(plan.findings.crds),
+            software=software,
+            rolls_of=plan.other_rolls,
+        )
+        return [*demo, *expected.results(exposures)]
+
+    def _settings_wanted(self, step: str, exposure: ScienceExposure) -> Json | None:
+        """Return the settings of a job; None where the campaign has no such job."""
+        plan = self._plan
+        is_combined = exposure.name_in(Scope.ASSOCIATION) in plan.combined
+        if STEPS[step].scope is Scope.ASSOCIATION and not is_combined:
+            return None
+        return plan.settings_of(step, exposure) if plan.has_step(step, exposure) else None
