@@ -1,5 +1,6 @@
 """Other rolls as psf images: where they are moved to, and what they leave of a companion."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from files import SHAPE, pixels, refused
-from rolls import companion_at, spot, write_roll
+from rolls import COMPANION, companion_at, spot, write_roll
 
 from psfalign.errors import InputError
 from psfalign.files.aligned import AlignedPsfs
@@ -123,6 +124,49 @@ def test_what_stays_with_the_telescope_goes_and_the_companion_stays(
     assert abs(left["stars+rolls"][PLACE[::-1]]) < 1.2
     table = fits.getdata(tmp_path / "stars+rolls.fits", "THROUGHPUT")
     assert np.isfinite(table["throughput"]).all()
+
+
+def test_companion_that_is_excluded_is_left_out_at_the_angle_of_each_roll(tmp_path: Path) -> None:
+    circle = {"separation": COMPANION[0], "position_angle": COMPANION[1], "radius": 0.45}
+    # As a fit has it that left out the companion, and a bad place in the pixels of its own roll.
+    hole = {"column": 8.0, "row": 24.0, "radius": 2.0}
+    fitted = {20.0: [circle], 110.0: [circle, hole]}
+    bright, faint = (
+        [
+            write_roll(
+                tmp_path / name, angle, companion=flux, steps=STEPS, chain={"exclude": exclude}
+            )
+            for angle, exclude in fitted.items()
+        ]
+        for name, flux in (("with", 15.0), ("without", 0.0))
+    )
+    left = {}
+    for name, (one, other), exclude in (
+        ("told", bright, [circle]), ("untold", bright, []), ("alone", faint, [circle]),
+    ):  # fmt: skip
+        path, options = tmp_path / f"{name}.fits", replace(ROLLS, exclude=exclude)
+        subtract_psf(one["science"], one["product"], path, rolls=[roll(other)], options=options)
+        left[name] = pixels(path)[0].astype(float)
+    header = fits.getheader(tmp_path / "told.fits")
+    assert header["NEXCLUDE"] == 3
+    for number, angle in ((1, 20.0), (2, 110.0)):
+        column, row = companion_at(angle)
+        assert header[f"EXCL{number}"] == f"column {column:.2f}, row {row:.2f}, radius 4.50"
+    assert header["EXCL3"] == "column 8.00, row 24.00, radius 2.00"
+    assert header.comments["EXCL3"] == "[pix] from 0, of ROLL1"
+    near, far = (
+        np.hypot(*(np.indices(SHAPE)[::-1] - np.reshape(companion_at(angle), (2, 1, 1)))) < 4.5
+        for angle in fitted
+    )
+    flux = spot(*companion_at(20.0), 15.0)[near].sum()
+    kept = {name: (left[name] - left["alone"])[near].sum() / flux for name in left}
+    assert kept["told"] == pytest.approx(1.0, abs=0.001)  # the noise is the same with and without
+    assert kept["untold"] < 0.95
+    # What is subtracted elsewhere is that of the same star without a companion.
+    elsewhere = ~near & ~far
+    changed = {name: np.abs(left[name] - left["alone"])[elsewhere].max() for name in kept}
+    # The fits of shifts leave out more, and move by thousandths of a pixel, of a gradient of 40.
+    assert changed["told"] < 0.1 < changed["untold"]
 
 
 def test_all_inputs_are_in_the_records(pair: list[dict[str, Path]], tmp_path: Path) -> None:

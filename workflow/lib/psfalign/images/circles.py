@@ -37,6 +37,10 @@ class Circle:
         above = np.maximum(np.abs(rows - self.row) - reach, 0.0)
         return np.asarray(np.hypot(beside, above) <= self.radius)
 
+    def moved(self, dx: float, dy: float) -> "Circle":
+        """Return the circle on an image that was moved, in pixels."""
+        return Circle(self.column + dx, self.row + dy, self.radius)
+
     def __str__(self) -> str:
         """Describe the circle, for headers and notes."""
         return f"column {self.column:.2f}, row {self.row:.2f}, radius {self.radius:.2f}"

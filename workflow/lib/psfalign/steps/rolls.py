@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files.aligned import AlignedPsfs
+from ..files.circles import Place, find_circles, is_on_sky
 from ..files.exposure import Exposure
 from ..files.fits.structure import text_of
 from ..files.frames import find_off_science, read_plane
 from ..files.provenance.records import Records
 from ..files.shifts import ShiftTable
-from ..files.sky import LEAST_TURN, Matrix, north_angle, read_matrix, turn_between
+from ..files.sky import LEAST_TURN, Matrix, Star, north_angle, read_matrix, turn_between
 from ..fit.result import Status
 from ..images.arrays import Flags, Image, SingleImage
+from ..images.circles import Circle
 from ..images.fourier import Shift
 from ..images.klip import Images
 from ..images.shifted_flags import move_flags
@@ -55,20 +57,39 @@ class MovedRoll:
         The exposure; integrations are read within its with block, once.
     dx, dy : (integrations of the other exposure, own integrations) float64
         How to move them, in pixels; NaN where nobody knows.
+    circles
+        What a fit must leave out in the exposure's own pixels, such as a companion.
     padding
         See `psfalign.images.padding`.
     """
 
-    def __init__(self, exposure: Exposure, dx: Floats, dy: Floats, *, padding: int) -> None:
+    def __init__(
+        self,
+        exposure: Exposure,
+        dx: Floats,
+        dy: Floats,
+        *,
+        circles: Sequence[Circle],
+        padding: int,
+    ) -> None:
         self._exposure = exposure
         self._dx, self._dy = dx, dy
+        self._circles = circles
         self._padding = padding
 
     def move(self, integration: int) -> list[Moved]:
         """Return all integrations, moved onto one of the other exposure."""
-        shifts = zip(self._dx[integration], self._dy[integration], strict=True)
-        frames = zip(self._frames, shifts, strict=True)
-        return [_move(*frame, Shift(*shift)) for frame, shift in frames]
+        frames = zip(self._frames, self._shifts(integration), strict=True)
+        return [_move(*frame, shift) for frame, shift in frames]
+
+    def move_circles(self, integration: int) -> list[Circle]:
+        """Return where the circles of all integrations come to lie."""
+        known = [shift for shift in self._shifts(integration) if np.isfinite(shift.dx)]
+        return [circle.moved(*shift) for circle in self._circles for shift in known]
+
+    def _shifts(self, integration: int) -> list[Shift]:
+        moves = self._dx[integration].tolist(), self._dy[integration].tolist()
+        return [Shift(*move) for move in zip(*moves, strict=True)]
 
     @cached_property
     def _frames(self) -> list[tuple[Movable | None, Flags]]:
@@ -107,11 +128,17 @@ class StarsAndRolls:
         What was aligned to it. Its planes, and those of the rolls, are read within a with block.
     rolls
         Exposures of other rolls.
+    exclude
+        Circles on the science image; those on the sky are left out in other rolls, too.
+    star
+        Where the star is in all exposures, see `psfalign.files.sky.Sky.of`.
 
     Attributes
     ----------
     exposures
         The exposures of the other rolls.
+    circles
+        What is left out in each of them, in its own pixels.
     records
         What led to their integrations and shifts.
 
@@ -122,8 +149,17 @@ class StarsAndRolls:
         psf images.
     """
 
-    def __init__(self, exposure: Exposure, psfs: AlignedPsfs, rolls: Sequence[Roll]) -> None:
+    def __init__(
+        self,
+        exposure: Exposure,
+        psfs: AlignedPsfs,
+        rolls: Sequence[Roll],
+        *,
+        exclude: Sequence[Place] = (),
+        star: Star = "auto",
+    ) -> None:
         self.exposures = [Exposure(roll.science) for roll in rolls]
+        self.circles: list[list[Circle]] = []
         self.records: Records = []
         self._psfs = psfs
         self._rolls: list[MovedRoll] = []
@@ -137,7 +173,9 @@ class StarsAndRolls:
             moves = np.full((2, len(exposure), len(other)), np.nan if psfs.applies else 0.0)
             if psfs.applies and len(table):
                 moves[:] = find_moves(own, table.columns, len(psfs))
-            self._rolls.append(MovedRoll(other, *moves, padding=padding))
+            circles = find_circles(other, _excluded(table, exclude), star)
+            self.circles.append(circles)
+            self._rolls.append(MovedRoll(other, *moves, circles=circles, padding=padding))
             self.records += table.records
 
     def __enter__(self) -> Self:
@@ -167,6 +205,10 @@ class StarsAndRolls:
         ends = np.cumsum([len(self._psfs), *map(len, self.exposures)]).tolist()
         members = (slice(*pair) for pair in pairwise(ends))
         return list(zip(map(read_matrix, self.exposures), members, strict=True))
+
+    def find_circles(self, integration: int) -> list[Circle]:
+        """Return circles of the other rolls, such as of a companion, where they lie on it."""
+        return [circle for roll in self._rolls for circle in roll.move_circles(integration)]
 
     def read_weight(self) -> Image | None:
         """Return the weight of the fit, (rows, columns) float64; None where there was none."""
@@ -202,6 +244,12 @@ class StarsAndRolls:
             moved = [one for roll in self._rolls for one in roll.move(integration)]
             self._current = integration, moved
         return self._current[1]
+
+
+def _excluded(table: ShiftTable, exclude: Sequence[Place]) -> list[Place]:
+    """Return the circles that another roll was fitted with, and those on the sky besides."""
+    own: list[Place] = list(table.meta.get("exclude", ()))
+    return [*own, *(place for place in exclude if is_on_sky(place) and place not in own)]
 
 
 def find_moves(own: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], n_psfs: int) -> Floats:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..files.exposure import Exposure
 from ..files.frames import read_plane
 from ..files.sky import Matrix, Sky, Star, read_fwhm
 from ..images.arrays import Cube, Flags, Image, References, Region
-from ..images.circles import cover
+from ..images.circles import Circle, cover
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.klip import Fate, Fit, Images, PsfLibrary, clip_modes
 from ..images.pixel_errors import fill_error
@@ -44,7 +43,8 @@ class SubtractionOptions:
     star
         ``auto``, or the column and row of the star, counted from 0.
     exclude
-        Circles on the science image that are left out of the fit, see `psfalign.files.circles`.
+        Circles on the science image that are left out of the fit, see `psfalign.files.circles`;
+        those on the sky are left out where other rolls have them, too.
     """
 
     references: References = "stars"
@@ -76,6 +76,9 @@ class PsfSource(Protocol):
     @property
     def turned(self) -> Sequence[tuple[Matrix, slice]]:
         """Which of them show the same sky, and how their pixels lie on it."""
+
+    def find_circles(self, integration: int, /) -> list[Circle]:
+        """Return circles that the fit to an integration must leave out for what is in them."""
 
     def read_weight(self) -> Image | None:
         """Return the weight of the mask, (rows, columns); None where there was none."""
@@ -138,6 +141,7 @@ class Subtraction:
         self.n_failed = 0
         self.throughput: Throughput | None = None
         self._shared: PsfLibrary | None = None
+        self._zones: tuple[list[Circle], list[Zone]] | None = None
         self._sky = self._find_star()
         self.circles = find_circles(exposure, options.exclude, options.star)
 
@@ -168,19 +172,24 @@ class Subtraction:
         if self._shared is not None:
             return self._shared
         images = self._psfs.read_images(integration)
-        library = PsfLibrary(images, self._zones, self.modes)
+        library = PsfLibrary(images, self._divide(integration), self.modes)
         if self._psfs.shared:
             self._shared = library
         return library
 
-    @cached_property
-    def _zones(self) -> list[Zone]:
+    def _divide(self, integration: int) -> list[Zone]:
+        circles = [*self.circles, *self._psfs.find_circles(integration)]
+        if self._zones is None or self._zones[0] != circles:
+            self._zones = circles, self._divide_without(circles)
+        return self._zones[1]
+
+    def _divide_without(self, circles: Sequence[Circle]) -> list[Zone]:
         shape = self._exposure.shape[1:]
         weight = self._psfs.read_weight()
         if self.options.region == "image" or weight is None:
             weight = np.ones(shape)
-        region = choose_region(weight, cover(self.circles, shape))
-        if self.circles and not region.any():
+        region = choose_region(weight, cover(circles, shape))
+        if circles and not region.any():
             problem, remedy = "the circles leave no pixel to fit", "make them smaller"
             raise InputError(problem, file=self._exposure.path, keyword="exclude", remedy=remedy)
         separations = np.zeros(shape) if self._sky is None else self._sky.separations(shape)

@@ -18,6 +18,7 @@ from ..files.fits.writer import FitsWriter, ImageWriter, set_text
 from ..files.provenance.records import Records, record_step
 from ..files.provenance.table import provenance_hdu, read_records
 from ..files.subtracted import STAGE_ERRORS, STAGES, THROUGHPUT, WEIGHT, stage_names
+from ..images.circles import Circle
 from ..images.klip import Fate
 from ..system.atomic_file import publishing
 from ..system.progress import say_progress
@@ -78,13 +79,14 @@ def subtract_psf(
     exposure, psfs = Exposure(science), AlignedPsfs(product)
     _check_together(exposure, psfs)
     used = rolls if options.references == "stars+rolls" else ()
-    library = StarsAndRolls(exposure, psfs, used)
+    library = StarsAndRolls(exposure, psfs, used, exclude=options.exclude, star=options.star)
     with publishing(output) as stream, exposure, library:
         work = Subtraction(exposure, library, options)
         writer = FitsWriter(stream)
         cards = {"SCI": _counts(), "ERR": Header(), "DQ": Header()}
         primary = _primary(psfs, exposure, output, work)
         _name_rolls(primary, library)
+        _name_circles(primary, work.circles, library)
         images = copy_exposure(exposure, writer, primary, cards)
         images |= _add_stages(exposure, writer, work)
         weight = psfs.read_weight()
@@ -137,9 +139,6 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
     }
     for keyword, (text, comment) in texts.items():
         set_text(header, keyword, text, comment)
-    header["NEXCLUDE"] = (len(work.circles), "circles that the fit left out, EXCL1 and so on")
-    for number, circle in enumerate(work.circles, start=1):
-        set_text(header, f"EXCL{number}", str(circle), "[pix] from 0, left out")
     header["NREFS"] = (work.n_psfs, "psf images of each integration")
     header["KLMODES"] = (work.modes[-1], "principal components subtracted in SCI")
     return header
@@ -151,6 +150,16 @@ def _name_rolls(header: Header, library: StarsAndRolls) -> None:
     set_text(header, "KLIPREF", references, "psf images: stars, or stars+rolls")
     for number, exposure in enumerate(library.exposures, start=1):
         set_text(header, f"ROLL{number}", exposure.path.name, "another roll that was subtracted")
+
+
+def _name_circles(header: Header, own: Sequence[Circle], library: StarsAndRolls) -> None:
+    """Say what the fit left out: circles on the science image, and those on the other rolls."""
+    circles = [(circle, "[pix] from 0, left out") for circle in own]
+    for number, of_roll in enumerate(library.circles, start=1):
+        circles += [(circle, f"[pix] from 0, of ROLL{number}") for circle in of_roll]
+    header["NEXCLUDE"] = (len(circles), "circles that the fit left out, EXCL1 and so on")
+    for number, (circle, comment) in enumerate(circles, start=1):
+        set_text(header, f"EXCL{number}", str(circle), comment)
 
 
 def _counts() -> Header:
