@@ -1,4 +1,4 @@
-"""What psfalign refuses, and in which words."""
+"""The errors of psfalign, each of which prints as one line."""
 
 import errno
 import re
@@ -11,13 +11,13 @@ from typing import Any, Self
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
-# What the last line of a log begins with, where the step failed and where it did its work.
+# How the last line of a log begins after a failure, and after success.
 ERROR, DONE = "psfalign: error: ", "psfalign: done in "
 
-# What to do about a file that this program wrote.
+# The remedy for a file that psfalign wrote.
 MAKE_AGAIN = "remove it and run the workflow again"
 
-# What to do about what the system says.
+# The remedies for errors of the operating system.
 REMEDIES: Mapping[int | None, str] = MappingProxyType(
     {
         errno.ENOSPC: "make room on that disk",
@@ -69,13 +69,13 @@ class PsfalignError(Exception):
         return cls(f"cannot be read: {error.strerror or error}", file=file, remedy=remedy)
 
     def of_own_file(self) -> Self:
-        """Name another remedy where nobody can fetch the file again: this program wrote it."""
+        """Set the remedy for a file that psfalign wrote, which nobody can fetch again."""
         if (self.remedy or "").startswith("fetch"):
             self.remedy = MAKE_AGAIN
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is unpickled, on its way from another process, with positional arguments.
+        # An exception that comes from another process is unpickled with positional arguments.
         return _rebuild, (type(self), self.args)
 
     def __str__(self) -> str:
@@ -90,19 +90,19 @@ class PsfalignError(Exception):
 
 
 def visible(text: str) -> str:
-    """Write what a terminal, a page or a figure would obey, and not show, as an escape."""
+    """Escape the characters that a terminal, a page or a figure would obey and not show."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def system_error(error: OSError, file: object = None) -> PsfalignError:
-    """Put into one line what the system says, of the file that it names or of another."""
+    """Return one line for an error of the system, with the file that it names or another."""
     named = error.filename2 or error.filename or file
     problem, remedy = error.strerror or str(error), REMEDIES.get(error.errno)
     return PsfalignError(problem, file=named, remedy=remedy)
 
 
 def error_line(error: object, file: object = None) -> str:
-    """Return the line that says a mistake, a lack of memory, or what the system says of a file."""
+    """Return the line to print for an error of psfalign, of memory, or of the system."""
     if isinstance(error, MemoryError):
         return f"{ERROR}{OUT_OF_MEMORY}"
     return f"{ERROR}{system_error(error, file) if isinstance(error, OSError) else error}"
@@ -125,7 +125,7 @@ class FitError(PsfalignError):
 
 
 class WorkerError(PsfalignError):
-    """A process that did a part of the work died."""
+    """A worker process died."""
 
 
 def _rebuild(kind: type[PsfalignError], arguments: Sequence[Any]) -> PsfalignError:
@@ -135,7 +135,7 @@ def _rebuild(kind: type[PsfalignError], arguments: Sequence[Any]) -> PsfalignErr
 
 @contextmanager
 def said_in_one_line() -> Iterator[None]:
-    """End the program with a line for each mistake: for Snakefiles, which have no `main`."""
+    """End the program with one line for each error; Snakefiles, which have no `main`, use it."""
     try:
         yield
     except PsfalignError as error:

@@ -1,5 +1,5 @@
 """
-Before and around the engine: configuration, associations, checks, resources.
+What surrounds the engine: configuration, associations, checks, resources.
 
 It imports all but `report` and `archive`.
 """

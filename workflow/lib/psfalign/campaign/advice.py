@@ -1,4 +1,4 @@
-"""Find what deserves a look before a run, although it is no mistake that can be refused."""
+"""Warn about inputs that are usable and deserve a look before a run."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -55,7 +55,7 @@ def _forced_mask(exposure: ScienceExposure, facts: FactsStore) -> Iterator[str]:
 
 
 def _unchecked_psfs(exposure: ScienceExposure, facts: FactsStore) -> Iterator[str]:
-    """Find psf images whose header does not say what they belong to."""
+    """Warn about psf images whose header does not name their instrument setup."""
     for member in exposure.stack.members:
         marks = facts.exposure(member)["marks"]
         missing = [keyword for keyword in SELECTORS if keyword not in marks]
@@ -93,7 +93,7 @@ def _lacks(background: Background, statuses: Collection[str]) -> bool:
 
 
 def _describe(paths: Sequence[Path], found: dict[Path, Background]) -> str:
-    """Name files, those of many as one and how many more."""
+    """Name a file, or the first of many with the number of others."""
     shown = [f"{path} ({found[path]})" for path in paths[:2]]
     more = [f"{len(paths) - 2} more"] if len(paths) > 2 else []  # noqa: PLR2004 - those shown
     return " and ".join([*shown, *more])

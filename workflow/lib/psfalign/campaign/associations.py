@@ -16,7 +16,7 @@ from .manifest import NO_MANIFEST, Manifest
 ASN_TYPES = ("coron3", "user_built", "none", "")
 ASN_ID = "a3001"  # where an association has none, as jwst writes it for associations of users
 ROLES = ("science", "psf")
-UNSAID = ("target_acquisition",)  # left out without a word: every program has them
+UNSAID = ("target_acquisition",)  # left out without a warning, because every program has them
 BY_HAND = "list its files under `exposures` in the configuration"
 
 

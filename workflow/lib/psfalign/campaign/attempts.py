@@ -8,22 +8,22 @@ from typing import TypeVar
 from ..errors import PsfalignError, WorkerError
 from . import layout
 
-# The environment's word for how often a job of a cluster has been tried, this time included.
+# The environment variable with the number of attempts at a job of a cluster, this one included.
 ATTEMPT = "PSFALIGN_ATTEMPT"
-# What the last but one line of a log is where the same data would fail the same way again.
+# The last but one line of a log after a failure that the same data would cause again.
 LASTING = "psfalign: trying it again would end the same way"
 Mistake = TypeVar("Mistake", bound=BaseException)
 TAIL = 1 << 14  # bytes of a log that are looked at
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Return whether a mistake is one of the data, and not of the machine."""
+    """Return whether an error lies in the data, and not in the machine."""
     of_system = isinstance(error, WorkerError) or isinstance(error.__cause__, OSError)
     return isinstance(error, PsfalignError) and not of_system
 
 
 def lasting_failure(log: Path) -> str:
-    """Return the line that says how a step failed for good; nothing where it did not."""
+    """Return the last error line of a step that failed for good; empty if it did not."""
     try:
         with open(log, "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL))
@@ -39,12 +39,12 @@ def is_repeated(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def counted_attempt(attempt: int, log: Path) -> int:
-    """Return by which attempt to ask for memory and time: more of them mends no mistake."""
+    """Return the attempt that memory and time are asked for; more of them mends no data error."""
     return 1 if attempt > 1 and lasting_failure(log) else attempt
 
 
 def explain(error: Mistake, folder: Path) -> Mistake:
-    """Return an error; one about a result in the output directory gets the remedy for that."""
+    """Return an error, with the remedy for results if it is about one in the output directory."""
     if isinstance(error, PsfalignError) and _is_result(str(error.file), folder):
         error.of_own_file()
     return error

@@ -126,7 +126,7 @@ def choose_masks(
     if errors:
         return {exposure.name: [] for exposure in exposures}, errors
     catalogue = Catalogue(entries)
-    # Nobody can look at the masks of the demo before it is made: any of them may serve.
+    # The masks of the demo do not exist before the demo is made: any of them may serve.
     made = [path for path in map(Path, facts.made_first) if path.name.startswith("psfmask")]
     for exposure in exposures:
         masks[exposure.name] = []
@@ -190,7 +190,7 @@ def check_campaign(
 
 
 def _count_stages(subtraction: SubtractionOptions) -> int:
-    """Return how many stages of an integration are kept, at most."""
+    """Return the largest number of stages that an integration is stored in."""
     return 0 if subtraction.method == "none" else len(stage_names(list(subtraction.modes)))
 
 
@@ -252,7 +252,7 @@ def check_characters(paths: Iterable[Path]) -> None:
 
 
 def _references(settings: Settings, facts: FactsStore) -> list[Path]:
-    """List the catalogue, as the manifest or the disk has it, without what the demo makes."""
+    """List the masks of the manifest or of the disk, without those that the demo makes."""
     made = {Path(name).parent for name in facts.made_first}
     found: dict[Path, None] = {}
     for reference in (path for path in settings.psfmask.references if path not in made):

@@ -1,4 +1,4 @@
-"""Work out which exposures are combined in one picture, and which are other rolls of another."""
+"""Find the exposures that are combined in one picture, and the other rolls of an exposure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def choose_combined(
     facts: FactsStore,
 ) -> tuple[list[str], list[str]]:
     """
-    Return the pictures that can be made, and why others cannot.
+    Return the pictures that can be made, and the reasons why others cannot.
 
     Parameters
     ----------

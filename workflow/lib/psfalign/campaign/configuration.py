@@ -1,4 +1,4 @@
-"""Read a configuration: check it against its schema, and make `Settings` of it."""
+"""Read a configuration, check it against its schema, and make `Settings` of it."""
 
 import copy
 import difflib
@@ -18,9 +18,9 @@ from .yaml import read_yaml
 
 COMMAND_LINE = "--config"
 FORBIDDEN = ("://", "\0", "\n", "\r")
-# Characters that the engine reads as the bounds of a wildcard or of a variable in a path.
+# Characters that bound a wildcard or a variable in a path for the engine.
 WILDCARD = "{}<>"
-# What YAML calls the types of JSON Schema, and those of Python.
+# The names in YAML of the types of JSON Schema, and of Python.
 KINDS = {
     "array": "a list",
     "object": "a mapping",
@@ -44,7 +44,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "boolean": {"true": True, "false": False}.__getitem__,
     "null": {"null": None, "": None}.__getitem__,
 }
-# What is wrong with a number beyond a limit, and what to write.
+# The problem and the remedy for a number beyond a limit.
 LIMITS = {
     "minimum": ("is less than {}", "write {} or more"),
     "maximum": ("is more than {}", "write {} or less"),
@@ -122,7 +122,7 @@ def _schema() -> Json:
 
 
 def _check(content: Json, schema: Json, file: object) -> None:
-    """Refuse what fits the schema and is wrong all the same."""
+    """Refuse mistakes that a schema cannot express."""
     if not (content.get("exposures") or content.get("associations")):
         problem, remedy = "there is no exposure", "list exposures or associations"
         raise ConfigError(problem, file=file, keyword="exposures", remedy=remedy)
@@ -140,7 +140,7 @@ def _check(content: Json, schema: Json, file: object) -> None:
 
 
 def _typed(value: Any, schema: Json) -> Any:
-    """Take text of the command line as the type that an option has."""
+    """Convert text of the command line to the type of an option."""
     if isinstance(value, Mapping):
         parts = schema.get("properties", {})
         return {name: _typed(part, parts.get(name, {})) for name, part in value.items()}
@@ -160,7 +160,7 @@ def _typed(value: Any, schema: Json) -> Any:
 
 
 def _overlay(config: Json, given: Mapping[str, Any]) -> Json:
-    """Put what was given on the command line over a configuration."""
+    """Return a configuration with the values of the command line in it."""
     for name, value in given.items():
         below = config.get(name)
         if isinstance(below, dict) and isinstance(value, dict):
@@ -171,7 +171,7 @@ def _overlay(config: Json, given: Mapping[str, Any]) -> Json:
 
 
 def _origin(error: Any, given: Mapping[str, Any], file: object) -> object:
-    """Return what to name in an error: the command line, if the value comes from there."""
+    """Return the origin of a value for errors: the command line or a file."""
     value: Any = given
     for part in error.absolute_path:
         if not isinstance(value, Mapping):
@@ -204,7 +204,7 @@ def _is_number(value: object) -> bool:
 
 
 def _explain(error: Any, file: object) -> ConfigError:
-    """Put a schema error into one line."""
+    """Return an error of one line for an error of the schema."""
     keyword = _join(error.absolute_path)
     name = str(error.absolute_path[-1]) if error.absolute_path else ""
     if error.validator == "additionalProperties":
@@ -238,7 +238,7 @@ def _unknown_key(keyword: str, name: str, allowed: list[str], file: object) -> C
 
 
 def _expectation(error: Any) -> tuple[str, str]:
-    """Return what is wrong with a value, and what to write instead."""
+    """Return the problem with a value, and the remedy."""
     expected = error.validator_value
     if error.validator == "type":
         names = [expected] if isinstance(expected, str) else expected
@@ -261,7 +261,7 @@ def _expectation(error: Any) -> tuple[str, str]:
 
 
 def _meant_integer(value: Any) -> str:
-    """Return the integer that 3.0, or the text 1e1, was meant to be: that is text in YAML 1.1."""
+    """Return the integer that 3.0 or 1e1 was meant to be; 1e1 is text in YAML 1.1."""
     try:
         number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:

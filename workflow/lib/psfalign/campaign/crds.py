@@ -1,4 +1,4 @@
-"""Ask CRDS which mask serves which exposure, and remember what it answered."""
+"""Ask CRDS which mask serves each exposure, and remember the answers."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class CrdsChoice:
 
     @property
     def reason(self) -> str:
-        """By which rules it was chosen."""
+        """The rules that chose it, in words."""
         return f"CRDS {self.context}, {self.rules}"
 
     @property
@@ -108,7 +108,7 @@ def choose_with_crds(
 
 
 def _check_cache(cache: Path, context: str) -> None:
-    """Refuse what is no cache, or lacks what crds would end the process for."""
+    """Refuse a folder that is no cache, or lacks a file without which crds ends its process."""
     mappings = cache / MAPPINGS
     if not mappings.is_dir():
         raise ConfigError(
@@ -147,7 +147,7 @@ def _version_of(package: str) -> str:
 def _requests(
     exposures: Iterable[ScienceExposure], facts: FactsStore
 ) -> tuple[dict[str, Json], list[PsfalignError]]:
-    """Return what crds has to know of each exposure."""
+    """Return the file and the header of each exposure, as crds needs them."""
     requests: dict[str, Json] = {}
     errors: list[PsfalignError] = []
     for exposure in exposures:
@@ -197,7 +197,7 @@ def _answers(
 
 
 def _still_holds(answer: Json | None, facts: FactsStore, digests: dict[str, str]) -> bool:
-    """Return whether the files that led to an answer are the same, and what it names is there."""
+    """Return whether the files behind an answer are unchanged, and the mask exists."""
     if answer is None:
         return False
     try:
@@ -258,7 +258,7 @@ def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
 
 
 def environment(root: Path, context: str) -> dict[str, str]:
-    """Return the environment of crds: the caller's without what would lead crds elsewhere."""
+    """Return the environment of the caller without the variables that would redirect crds."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CRDS_")}
     return own | {
         "CRDS_PATH": str(root),
@@ -271,7 +271,7 @@ def environment(root: Path, context: str) -> dict[str, str]:
 
 
 def _below(path: str, root: Path, cache: Path) -> str:
-    """Write a path in the cache as the configuration writes the cache."""
+    """Return a path in the cache, spelled as the configuration spells the cache."""
     inside = path != NOT_APPLICABLE and Path(path).is_relative_to(root)
     return str(cache / Path(path).relative_to(root)) if inside else path
 

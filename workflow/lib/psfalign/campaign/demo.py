@@ -1,4 +1,4 @@
-"""The files of the demo, which a run makes before it works on them, and what is known of them."""
+"""The files of the demo, which a run makes first, and the facts that planning needs of them."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ def list_demo_files(settings: Settings) -> list[str]:
 
 
 def describe_demo_file(path: Path) -> dict[str, Any]:
-    """Return what `psfalign.campaign.facts.FactsStore.exposure` returns, as far as it is needed."""
+    """Return those facts of `psfalign.campaign.facts.FactsStore.exposure` that planning needs."""
     integrations, *shape = simulate.SHAPES[path.name]
     turn = simulate.ROLLS.get(path.name)  # of the columns; north is turned the other way
     roll = None if turn is None else -turn

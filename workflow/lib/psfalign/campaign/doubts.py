@@ -1,4 +1,4 @@
-"""What is doubtful about exposures that can be aligned: roles, places of the star, segments."""
+"""Doubts about exposures that can be aligned: roles, places of the star, segments."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -54,7 +54,7 @@ def _doubts_of(exposure: ScienceExposure, facts: FactsStore) -> Iterator[str]:
 def _roles(
     exposure: ScienceExposure, science: RoleHeader, psfs: dict[Path, RoleHeader]
 ) -> Iterator[str]:
-    """Compare IS_PSF with the roles; an association may know better what serves as psf."""
+    """Warn where IS_PSF contradicts the roles; an association may be right against it."""
     wrong = [path for path, header in psfs.items() if _role(header) == "science"]
     if _role(science) == "psf":
         others = wrong or list(psfs)

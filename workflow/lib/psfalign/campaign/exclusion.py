@@ -1,4 +1,4 @@
-"""What steps are told of circles that have no weight, and what is wrong with them."""
+"""The circles without weight that steps get as settings, and their checks."""
 
 from ..errors import ConfigError
 from ..files.circles import is_on_sky

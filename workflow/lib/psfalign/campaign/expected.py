@@ -1,4 +1,4 @@
-"""What each result of a campaign has to say of itself to be what a run would make now."""
+"""The records that each result of a campaign would have if a run made it now."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from . import layout
 from .exposures import ScienceExposure
 from .facts import FactsStore
 
-TELLING = (".fits", ".ecsv", ".json")  # kinds of files that say how they were made
+TELLING = (".fits", ".ecsv", ".json")  # endings of files that record how they were made
 Job = tuple[str, str]  # a step, and the exposure, stack or association that it works on
 Inputs = tuple[tuple[str, str], ...]
 Versions = tuple[tuple[str, str], ...]  # name and version of software
@@ -84,7 +84,7 @@ class Result:
 
 
 def tells(step: Step) -> bool:
-    """Return whether the main output of a step says how it was made."""
+    """Return whether the main output of a step records how it was made."""
     return any(output.ending.endswith(TELLING) for output in list(step.outputs.values())[:1])
 
 
@@ -179,7 +179,7 @@ class Expectations:
     def _led_to(
         self, step: str, exposure: ScienceExposure
     ) -> Iterator[tuple[str, ScienceExposure]]:
-        """List what leads to a job: steps, and the exposures that they work on."""
+        """List the steps that lead to a job, and the exposures that they work on."""
         yield from ((name, exposure) for name in led_to(step))
         if USES_ROLLS in (step, *led_to(step)):
             for other in self._rolls_of(exposure):
@@ -208,9 +208,9 @@ class Expectations:
     def _inputs(self, step: str, exposure: ScienceExposure) -> Inputs | None:
         masks, stack = self._masks[exposure.name], exposure.stack
         if step == "clean_psfs" and not stack.is_stacked:
-            return None  # what the psfstack is made of says all of it
+            return None  # the records of the psfstack's members hold all of it
         if step == "resolve_psfmask" and len(masks) > 1:
-            return None  # the headers of the demo's masks decide, which it has to make first
+            return None  # the demo's masks decide by their headers, and are made first
         paths: dict[str, Sequence[Path]] = {
             "resolve_psfmask": masks,
             "stack_psfs": stack.members,
@@ -230,7 +230,7 @@ class Expectations:
 def simulation_of(
     folder: Path, files: Iterable[str], seed: int, *, software: Versions = ()
 ) -> list[Result]:
-    """Return what the demo's files should say, where the campaign has any of them."""
+    """Return the results that the demo makes, with the records that they should have."""
     truth = [Path(name) for name in files if Path(name).name == TRUTH]
     settings = {"seed": json.dumps(seed)}
     made = Made("simulate_demo", code_of("simulate_demo"), settings, software=software)

@@ -1,4 +1,4 @@
-"""Work out which exposures, psf stacks and results a configuration means."""
+"""List the exposures and psf stacks of a configuration, and name their results."""
 
 import hashlib
 import os
@@ -20,10 +20,10 @@ from .settings import Circles, ExposureEntry, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 ASN_ID = re.compile(r"[oa][0-9]+|c[0-9]+")
-# What ends the name of an exposure; crfints, calints with outliers flagged, name a candidate, too.
+# Endings of exposures. Names of crfints (calints with flagged outliers) hold a candidate, too.
 EXPOSURE = re.compile(r"_calints\.fits?$|(_[oac][0-9]+)?_crfints\.fits?$", re.IGNORECASE)
 STACKED = re.compile(r"(_psfstack)?\.fits?$", re.IGNORECASE)
-LONGEST = 100  # characters of a stack's name, so that what is added to it leaves it a name
+LONGEST = 100  # characters of a stack's name; endings are added to it
 RESERVED = (*FOLDERS, DEMO)  # folders of the output directory
 
 
@@ -155,7 +155,7 @@ def _stem_of(association: Path) -> str:
 
 
 def _stacks_of(product: Product, origin: str) -> Iterator[tuple[Path, Stack]]:
-    """Return each science exposure with its psfs: where it is among them, all the others."""
+    """Return each science exposure with its psfs, without itself if it is one of them."""
     for science in product.science:
         psfs = tuple(psf for psf in product.psfs if real_path(psf) != real_path(science))
         if not psfs:
@@ -167,7 +167,7 @@ def _stacks_of(product: Product, origin: str) -> Iterator[tuple[Path, Stack]]:
 
 
 def safe_name(text: str) -> str:
-    """Return a name that files can have anywhere, as near as possible to any text."""
+    """Return a name that any file system accepts, as close to a text as possible."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_.-]+|\.{2,}", "_", ascii_text).lstrip("_.-")[:LONGEST].rstrip("_")
     return f"{name}_psfs" if name in RESERVED else name or "psfs"
@@ -239,7 +239,7 @@ def _real_folder(folder: str) -> str:
 
 
 def root_of(path: Path) -> str:
-    """Return what the results of an exposure are named after."""
+    """Return the part of a file name that the results of an exposure share."""
     return EXPOSURE.sub("", path.name).removesuffix(".fits")
 
 

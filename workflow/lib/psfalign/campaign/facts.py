@@ -1,4 +1,4 @@
-"""What the workflow has to know of its input files before it plans, remembered between runs."""
+"""Facts about input files that planning needs, remembered between runs."""
 
 import json
 import os
@@ -27,8 +27,8 @@ from .settings import Settings
 CACHE = Path(".snakemake/psfalign/facts.json")  # where they are remembered without results
 KEPT = ".facts.json"  # and in the output directory
 THIS = Path(__file__)
-LASTING = ("signature", "sha256")  # what no other code would find out differently
-# What is told of a file in a manifest, and what else begins so: how it weights a fit.
+LASTING = ("signature", "sha256")  # facts that do not depend on the code that reads them
+# Kinds of facts in a manifest; the one about weights has the mask's reading after its name.
 TOLD = ("sha256", "exposure", "background", "mask", "named_mask", "weight")
 
 
@@ -87,7 +87,7 @@ class FactsStore:
         )
 
     def is_made_first(self, path: Path) -> bool:
-        """Return whether the run makes a file before it works on it: nothing of it can be read."""
+        """Return whether the run itself makes a file, so that it cannot be read before."""
         return str(path) in self.made_first
 
     def digest(self, path: Path) -> str:
@@ -100,7 +100,7 @@ class FactsStore:
         return int(known["size"] if path in self.manifest else known["signature"][0])
 
     def describe(self, path: Path) -> Facts:
-        """Return all that was found out about a file, as a manifest tells it."""
+        """Return all remembered facts about a file, as a manifest lists them."""
         told = {k: v for k, v in self._about(path).items() if k.startswith(TOLD)}
         return {"size": self.size(path)} | told
 
@@ -122,12 +122,12 @@ class FactsStore:
         return facts
 
     def named_mask(self, path: Path) -> Facts:
-        """Return size and selectors of a mask that was named outright."""
+        """Return size and selectors of a mask that the configuration names for an exposure."""
         facts: Facts = self._get(path, "named_mask", describe_named_mask)
         return facts
 
     def background(self, path: Path) -> Background:
-        """Return what an exposure says and shows of its background."""
+        """Return the background of an exposure, from its header and its pixels."""
         return Background(**self._get(path, "background", describe_background))
 
     def check_weight(
@@ -142,20 +142,20 @@ class FactsStore:
         self._get(path, f"weight by {convention} around {occulter}", weigh)
 
     def recall(self, path: Path, key: str) -> Any:
-        """Return what was remembered with a file as it is now, None where there is nothing."""
+        """Return a value remembered with a file, None if there is none or the file has changed."""
         return self._about(path).get(key)
 
     def remember(self, path: Path, key: str, value: Any) -> None:
-        """Keep something, fit for JSON, until a file changes."""
+        """Remember a value, fit for JSON, until a file changes."""
         self._about(path)[key] = value
         self._changed = True
 
     def look_again(self) -> None:
-        """Forget which version of each file was seen: a run has made results since."""
+        """Forget the versions of files that were seen, because a run has made results since."""
         self._seen.clear()
 
     def save(self) -> None:
-        """Remember what was read; where that cannot be written, the next run reads it again."""
+        """Write down what was read; if that fails, the next run reads the files again."""
         if self._changed and not self._read_only:
             content = {"version": code_digest(THIS), "files": self._known}
             try:
@@ -180,7 +180,7 @@ class FactsStore:
         return self._seen[name]
 
     def _look_at(self, path: Path) -> Facts:
-        """Return what is known of a file as it is now, or as a manifest says."""
+        """Return the facts about a file as it is now, or as a manifest lists them."""
         listed = self.manifest.about(path)
         if listed is not None:
             return dict(listed)
@@ -193,7 +193,7 @@ class FactsStore:
         return known
 
     def _place(self) -> Path:
-        """Return where to remember: looking at a campaign makes no output directory."""
+        """Return the file of facts; reading a campaign must not create the output directory."""
         if self._results is not None and self._results.is_dir():
             return self._results / KEPT
         return self._path
@@ -213,7 +213,7 @@ class FactsStore:
 
 
 def _lasting(facts: Facts) -> Facts:
-    """Return what may be believed of what other code has remembered."""
+    """Return the facts that are still valid although other code has remembered them."""
     return {key: facts[key] for key in LASTING if key in facts}
 
 

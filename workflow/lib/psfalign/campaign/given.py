@@ -1,4 +1,4 @@
-"""Refuse input files that are not those that a job was planned with."""
+"""Refuse input files that differ from those that a job was planned with."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which results of a campaign run again, as far as they say it themselves."""
+"""Find the results of a campaign that a run makes again, by what they record."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from .truth import Truth
 
 class Judgement:
     """
-    What a run makes again, of the results that are there, and what rests on that.
+    The existing results that a run makes again, and the jobs that rest on them.
 
     The engine remembers jobs in the working directory, by paths as they are spelled; what a result
     says of itself moves with it. Results in a storage, and those of a campaign that is not looked

@@ -1,4 +1,4 @@
-"""What the results of a campaign are called, and where they lie in its output directory."""
+"""Names and places of the results of a campaign in its output directory."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def result_pattern(step: str, part: str = "") -> str:
 
 
 def result(folder: Path, step: str, name: str, part: str = "") -> Path:
-    """Return where a step writes the main or another output; name: of the exposure, or stack."""
+    """Return where a step writes its main or another output for an exposure or stack of a name."""
     return folder / result_pattern(step, part).format(**{STEPS[step].scope: name})
 
 
@@ -48,7 +48,7 @@ def outputs(steps: Iterable[Step]) -> Iterator[tuple[Step, str, Output]]:
 
 
 def exposure_endings() -> list[str]:
-    """Return what the names of files in the folder of an exposure end in."""
+    """Return the endings of all files in the folder of an exposure."""
     own = [step for step in steps_of(Scope.EXPOSURE) if not step.in_report]
     return [output.ending for _, _, output in outputs(own)]
 

@@ -1,4 +1,4 @@
-"""A manifest of inputs: what planning has to know of files that lie elsewhere."""
+"""A manifest of inputs: the facts that planning needs of files that lie elsewhere."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from ..files.fits.structure import check_regular_file
 from ..files.text import LARGEST_TABLE, read_text
 from ..system.atomic_file import publish_bytes
 
-FORMAT = 1  # of the file; another one is needed when facts about files become others
+FORMAT = 1  # of the manifest's format; raise it when the facts change
 ANEW = "write it anew with `psfalign manifest`, where the files are"
 FITS = (".fits", ".fit")
 
@@ -45,7 +45,7 @@ class Manifest:
         return os.path.normpath(str(path)) in self.files
 
     def about(self, path: Path) -> Facts | None:
-        """Return the size of a file, its digest and what it holds; None for one not listed."""
+        """Return size, digest and facts of a file; None if it is not listed."""
         return self.files.get(os.path.normpath(path)) if self.files else None
 
     def fact(self, path: Path, kind: str) -> Any:
@@ -64,13 +64,13 @@ class Manifest:
         return known[kind]
 
     def address_of(self, path: Path) -> str:
-        """Return the address of a listed file; nothing where it lies where its path says."""
+        """Return the address of a listed file; empty if its path is its place."""
         if not self.address or path not in self:
             return ""
         return f"{self.address.rstrip('/')}/{os.path.normpath(path).lstrip('/')}"
 
     def matching(self, reference: Path) -> list[Path]:
-        """List the FITS files that the name of a file, a folder or a glob stands for."""
+        """List the FITS files of a path, which is a file, a folder or a glob."""
         name = os.path.normpath(reference)
         if name in self.files:
             return [reference]
@@ -118,7 +118,7 @@ def _read(path: Path, _time: int, _size: int) -> Manifest:
 
 
 def publish_manifest(path: Path, files: Mapping[str, Facts], *, address: str = "") -> None:
-    """Write a manifest; its address may be changed by hand, what it says of files may not."""
+    """Write a manifest; only its address may be changed by hand."""
     content = {
         "format": FORMAT,
         "address": address,

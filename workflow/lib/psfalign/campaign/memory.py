@@ -1,4 +1,4 @@
-"""What the machine that psfalign runs on has to give."""
+"""Find out how much memory the machine has left, and refuse jobs that need more."""
 
 import resource
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import psutil
 from ..errors import InputError, PsfalignError
 from .output_folder import say_bytes
 
-TOLD = Path("/proc/self/cgroup")  # which control group this process is in
+TOLD = Path("/proc/self/cgroup")  # names the control group of this process
 GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -60,7 +60,7 @@ def control_groups(told: Path = TOLD) -> list[Path]:
 
 
 def _of_group(folder: Path) -> int | None:
-    """Return what a control group leaves, None where it sets no limit."""
+    """Return the bytes that a control group leaves, None if it has no limit."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))

@@ -61,7 +61,7 @@ def build(kind: Any, content: Mapping[str, Any]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Turn options into what JSON and YAML can hold; what is left out stays so."""
+    """Turn options into types of JSON and YAML, without those that were left out."""
     if dataclasses.is_dataclass(value):
         given = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
         return {f.name: plain(v) for f, v in given if not (v is None and f.default is None)}

@@ -1,4 +1,4 @@
-"""What can be known of the output directory before anything is written to it."""
+"""Check the output directory before anything is written to it."""
 
 import math
 import os
@@ -59,7 +59,7 @@ def _is_result(file: str, root: str) -> bool:
 
 
 def check_space(output: Path, sizes: Mapping[Path, int]) -> None:
-    """Refuse a disk that has not room for files of these sizes, less what is there of them."""
+    """Refuse a disk without room for files of these sizes, less those that exist."""
     missing = {path: size - _size_of(path) for path, size in sizes.items()}
     needed = sum(size for size in missing.values() if size > 0)
     folder = _nearest(output)
@@ -173,7 +173,7 @@ def _keep_extras(sizes: dict[Path, int], clean: Path, source: int) -> None:
 
 
 def say_elsewhere(output: object) -> str:
-    """Return what is not written if the results are in a storage of the engine."""
+    """Return the line that says what is not written for results in a storage of the engine."""
     return (
         "the results are in storage, so the campaign's page and the RO-Crate are not written; copy "
         f"the folder {output} from there to here, then run `psfalign summary` and `psfalign crate`"
@@ -181,7 +181,7 @@ def say_elsewhere(output: object) -> str:
 
 
 def say_bytes(size: float) -> str:
-    """Write a number of bytes in the unit that a disk's maker uses."""
+    """Return a number of bytes in decimal units, as disks are sold."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:  # noqa: PLR2004
             return f"{size:.3g} {unit}"
@@ -190,7 +190,7 @@ def say_bytes(size: float) -> str:
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or what there is already of its way."""
+    """Return the nearest folder that exists, of a folder and those around it."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 

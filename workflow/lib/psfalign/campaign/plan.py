@@ -1,4 +1,4 @@
-"""The plan of a campaign: what its jobs work on, and what each of them depends on."""
+"""The plan of a campaign: its jobs, their inputs and their settings."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -78,7 +78,7 @@ class Plan:
                 remedy="set it to false, or run without --software-deployment-method",
             )
         self.settings = replace(settings, output_dir=results or settings.output_dir)
-        # Many jobs at a time would write over what each other, and the engine, remember.
+        # Jobs that run side by side would overwrite the facts of each other and of the engine.
         self.facts = FactsStore.of(settings, results=results, read_only=not is_whole)
         self.is_whole, self.in_storage = is_whole, in_storage
         self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
@@ -171,7 +171,7 @@ class Plan:
         return find_other_rolls(exposure, members, options.star, self.facts)
 
     def _warn_of_single_rolls(self) -> Iterator[str]:
-        """Say where other rolls should be subtracted, and there are none."""
+        """Warn where other rolls should be subtracted and there are none."""
         if not self.is_subtracting or self.settings.psf_subtraction.references == STARS:
             return
         for exposure in self.exposures.values():
@@ -182,7 +182,7 @@ class Plan:
                 )
 
     def list_warnings(self) -> list[str]:
-        """Return what deserves a look before the campaign runs."""
+        """Return the warnings to print before the campaign runs."""
         if not self.is_whole:
             return []
         return [*self.findings.warnings, *self._combination[1], *self._warn_of_single_rolls()]

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from ..images.arrays import Method, Weighting
 from ..steps.registry import STEPS
 
-MARGIN = 1.3  # other versions of the libraries, and what a limit must leave free
+MARGIN = 1.3  # for other versions of the libraries, and the room that a limit must leave
 PATIENCE = 20.0  # times slower than the machine that was measured
-LEAST_MINUTES = 3  # of any step: a file system that is slow to answer
+LEAST_MINUTES = 3  # of any step, for slow file systems
 START = 3.0  # CPU seconds: interpreter and imports
 MB = 1e6  # bytes, as the engine and Slurm's --mem have them within 5 %
 # Two engines stand by while a cluster's job runs: the job's own, and the one in its step. Each

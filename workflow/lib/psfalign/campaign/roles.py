@@ -1,4 +1,4 @@
-"""What an exposure is for, from its header: science, psf, or neither."""
+"""Tell the role of an exposure from its header: science, psf, or neither."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -107,7 +107,7 @@ def holds_star(header: RoleHeader) -> bool:
 
 def fiducial_of(header: RoleHeader) -> str:
     """
-    Return the fiducial point behind a bar; nothing for other occulters.
+    Return the fiducial point behind a bar; empty for other occulters.
 
     Along a bar, the star's place depends on it: by up to 9 arcsec, 143 pixels.
     """

@@ -1,4 +1,4 @@
-"""What a finished campaign has, and what of it the engine's report shows."""
+"""The results of a finished campaign, and those that the engine's report shows."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from ..steps.registry import Scope, steps_of
 from . import layout
 from .plan import Plan
 
-# More exposures than these in one HTML file, and no browser opens it with pleasure. The page of
-# the campaign has all; the figures of all are in the folder of the report.
+# A browser becomes slow with more exposures in one HTML file. The page of the campaign has all; the
+# figures of all are in the folder of the report.
 MOST_REPORTED = 100
 HERE = Path()
 
@@ -81,7 +81,7 @@ def _pages(plan: Plan) -> Iterator[Page]:
 
 
 def exposures_to_report(plan: Plan) -> list[str]:
-    """Return the exposures that fit into the report: if not all, what deserves a look most."""
+    """Return the exposures for the report: all, or the first of those that deserve a look."""
     names = list(plan.exposures)
     if len(names) <= MOST_REPORTED:
         return names

@@ -1,4 +1,4 @@
-"""Which results on the disk are what a run would make now: they say it themselves."""
+"""Compare results on the disk with what a run would make now, by their own records."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ from .exposures import real_path
 from .facts import FactsStore
 from .words import some_of
 
-KEY = "as it should be"  # of what is remembered of a result
+KEY = "as it should be"  # of a remembered judgement
 MOST_NAMES = 3  # of exposures in a line
 
 
 @dataclass(frozen=True)
 class Outdated:
-    """A result that a run makes again, and why."""
+    """A result that a run makes again, with the reason."""
 
     path: Path
     job: Job
@@ -78,7 +78,7 @@ class Truth:
 
 def judge(result: Result, facts: FactsStore) -> str:
     """
-    Return why a result is not what a run would make now; an empty text if it is.
+    Return the reason why a run would make a result again; empty if it would not.
 
     Only headers are read, and those once for each version of a file.
     """
@@ -95,7 +95,7 @@ def judge(result: Result, facts: FactsStore) -> str:
 
 
 def compare(records: Sequence[Record], steps: Sequence[Made]) -> str:
-    """Return the first difference between what a result says and what a run would do."""
+    """Return the first difference between the records of a result and the steps of a run."""
     told: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         told[record.step].append(record)
@@ -110,7 +110,7 @@ def compare(records: Sequence[Record], steps: Sequence[Made]) -> str:
 
 
 def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
-    """Compare what is told of a step with how it would run: once, or for each of some exposures."""
+    """Compare the records of a step with how it would run, once or for several exposures."""
     if not told:
         return f"it says nothing about {wanted[0].step}"
     settings: dict[str, list[str]] = defaultdict(list)
@@ -159,7 +159,7 @@ def _compare_inputs(told: Sequence[tuple[str, str]], wanted: Sequence[tuple[str,
 
 
 def _read_records(result: Result) -> Records:
-    """Read what a result says of itself; refuse one that is damaged."""
+    """Read the records of a result; refuse a damaged one."""
     path = result.path
     if path.suffix == ".fits":
         tables = [hdu for hdu in outline(path) if hdu.name == PROVENANCE]
@@ -185,7 +185,7 @@ def _read_mask(path: Path, masks: Sequence[Path]) -> Records:
 
 
 def _fingerprint(result: Result) -> str:
-    """Digest what a result should say, so that it is compared once."""
+    """Digest the records that a result should have, to compare it only once."""
     made = [asdict(step) for step in result.made]
     text = json.dumps([made, [real_path(mask) for mask in result.masks]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,8 +6,8 @@ import os
 from functools import cache
 from typing import Any
 
-SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h: begin to write what is not on the disk, and do not wait
-# What these calls say about the file; anything else means that they cannot be made here.
+SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h: start to write dirty pages, without waiting
+# Errors about the file itself; any other error means that the call is not available here.
 VERDICTS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 

@@ -59,7 +59,7 @@ def may_fork() -> bool:
 
 
 class _Workers(Generic[Item, Result]):
-    """Processes that wait for items; each has one at a time, so that no pipe ever fills up."""
+    """Processes that wait for items; each has one at a time, so that no pipe fills up."""
 
     def __init__(self, function: Callable[[Item], Result], number: int) -> None:
         import multiprocessing  # slow to import, seldom needed
@@ -87,7 +87,7 @@ class _Workers(Generic[Item, Result]):
                 connection, (index, item) = idle.pop(0), following
                 self._send(connection, item)
                 busy[connection] = index
-                following = next(upcoming, None)  # ready for the first that is idle again
+                following = next(upcoming, None)  # ready for the next idle process
             while n_yielded in self._done:
                 n_yielded += 1
                 yield self._done.pop(n_yielded - 1).result()
@@ -117,7 +117,7 @@ class _Workers(Generic[Item, Result]):
         return WorkerError(f"a process that worked for it {how}", remedy=remedy)
 
     def stop(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes at once."""
         for connection, worker in self._workers.items():
             connection.close()
             worker.terminate()
@@ -141,10 +141,10 @@ class _Answer:
 def _serve(
     function: Callable[[Any], Any], connection: "Connection", others: Sequence["Connection"]
 ) -> None:
-    """Answer items until the other end is closed, which the end of that process does, too."""
+    """Answer items until the other end of the pipe is closed, also by the death of its process."""
     for other in others:
         other.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a terminal it reaches the parent as well
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         while True:

@@ -1,4 +1,4 @@
-"""How the processes of psfalign run, the same from a script and from the command line."""
+"""Settings of a process, the same for scripts and for the command line."""
 
 import atexit
 import ctypes
@@ -15,29 +15,29 @@ from pathlib import Path
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST = 1 << 30  # bytes
 THRESHOLDS = gc.get_threshold()
-SELDOM = 1_000  # collections of the middle generation to one of all objects, instead of 10
+SELDOM = 1_000  # collections of the middle generation for each full one; Python has 10
 
 
 def prepare_process() -> None:
-    """Set the environment that NumPy reads when it is imported: call this before."""
+    """Set the environment that NumPy reads; call this before NumPy is imported."""
     use_one_blas_thread()
     keep_freed_memory()
 
 
 def keep_caches_here() -> None:
-    """Make Matplotlib, which poppy loads too, write its cache of fonts here and not at home."""
+    """Let Matplotlib, which poppy loads too, cache its fonts here and not in the home folder."""
     folder = str(Path(".snakemake/psfalign/matplotlib").absolute())
     os.environ.setdefault("MPLCONFIGDIR", folder)
 
 
 def found_first(library: Path) -> dict[str, str]:
-    """Return the environment variable by which another Python finds the modules in a folder."""
+    """Return the environment variable that adds a folder to the modules of another Python."""
     before = os.environ.get("PYTHONPATH", "")
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(library), before]))}
 
 
 def use_one_blas_thread() -> None:
-    """Fix the order of sums: with other numbers of threads, BLAS rounds differently."""
+    """Limit BLAS to one thread; it rounds differently with other numbers of threads."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
 
@@ -69,7 +69,7 @@ def collect_seldom() -> None:
 
 
 def collect_as_usual() -> None:
-    """Collect garbage as Python does by itself: what comes now makes some."""
+    """Collect garbage as Python does by default."""
     gc.set_threshold(*THRESHOLDS)
 
 

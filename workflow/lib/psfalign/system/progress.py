@@ -7,7 +7,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-INTERVAL = 10.0  # seconds between two lines; what takes less says nothing
+INTERVAL = 10.0  # seconds between two lines; a shorter step prints none
 
 
 def say_progress(
