@@ -1,1 +1,1 @@
-"""Proof for later years: the RO-Crate, and `verify`."""
+"""What proves results years later: the RO-Crate, and `verify`."""

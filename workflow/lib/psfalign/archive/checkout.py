@@ -1,4 +1,4 @@
-"""The checkout, or the wheel, that the code runs from: its commit, and copies of all its code."""
+"""The checkout or wheel that the code runs from: its commit, and copies of its code."""
 
 import io
 import shutil
@@ -12,10 +12,10 @@ from pathlib import Path
 from ..errors import ConfigError, PsfalignError
 from ..files.provenance.code import PACKAGE
 
-# A wheel has what a checkout has in a folder beside the library: setup.py.
+# A wheel holds the files of a checkout in a folder beside the library; setup.py puts them there.
 INSTALLED = PACKAGE.parent / "psfalign_workflow"
 CHECKOUT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parents[2]
-# What runs, and what says what it needs; not the profiles, which may tell of somebody's site.
+# The code and its requirements; not the profiles, which may tell of somebody's site.
 PARTS = (
     "LICENSE",
     "Snakefile",
@@ -24,10 +24,10 @@ PARTS = (
     "requirements.lock",
     "workflow",
 )
-# What its users change: the demo's configuration and their site's profiles.
+# Files that users change: the demo's configuration and their site's profiles.
 CHANGED = ("config", "profiles")
 READABLE = 0o644
-SECONDS = 10.0  # that git may take on a slow disk
+SECONDS = 10.0  # for git on a slow disk
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def deploy_workflow(folder: Path, checkout: Path = CHECKOUT) -> None:
 
 
 def list_code(checkout: Path = CHECKOUT) -> list[Path]:
-    """List the files of the code, sorted by path; what programs leave behind is none of it."""
+    """List the files of the code, sorted by path, without what programs leave behind."""
     files = _list_files(checkout, PARTS)
     if checkout / "Snakefile" not in files:
         problem, remedy = "the workflow is not beside the library", "install psfalign's own wheel"

@@ -1,4 +1,4 @@
-"""The end of a run: the RO-Crate, the page of the campaign, and how it went."""
+"""The end of a run: the RO-Crate, the page of the campaign, and the closing lines."""
 
 from collections.abc import Callable, Collection
 

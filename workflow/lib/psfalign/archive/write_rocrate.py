@@ -57,7 +57,7 @@ def write_crate(
     made = {name: found for name in names if (found := _find(root, name))}
     shared = [path for scope in SHARED for path in shared_results(root, scope)]
     paths = [*shared, *(path for result in made.values() for path in result.paths)]
-    # Threads, because the engine cannot be forked, and digesting waits for no interpreter.
+    # Threads, because the engine cannot be forked; hashing releases the interpreter lock.
     with ThreadPoolExecutor(threads) as pool:
         digests = pool.map(facts.digest, paths)
         files = {
@@ -139,6 +139,6 @@ def _time(seconds: float) -> str:
 
 
 def _publish(path: Path, content: bytes) -> None:
-    """Leave a file alone that has this content already."""
+    """Write a file, unless it has this content already."""
     if not path.is_file() or path.read_bytes() != content:
         publish_bytes(path, content)

@@ -1,1 +1,1 @@
-"""What each file of psfalign holds. It imports `images`, `fit` and `system`."""
+"""The files of psfalign and their content. It imports `images`, `fit` and `system`."""

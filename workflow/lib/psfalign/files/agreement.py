@@ -9,9 +9,9 @@ from .exposure import Exposure
 from .fits.structure import text_of
 from .selectors import ANY, SELECTORS, matches, read_selectors
 
-# What files that have it must agree on; masks have the selectors only, and some the detector.
+# Files that have these must agree; masks have the selectors only, and some the detector.
 MARKS = (*SELECTORS, "DETECTOR", "BUNIT")
-# What a mask that the user names for an exposure may contradict; nobody forces another instrument.
+# A mask that the user names for an exposure may contradict these; another instrument is an error.
 FORCED = ("FILTER", "CORONMSK", "SUBARRAY")
 
 

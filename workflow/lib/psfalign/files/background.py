@@ -1,4 +1,4 @@
-"""The sky background of an exposure: whether somebody subtracted it, and what is there."""
+"""The sky background of an exposure: whether it was subtracted, and how bright it is."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Background:
 
     @property
     def is_there(self) -> bool:
-        """Whether nobody subtracted a background that can be seen."""
+        """Whether a visible background was not subtracted."""
         return self.status != SUBTRACTED and self.median > LEAST * self.noise
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Write a copy of an exposure in which some of its images are others."""
+"""Write a copy of an exposure with some of its images replaced."""
 
 from collections.abc import Mapping
 

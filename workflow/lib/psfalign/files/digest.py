@@ -5,7 +5,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-SETTLED = 2.0  # seconds; a file that changed later may change again without another time
+SETTLED = 2.0  # seconds; a file that changed later may change again without a new time
 
 
 def sha256(path: Path) -> str:
@@ -23,7 +23,7 @@ def sha256(path: Path) -> str:
 
 @cache
 def _read_once(path: Path, *_version: int) -> str:
-    """Read a version of a file once: a job checks its inputs, and then records them."""
+    """Read a version of a file once, as a job checks its inputs and then records them."""
     return _read(path)
 
 

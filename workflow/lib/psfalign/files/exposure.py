@@ -10,7 +10,7 @@ from ..images.dq_flags import ALL_FLAGS
 from .fits.planes import FitsPlanes
 from .fits.structure import Hdu, text_of
 
-LARGEST = 1e35  # what products in single precision can hold, even as a sum; more is infinite
+LARGEST = 1e35  # the largest sum that single precision holds; larger values count as infinite
 DIMENSIONS = 3  # integrations, rows, columns
 
 

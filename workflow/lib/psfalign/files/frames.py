@@ -1,4 +1,4 @@
-"""Read cleaned exposures as frames: images with what weights their pixels."""
+"""Read cleaned exposures as frames: images with replaced pixels and variances."""
 
 from collections.abc import Iterator
 from functools import cached_property

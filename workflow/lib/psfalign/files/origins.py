@@ -49,5 +49,5 @@ def _row(width: int) -> np.dtype[np.void]:
 
 
 def stem(name: str) -> str:
-    """Return the name of an exposure's or a stack's file without what all such names end in."""
+    """Return the file name of an exposure or a stack without its ending."""
     return ENDING.sub("", name.removesuffix(".fits"))

@@ -1,4 +1,4 @@
-"""Files of another release: what reads them, and what says that it cannot."""
+"""Files of another release of psfalign, and the error for those that cannot be read."""
 
 import re
 
@@ -17,7 +17,7 @@ def is_newer(version: str) -> bool:
 
 
 def unread(version: str, error: InputError) -> InputError:
-    """Return an error that names the release, where a newer one made what cannot be read here."""
+    """Return an error, which names the release if a newer one made the unreadable file."""
     if not is_newer(version):
         return error
     problem = f"was made by psfalign {version}, this is {__version__}: {error.problem}"

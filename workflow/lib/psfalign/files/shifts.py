@@ -44,7 +44,7 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "doubtful": ("bool", "", "influence or misfit too large"),
     "status": ("string", "", "ok, or why the fit may not be used"),
 }
-# What the tables of all releases have, and what stands for a column that came after the first.
+# The columns of all releases, and the values that stand for columns added later.
 NEEDED = (
     *("integration", "psf", "dx", "dy", "beta", "sigma_dx", "sigma_dy", "sigma_beta"),
     *("dx_bias", "dy_bias", "beta_bias", "cost", "n_pixels", "n_iterations"),
@@ -202,7 +202,7 @@ def with_absent(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def read_meta(path: Path) -> dict[str, Any]:
     """
-    Read what a table says of itself, and see that it has all its rows.
+    Read the metadata of a table, and check that it has all its rows.
 
     Raises
     ------

@@ -16,7 +16,7 @@ RUN_AGAIN = "run subtract_psf again"
 
 
 def stage_names(modes: list[int]) -> list[str]:
-    """Return what the stages are called: nothing, the mean, and numbers of components taken off."""
+    """Return the names of the stages: nothing, the mean, and numbers of components subtracted."""
     return [SCIENCE, MEAN, *(f"{MODES}{mode}" for mode in modes)]
 
 

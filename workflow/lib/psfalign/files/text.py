@@ -37,7 +37,7 @@ def check_size(path: Path, largest: int = LARGEST) -> None:
     try:
         status = path.stat()
     except OSError:
-        return  # whoever reads it says why it cannot be read
+        return  # the reader says why it cannot be read
     if stat.S_ISREG(status.st_mode) and status.st_size > largest:
         problem = f"has {status.st_size} bytes; at most {largest} are read as text"
         raise InputError(problem, file=path, remedy="name another file")

@@ -1,4 +1,4 @@
-"""The noise of an image in rings around a star, for the few independent samples that these hold."""
+"""Measure the noise in rings around a star, corrected for their few independent samples."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Images with what is known of their pixels."""
+"""Images with their replaced pixels and variances."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much of a source a subtraction keeps: some are put in, and what is left is compared."""
+"""Measure the share of a source that a subtraction keeps, by injecting sources."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

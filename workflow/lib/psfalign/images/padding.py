@@ -8,7 +8,7 @@ from .frames import Frame
 
 def pad_image(image: Image, padding: int) -> Image:
     """
-    Put rows and columns after the last ones that lead back to the first ones in a straight line.
+    Append rows and columns that lead from the last ones back to the first ones in a straight line.
 
     Parameters
     ----------

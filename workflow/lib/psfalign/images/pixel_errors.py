@@ -1,4 +1,4 @@
-"""Standard errors of pixels: which are known, and what stands for those that are not."""
+"""Standard errors of pixels, and replacements for those that are not known."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where a subtraction fits, and what it subtracts the fit from."""
+"""The zones of a subtraction: pixels to fit, and pixels to subtract the fit from."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

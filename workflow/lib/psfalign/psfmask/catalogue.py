@@ -67,7 +67,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Selection:
-    """The entry that serves an exposure, and why, in words."""
+    """The entry that serves an exposure, and the reason in words."""
 
     entry: MaskEntry
     reason: str
@@ -119,7 +119,7 @@ def read_entry(path: Path) -> MaskEntry:
     return MaskEntry(path, read_mask_selectors(header), useafter, shape)
 
 
-# What a mask may say where its header says nothing; other keywords are those of its exposures.
+# Values for keywords that a mask lacks; other keywords have the values of its exposures.
 USUAL = {"TELESCOP": "JWST", "REFTYPE": "PSFMASK", "USEAFTER": "2021-12-25T00:00:00"}
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     """Read ``{context, exposures}`` from standard input and answer each exposure in order."""
     request = json.load(sys.stdin)
     answers = os.dup(1)
-    os.dup2(2, 1)  # whatever crds prints is no answer
+    os.dup2(2, 1)  # what crds prints must not mix with the answers
     found = [_answer(request["context"], exposure) for exposure in request["exposures"]]
     with open(answers, "w", encoding="utf-8") as stream:
         json.dump(found, stream)
@@ -42,7 +42,7 @@ def _answer(context: str, exposure: dict[str, Any]) -> dict[str, Any]:
         return look_up(context, exposure["header"], exposure["file"])
     except PsfalignError as error:
         return {"error": type(error).__name__, **vars(error)}
-    except (Exception, SystemExit) as error:  # whatever crds comes up with
+    except (Exception, SystemExit) as error:  # any error that crds may raise
         words = f"{type(error).__name__} {error}"
         failure = _damaged(os.environ["CRDS_PATH"], f"crds fails with {words}", context)
         return {"error": "InputError", **vars(failure)}
@@ -113,7 +113,7 @@ def _read_server_config(context: str) -> set[str]:
 
 
 def _mappings(context: str, instrument: str, file: str) -> list[str]:
-    """Name the mappings that lead to the rules; short where one says that there are none."""
+    """Name the mappings that lead to the rules; fewer if one says that there are none."""
     chain = [context]
     for key in (instrument, KIND):
         selector = {name.lower(): value for name, value in _load(chain[-1], context).items()}

@@ -81,7 +81,7 @@ def _find_mask(path: Path) -> tuple[list[Hdu], Hdu]:
     hdus = scan(path)
     found = [hdu for hdu in hdus if hdu.name == "SCI"]
     if not found and hdus[0].shape:
-        found = hdus[:1]  # where other makers write the pixels
+        found = hdus[:1]  # where masks of other makers have their pixels
     subject = f"{path}[SCI]"
     remedy = "write the mask as one 2D image extension SCI of floats"
     if len(found) != 1:

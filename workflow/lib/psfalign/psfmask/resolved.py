@@ -1,4 +1,4 @@
-"""The psfmask.json of an exposure: which mask, why, and how it is read."""
+"""The psfmask.json of an exposure: its mask, the reason, and how it is read."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
@@ -18,7 +18,7 @@ from .uniform import Area, read_area
 
 NOT_APPLICABLE = "N/A"
 UNIFORM = "uniform"
-NO_FILE = (NOT_APPLICABLE, UNIFORM)  # what may stand in the place of a mask file
+NO_FILE = (NOT_APPLICABLE, UNIFORM)  # words in the place of a mask file
 STEP = "resolve_psfmask"
 
 

@@ -1,4 +1,4 @@
-"""What is in front of the detector, what it makes of that, and the truth about both."""
+"""Draw the sky in front of the detector, observe it, and tell the true shifts."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The stages of a subtraction: nothing, the mean psf, then more and more components come off."""
+"""The stages of a subtraction: nothing, the mean psf, then growing numbers of components."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

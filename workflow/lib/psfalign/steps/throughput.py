@@ -1,4 +1,4 @@
-"""How much of a point source a subtraction keeps, by its separation from the star."""
+"""Measure the share of a point source that a subtraction keeps, by separation from the star."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -29,7 +29,7 @@ def align_files(
     threads: int = 1,
 ) -> None:
     """
-    Make the product of one exposure; what lies between goes to a temporary folder.
+    Make the product of one exposure; intermediate files go to a temporary folder.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Verify results, and say on the terminal what was found."""
+"""Verify results, and print what was found."""
 
 import sys
 import time
@@ -64,7 +64,7 @@ def verify_targets(
 
 
 def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expected:
-    """Collect what results can be compared with: the configuration, and where inputs may be."""
+    """Collect what results are compared with: the configuration, and the places of inputs."""
     paths = [path for folder in folders for path in _list_files(folder)]
     digests = _read_crate(target)
     campaign = _read_config(target, config)
@@ -80,7 +80,7 @@ def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expect
 def _read_config(
     target: Path, config: Path | None
 ) -> tuple[Settings, list[ScienceExposure]] | None:
-    """Read a configuration: one that was named must be right, the recorded one may be outlived."""
+    """Read a configuration; a named one must be right, a recorded one may be of another release."""
     path = config or target / CONFIGURATION
     if config is None and not path.is_file():
         return None
@@ -116,7 +116,7 @@ def _list_inputs(exposures: Sequence[ScienceExposure]) -> Iterator[Path]:
 
 
 def _list_masks(target: Path) -> Iterator[Path]:
-    """Return the places of the masks, which psfmask.json tells."""
+    """Return the masks that each psfmask.json names."""
     pattern = result_pattern("resolve_psfmask").format(exposure="*")
     names = target.glob(pattern) if target.is_dir() else target.parent.glob(Path(pattern).name)
     for name in names:

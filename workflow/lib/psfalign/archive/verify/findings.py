@@ -1,4 +1,4 @@
-"""All that `verify` can find: one entry for each, which code, tests and docs/archive.md share."""
+"""All findings of `verify`, one entry each; code, tests and docs/archive.md share them."""
 
 from enum import Enum
 from pathlib import Path
@@ -10,7 +10,7 @@ from ..rocrate import METADATA
 
 class Finding(Enum):
     """
-    What can be found in results; a test damages a result for each.
+    A finding about results; a test damages a result for each.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Finding(Enum):
 
 
 class Remark(Enum):
-    """What is only said, as nothing is wrong; attributes as those of `Finding`."""
+    """A remark about results that are not wrong; attributes as those of `Finding`."""
 
     NOT_AT_HAND = "inputs that are gone", "not at hand: {names}"
     OTHER_CODE = (

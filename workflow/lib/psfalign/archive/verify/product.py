@@ -74,7 +74,7 @@ def check_product(path: Path) -> Product:
 
 
 def _check_content(path: Path, hdus: Sequence[Hdu]) -> Product:
-    """Check what this release knows of a product; what a newer one added is passed over."""
+    """Check what this release knows of a product, and ignore what a newer one added."""
     header = hdus[0].header
     applies = text_of(header, "S_PSFALI") == "COMPLETE"
     names = [*IMAGES, PROVENANCE, *(("SHIFTS", "WEIGHT") if applies else ())]
@@ -138,7 +138,7 @@ def _check_rows(
 
 
 def _check_planes(path: Path, found: dict[str, Hdu], failed: list[bool] | None) -> None:
-    """Expect NaN and DO_NOT_USE in planes of failed fits, and nothing but numbers elsewhere."""
+    """Expect NaN and DO_NOT_USE in planes of failed fits, and finite numbers elsewhere."""
     n_planes = math.prod(found["SCI"].shape[:-2])
     with open(path, "rb") as stream:
         for index in range(n_planes):

@@ -123,7 +123,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
     shared = (path for scope in SHARED for path in shared_results(target, scope))
     paths = [*products, *shared]
     check = partial(_check_path, expected=expected)
-    # Threads, because sums and digests wait for no interpreter, and what is digested is shared.
+    # Threads, because sums and digests release the interpreter lock, and digests are shared.
     with ThreadPoolExecutor(threads) as pool:
         yield from chain.from_iterable(pool.map(check, paths))
     for name in (CODE, CONFIGURATION):
@@ -159,7 +159,7 @@ def _check_path(path: Path, expected: Expected) -> list[Verdict]:
 
 
 def _check_listed(verdict: Verdict, expected: Expected) -> Verdict:
-    """Hold an intact file against the RO-Crate: an edit may have minded the FITS checksums."""
+    """Compare an intact file with the RO-Crate, as an edit may have renewed the FITS checksums."""
     if verdict.problems:
         return verdict
     listed = _check(verdict.path, partial(_compare_digest, expected=expected))
@@ -232,7 +232,7 @@ def _refuse_settings(path: Path, records: Records, expected: Expected) -> None:
 
 
 def _check_beside(path: Path, product: Product, expected: Expected) -> int:
-    """Check a file of an exposure; one that has no check of its own, by its sums and records."""
+    """Check a file of an exposure, by its sums and records if it has no check of its own."""
     for step, check in CHECKS.items():
         if path.name.endswith(tuple(output.ending for output in STEPS[step].outputs.values())):
             return check(path, product, expected)
@@ -274,7 +274,7 @@ def _check_subtracted(path: Path, product: Product, expected: Expected) -> int:
     return size
 
 
-# What is known of the files of a step, besides checksums and records.
+# The checks of the files of a step, besides checksums and records.
 CHECKS = {
     "fit_shifts": _check_shifts,
     "resolve_psfmask": _check_psfmask,
@@ -302,7 +302,7 @@ def _find_missing(target: Path, expected: Expected, products: Iterable[Path]) ->
 
 
 def _find_gone(expected: Expected) -> Iterator[Verdict]:
-    """Find files that the RO-Crate lists and that are not there; products were looked for."""
+    """Find files other than products that the RO-Crate lists and that do not exist."""
     for path in sorted(expected.digests):
         if not path.exists() and not (expected.exposures and path.name.endswith(PRODUCT)):
             error = wrong(Finding.GONE, path, remedy=RUN_AGAIN)

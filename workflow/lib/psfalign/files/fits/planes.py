@@ -1,4 +1,4 @@
-"""Read the images of a FITS file plane by plane, from a file that is intact and stays the same."""
+"""Read the images of a FITS file plane by plane, and check that it is intact and unchanged."""
 
 import math
 from pathlib import Path

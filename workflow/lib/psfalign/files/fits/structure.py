@@ -27,7 +27,7 @@ START = b"SIMPLE  ="  # of each file
 CARD = 80  # bytes, one header line
 MAX_HEADER_BLOCKS = 1000  # 36,000 cards; real JWST headers have some hundred
 MAX_AXES = 999  # of the FITS standard
-# Extensions whose cards count for something; what other extensions hold is copied, if at all.
+# Extensions whose cards are used; other extensions are copied, if at all.
 READ = ("SCI", "ERR", "DQ", "SHIFTS", "WEIGHT", "PSFMASK", "PSFORIG", "PROVENANCE")
 PRINTABLE = frozenset(range(32, 127))  # ASCII, as the standard restricts headers to
 BITPIX = (8, 16, 32, 64, -32, -64)
@@ -185,7 +185,7 @@ def _has_end(raw: bytearray) -> bool:
 
 
 def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
-    """Refuse a header that ends early: what stands behind its END would be ignored."""
+    """Refuse a header with cards behind its END, which readers would ignore."""
     cards = [bytes(raw[i : i + CARD]).rstrip() for i in range(0, len(raw), CARD)]
     if any(cards[cards.index(b"END") + 1 :]):
         problem = f"the header at byte {start} has cards behind its END"
@@ -260,7 +260,7 @@ def _data_size(header: Header, path: Path) -> int:
 
 
 def _check_once(header: Header, path: Path) -> None:
-    """Refuse two answers to what the data are: readers differ in which of them they believe."""
+    """Refuse two cards for one property of the data, of which readers believe different ones."""
     if header.get("SIMPLE", True) is not True:
         raise _bad_card(path, header, "SIMPLE", "says that this is no standard FITS file")
     for keyword, count in Counter(header.keys()).items():

@@ -13,7 +13,7 @@ from .checksums import add
 from .structure import BLOCK, CARD, Hdu, plain_text
 
 COPY_CHUNK = 1 << 22  # bytes
-EAGER = 1 << 24  # bytes of an image that wait before the disk is told to begin with them
+EAGER = 1 << 24  # bytes of an image to collect before the disk is told to write them
 UINT32_ZERO = 2**31  # BZERO by which FITS stores unsigned 32-bit integers
 _LETTERS = np.frombuffer((string.digits + string.ascii_letters).encode(), np.uint8)
 
@@ -66,11 +66,11 @@ class FitsWriter:
         return image
 
     def reserve(self) -> None:
-        """Take the room on the disk of all that was added, before any plane is worked out."""
+        """Reserve the disk space of all that was added, before any plane is computed."""
         reserve(self._stream.fileno(), self._end)
 
     def finish(self) -> None:
-        """Write what had to wait until all planes were there."""
+        """Write the checksums, which need all planes, and the last padding."""
         for image in self._images:
             image.finish()
         self._stream.truncate(self._end)  # or extend: the padding of the last image
@@ -109,7 +109,7 @@ class ImageWriter:
         self.count(stored.words)
 
     def store(self, planes: NDArray[Any]) -> "Stored":
-        """Bring planes into the form in which they are written."""
+        """Convert planes to the bytes that are written."""
         if self._dtype.kind == "i":
             native = planes.astype(np.uint32) ^ np.uint32(UINT32_ZERO)
         else:
@@ -119,7 +119,7 @@ class ImageWriter:
         return Stored(stored.view(np.uint8).data, int(words))
 
     def put(self, index: int, stored: "Stored") -> None:
-        """Write what `store` gave without counting it; any process may, the others at once."""
+        """Write what `store` returned, without its checksum; several processes may at a time."""
         content, position = stored.content, self._data_start + index * self._plane_size
         while content:
             n_written = os.pwrite(self._stream.fileno(), content, position)
@@ -130,11 +130,11 @@ class ImageWriter:
             self._waiting = 0
 
     def count(self, words: int) -> None:
-        """Take what was put into the checksum."""
+        """Add what was put to the checksum."""
         self._sum += words
 
     def set(self, keyword: str, value: int) -> None:
-        """Return a number to a keyword that the header has already."""
+        """Set the number of a keyword that the header already has."""
         self._header[keyword] = value
 
     def finish(self) -> None:

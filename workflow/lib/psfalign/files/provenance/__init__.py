@@ -1,1 +1,1 @@
-"""What made a file: records of steps, digests of code."""
+"""How a file was made: records of steps, digests of code."""

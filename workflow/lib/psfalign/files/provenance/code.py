@@ -19,7 +19,7 @@ from .source import what_counts
 PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
 CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers modules
-# Rooms that say and show things, share work and surround the engine: nothing of what is computed.
+# Rooms that report, share work and surround the engine; they compute no result.
 NOT_COMPUTING = ("errors.py", "system", "campaign", "cli", "__main__.py")
 NOT_FOLLOWED = [[room.removesuffix(".py")] for room in NOT_COMPUTING]  # as parts of names
 
@@ -103,7 +103,7 @@ def _known() -> dict[str, Any]:
 
 @cache
 def _version() -> str:
-    """Return what the memory hangs on besides the files: what other code found is not believed."""
+    """Return the version of the memory; what other code remembered is not used."""
     own = (Path(__file__), Path(__file__).with_name("source.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in own)).hexdigest()
 

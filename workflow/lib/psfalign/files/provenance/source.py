@@ -11,7 +11,7 @@ import tokenize
 from collections.abc import Iterator
 
 LAYOUT = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
-# Names of what is only said: variables that hold parts of an error, and functions that tell it.
+# Names that are only about wording: variables with parts of an error, and functions that report.
 WORDING = {"problem", "remedy"}
 TELLING = {"print", "sys.stderr.write"}
 
@@ -30,7 +30,7 @@ def what_counts(source: str, tree: ast.Module) -> str:
 
 
 def _without_wording(source: str, tree: ast.Module) -> str:
-    """Put something short in the place of what is only said."""
+    """Replace all wording by something short."""
     lines = [line.encode() for line in source.splitlines()]  # in which ast counts columns
     for node, short in reversed([*_wording(tree)]):
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
@@ -40,7 +40,7 @@ def _without_wording(source: str, tree: ast.Module) -> str:
 
 
 def _wording(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """Yield what is only said, in its order, and what stands for it."""
+    """Yield each piece of wording, in its order, and its replacement."""
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.stmt | ast.expr) and (short := _shortened(part)):
             yield part, short
@@ -49,7 +49,7 @@ def _wording(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
 
 
 def _shortened(node: ast.stmt | ast.expr) -> str:
-    """Return what stands for a statement or call that only says something; nothing for others."""
+    """Return the replacement of a statement or call that only reports; empty for others."""
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return f"raise {ast.unparse(node.exc.func)}"
     if isinstance(node, ast.Assign) and _names(node.targets) <= WORDING:
