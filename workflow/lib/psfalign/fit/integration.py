@@ -182,12 +182,15 @@ class _Integration:
         gradients = Gradients(self.science.source, own)
         noise, psf_noise = ScienceNoise(self.frame, gradients), PsfNoise.of(frame.variance, own)
         pair = Pair(Science(self.science.source, own), Psf.of(frame.image, own), own, frame.image)
-        found = add_uncertainties([self._fit(pair, shift)], noise, [psf_noise])
+        # The first fit, whose weight is the same at all shifts, knows of its rivals.
+        first = replace(self._fit(pair, shift), rival=fit.rival)
+        found = add_uncertainties([first], noise, [psf_noise])
         (first,) = found
         if corrected and np.isfinite(first.beta_bias):
             pair = replace(pair, noise=noise.term, noise_scale=first.noise_scale)
             start = Shift(first.dx - first.dx_bias, first.dy - first.dy_bias)
-            again = add_uncertainties([self._fit(pair, start)], noise, [psf_noise])
+            second = replace(self._fit(pair, start), rival=fit.rival)
+            again = add_uncertainties([second], noise, [psf_noise])
             found = [unbiased(fit) for fit in again]
         return add_doubts(found, [pair], gradients)[0]
 

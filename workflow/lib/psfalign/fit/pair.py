@@ -19,13 +19,13 @@ from .spectral import (
     maximise,
     merit_of,
     reach_of,
-    rival_peak,
     search_window,
 )
 
 LITTLE = 0.05  # misfit, from which the whole image is searched for a better place
 ROUNDING = 1e-14  # of A, what rounding leaves of E
 TOLERABLE = 0.01  # pixels, that rounding may move a shift
+APART = 1.0  # pixels; what is nearer than that is the same place
 HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
 
 
@@ -90,9 +90,8 @@ def fit_pair(
     """
     if pair.weighted.n_pixels <= N_PARAMETERS + len(pair.weighted.span):
         return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_WEIGHT)
-    cross = pair.cross
-    window = None
-    if start is None and max_shift:
+    cross, searched = pair.cross, start is None and max_shift > 0
+    if searched:
         reach = reach_of(pair.science.shape, max_shift)
         window = merit_of(cross.on_window(reach), pair.science.window_inverse(reach))
         start = search_window(window)
@@ -100,26 +99,42 @@ def fit_pair(
     fit = _judge(climb, pair)
     if fit.status is not Status.OK or max_shift == 0:
         return fit
-    return _compare(fit, pair, cross, window, max_shift)
-
-
-def _compare(
-    fit: PairFit, pair: Pair, cross: CrossTerm, window: Image | None, max_shift: int
-) -> PairFit:
-    """Compare a fit with other places: those of the window, or all where it explains little."""
+    if searched and fit.misfit > LITTLE:
+        fit = _look_around(fit, pair, cross, method, max_shift)
     beyond = max(abs(fit.dx), abs(fit.dy)) > max_shift + HALF_PIXEL
-    merit, outshone = window, False
-    explained = (1 - fit.misfit) * pair.psf.energy
-    if window is not None and fit.misfit > LITTLE:
-        merit = merit_of(cross.on_grid(), pair.science.grid_inverse)
-        reach = np.arange(-reach_of(pair.science.shape, max_shift), 0)
-        inside = np.concatenate([reach, -reach, [0]])
-        elsewhere = merit.copy()
-        elsewhere[np.ix_(inside, inside)] = 0.0
-        outshone = bool(elsewhere.max() > explained)
-    rival = 0.0 if merit is None or explained <= 0 else rival_peak(merit, explained) / explained
-    status = Status.OUT_OF_RANGE if beyond or outshone else Status.OK
-    return replace(fit, status=status, rival=min(1.0, rival))
+    return replace(fit, status=Status.OUT_OF_RANGE) if beyond else fit
+
+
+def _look_around(
+    fit: PairFit, pair: Pair, cross: CrossTerm, method: Method, max_shift: int
+) -> PairFit:
+    """
+    Look at all other places, in steps of half a pixel where the search went.
+
+    Noise makes peaks between whole pixels, and on the slopes of others.
+    """
+    reach = reach_of(pair.science.shape, max_shift)
+    places, inverse = pair.science.half_pixels(reach)
+    near = merit_of(cross.on_nodes(places, places), inverse)
+    if near.max() > _explained(fit, pair):
+        row, column = np.unravel_index(np.argmax(near), near.shape)
+        start = Shift(float(places[column]), float(places[row]))
+        other = _judge(_climb(pair, cross, start, method, searched=True), pair)
+        fit = other if other.status is Status.OK and other.cost < fit.cost else fit
+    explained = _explained(fit, pair)
+    elsewhere = merit_of(cross.on_grid(), pair.science.grid_inverse)
+    inside = np.arange(-reach, reach + 1)
+    elsewhere[np.ix_(inside, inside)] = 0.0
+    if elsewhere.max() > explained:
+        return replace(fit, status=Status.OUT_OF_RANGE)
+    apart = np.hypot(*np.meshgrid(places - fit.dx, places - fit.dy)) >= APART
+    rival = max(float(elsewhere.max()), float(near[apart].max(initial=0.0)))
+    return replace(fit, rival=min(1.0, rival / explained)) if explained > 0 else fit
+
+
+def _explained(fit: PairFit, pair: Pair) -> float:
+    """Return B²/C."""
+    return (1 - fit.misfit) * pair.psf.energy
 
 
 def _climb(pair: Pair, cross: CrossTerm, start: Shift, method: Method, *, searched: bool) -> Climb:

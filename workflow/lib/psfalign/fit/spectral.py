@@ -242,8 +242,19 @@ class Science:
             self._windows[reach] = _inverse(self.energy.on_nodes(whole, whole))
         return self._windows[reach]
 
+    def half_pixels(self, reach: int) -> tuple[NDArray[np.float64], Image]:
+        """Return shifts along an axis, half a pixel beyond a reach, and 1/C at them, (dy, dx)."""
+        places = np.arange(-2.0 * reach - 1, 2 * reach + 2) / 2
+        if reach not in self._halves:
+            self._halves[reach] = _inverse(self.energy.on_nodes(places, places))
+        return places, self._halves[reach]
+
     @cached_property
     def _windows(self) -> dict[int, Image]:
+        return {}
+
+    @cached_property
+    def _halves(self) -> dict[int, Image]:
         return {}
 
     @cached_property
@@ -304,23 +315,6 @@ def merit_of(cross: Image, inverse: Image) -> Image:
     merit *= merit
     merit *= inverse
     return merit
-
-
-def rival_peak(merit: Image, fitted: float) -> float:
-    """
-    Return the largest peak inside an image of B²/C but for the fitted one.
-
-    A peak is higher than its eight neighbours; the fitted one is that which is as high as the fit,
-    or nearest to it.
-    """
-    inside = merit[1:-1, 1:-1]
-    peaks = inside > 0
-    rows, columns = merit.shape
-    for y, x in ((y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)):
-        peaks &= inside > merit[y : rows - 2 + y, x : columns - 2 + x]
-    heights = np.sort(inside[peaks])
-    others = np.delete(heights, np.argmin(np.abs(heights - fitted))) if len(heights) else heights
-    return float(others.max(initial=0.0))
 
 
 @dataclass(frozen=True)
