@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,20 +21,37 @@ SCRIPTS = sorted(p.name for p in (ROOT / "workflow/scripts").glob("*.py"))
 STEPS = [name for name in SCRIPTS if name != "psfalign_adapter.py"]
 
 
-@pytest.fixture
-def workflow(tmp_path: Path) -> Path:
-    copy = tmp_path / "workflow"
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("digests") / "workflow"
     shutil.copytree(ROOT / "workflow", copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
 @pytest.fixture
-def digests(workflow: Path) -> Callable[[], dict[str, str]]:
-    """Digests of the copy's scripts by the copy's own code, as a new process would see them."""
+def workflow(copied: Path) -> Iterator[Path]:
+    """A copy of the workflow, whose edits are taken back."""
+    yield copied
+    for path in copied.rglob("*"):
+        original = ROOT / "workflow" / path.relative_to(copied)
+        if path.is_file() and original.is_file() and path.read_bytes() != original.read_bytes():
+            path.write_bytes(original.read_bytes())
+    shutil.rmtree(copied / ".snakemake", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def library(copied: Path) -> ModuleType:
+    return load(copied / "lib/psfalign/files/provenance/code.py")
+
+
+@pytest.fixture
+def digests(workflow: Path, library: ModuleType) -> Callable[[], dict[str, str]]:
+    """Digests of the copy's scripts by the copy's own code, with the memory of earlier parsing."""
 
     def digests() -> dict[str, str]:
-        module = load(workflow / "lib/psfalign/files/provenance/code.py")
-        return {name: module.code_digest(workflow / "scripts" / name) for name in STEPS}
+        for name in ("code_digest", "_module", "_files"):
+            getattr(library, name).cache_clear()
+        return {name: library.code_digest(workflow / "scripts" / name) for name in STEPS}
 
     return digests
 
