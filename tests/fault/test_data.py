@@ -178,7 +178,7 @@ def test_item_38_errors_of_one_psf_unknown(tmp_path: Path) -> None:
     assert unknown.tolist() == [[False, True, False]] * 2
 
 
-@pytest.mark.parametrize("value", [np.nan, 0.0, -7.0, 300 * NOISE, 1000 * NOISE, 1e6])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -7.0, 300 * NOISE, 1000 * NOISE, 1e6])
 def test_item_38_unknown_and_absurd_errors_stay_where_they_are(
     value: float, tmp_path: Path
 ) -> None:
@@ -210,11 +210,13 @@ def test_item_39_no_good_neighbour(tmp_path: Path) -> None:
 def test_item_40_edges_and_corners(place: Any, tmp_path: Path) -> None:
     science, psfs = science_hdus(), psf_hdus()
     for hdus in (science, psfs):
+        hdus["SCI"].data += 3
         hdus["SCI"].data[place] = np.nan
-    product = align(tmp_path, science, psfs)
+    product = align(tmp_path, science, psfs, "--background", "fit")
     assert product["failed"] == 0
-    # Far from the speckles there is only noise.
-    assert np.abs(product["SCI"][..., 0, 0]).max() < 1
+    # Corners are far from the speckles: nothing but the sky of 3 and noise of 0.05.
+    for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        assert np.abs(product["SCI"][..., row, column] - 3).max() < 6 * NOISE
 
 
 def test_item_40_miri_edges_are_zero(tmp_path: Path) -> None:
@@ -348,12 +350,17 @@ def test_item_44_any_unit(scale: float, tmp_path: Path) -> None:
 
 
 def test_item_44_numbers_beyond_single_precision(tmp_path: Path) -> None:
-    science, psfs = science_hdus(), psf_hdus()
-    psfs["SCI"].data = psfs["SCI"].data.astype(np.float64)
-    psfs["SCI"].data[0, 20, 20] = 1e300
-    psfs["ERR"].data = psfs["ERR"].data.astype(np.float64)
-    psfs["ERR"].data[1, 20, 20] = 1e300
-    align(tmp_path, science, psfs)
+    """They are no better than infinite ones: bad pixels, and unknown errors."""
+    products = {}
+    for value in (1e300, np.inf):
+        psfs = psf_hdus()
+        for name in ("SCI", "ERR"):
+            psfs[name].data = psfs[name].data.astype(np.float64)
+        psfs["SCI"].data[0, 20, 20] = psfs["ERR"].data[1, 20, 20] = value
+        products[value] = align(tmp_path / str(value), science_hdus(), psfs)
+        assert products[value]["failed"] == 0
+    for name in ("SCI", "ERR"):
+        np.testing.assert_array_equal(products[1e300][name], products[np.inf][name])
 
 
 @pytest.mark.parametrize("errors", ["variance", "fourier"])

@@ -21,7 +21,7 @@ SOURCES = sorted([*WORKFLOW.glob("lib/psfalign/**/*.py"), *WORKFLOW.glob("script
 RULES = [ROOT / "Snakefile", WORKFLOW / "Snakefile", *sorted(WORKFLOW.glob("rules/*.smk"))]
 # What opens connections, runs programs, or makes objects of bytes.
 FORBIDDEN_MODULES = {
-    "asdf", "code", "dill", "ftplib", "http", "joblib", "marshal", "multiprocessing.managers",
+    "asdf", "astropy.wcs", "code", "dill", "ftplib", "http", "joblib", "marshal", "multiprocessing.managers",
     "pickle", "pty", "requests", "shelve", "smtplib", "socket", "ssl", "telnetlib", "urllib",
     "webbrowser", "xmlrpc",
 }  # fmt: skip

@@ -25,6 +25,20 @@ def test_line_says_file_problem_and_remedy(error: OSError, line: str) -> None:
     assert str(system_error(error, "other")) == line
 
 
+@pytest.mark.bad_input(60)
+def test_message_holds_no_command_to_a_terminal_and_no_second_line() -> None:
+    error = InputError(
+        "holds \x1b[2J\x07",
+        file="a\x1b]0;title.fits",
+        keyword="FILTER",
+        value="\u202eb\nc\x9b1m",
+        remedy="look\r\nat it",
+    )
+    assert str(error) == (
+        r"a\x1b]0;title.fits FILTER=\u202eb c\x9b1m: holds \x1b[2J\x07; look at it"
+    )
+
+
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     error = InputError.unreadable(PermissionError(errno.EACCES, "Permission denied"), "a")
     assert str(error) == "a: cannot be read: Permission denied; change the permissions"

@@ -175,6 +175,7 @@ BAD = {
 }
 
 
+@pytest.mark.bad_input(61)
 @pytest.mark.parametrize("content", BAD)
 def test_damaged_manifest_is_refused(content: str) -> None:
     path = Path("manifest.json")

@@ -129,6 +129,19 @@ def test_clean_keeps_double_precision(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(tmp_path / "c.fits"), science)
 
 
+def test_item_23_cleaned_file_says_which_extensions_had_no_checksums(tmp_path: Path) -> None:
+    hdus = exposure_hdus()
+    for name in ("PRIMARY", "SCI", "DQ"):
+        hdus[name].add_checksum(when="")
+    hdus.writeto(tmp_path / "some.fits")
+    write(hdus, tmp_path / "all.fits")
+    said = {}
+    for name in ("some", "all"):
+        clean_exposure(tmp_path / f"{name}.fits", tmp_path / f"{name}_clean.fits")
+        said[name] = fits.getheader(tmp_path / f"{name}_clean.fits")["RAWCHECK"]
+    assert said == {"some": "none in ERR, ASDF", "all": "verified"}
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_item_25_clean_adds_dq_where_it_is_missing(stored: bool, tmp_path: Path) -> None:
     hdus = exposure_hdus()
