@@ -10,7 +10,8 @@ CONFIG ?=
 CAMPAIGN := $(or $(CONFIG),config/config.yaml)
 # How many of its exposures are planned and run together; the engine is slow with thousands.
 BATCH ?= 250
-PYTEST_ARGS ?= -n 2
+# A module stays with one process, which runs a campaign that its tests share once.
+PYTEST_ARGS ?= -n 2 --dist loadscope
 
 .PHONY: help env run verify audit archive-tools test test-all lint format lock bench docs reliability clean demo-numbers
 

@@ -15,6 +15,7 @@ import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
 from patience import PATIENCE
+from warm_engine import run_engine
 
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.settings import Settings
@@ -206,22 +207,23 @@ def snakemake(
     folder: Path, *arguments: object, address_space: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the workflow of this checkout in another working directory, with so much memory."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1"]
-    if address_space is not None:
-        command = ["prlimit", f"--as={address_space}", *command]
-    return _run([*command, *map(str, arguments)], folder)
+    command = ["-s", str(ROOT / "Snakefile"), "--cores", "1", *map(str, arguments)]
+    if address_space is None:
+        return run_engine(command, folder=folder, env=_environment())
+    limited = ["prlimit", f"--as={address_space}", sys.executable, "-m", "snakemake"]
+    return _run([*limited, *command], folder)
+
+
+def _environment() -> dict[str, str]:
+    own = {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow/lib")}
+    return {**os.environ, **own}
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT / "workflow/lib"),
-    }
     return subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env=_environment(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

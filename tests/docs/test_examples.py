@@ -24,7 +24,6 @@ from psfalign.campaign.configuration import complete_config
 # Pages whose examples run in one folder, one page after the other, as a reader would go on.
 WITH_THE_DEMO = ("docs/tutorial.md", "docs/archive.md", "docs/python.md")
 CONFIGURATIONS = ("config/README.md", "docs/own_data.md", "README.md")
-slow = pytest.mark.slow
 LANGUAGES = {"console", "pycon", "yaml", "text", ""}
 PLACEHOLDER = {"science": "s_calints.fits", "psfs": "p_psfstack.fits", "asn_id": "a3001"}
 COPIED = ("Snakefile", "Makefile", "workflow", "profiles", "config", "environment.yml")
@@ -49,8 +48,8 @@ def test_pages_with_the_demo(checkout: Path) -> None:
         run_page(page, checkout)
 
 
-# One of the pages is enough to notice in `make test` what breaks such pages.
-@pytest.mark.parametrize("page", ["README.md", pytest.param("docs/own_data.md", marks=[slow])])
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/own_data.md"])
 def test_page_with_own_data(page: str, checkout: Path) -> None:
     write_own_data(checkout)
     run_page(page, checkout)

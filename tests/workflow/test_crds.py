@@ -11,7 +11,7 @@ from astropy.io import fits
 from crds_cache import CONTEXT, RMAP, ROW, write_cache, write_context, write_rules
 from files import digest, digests, error_lines
 
-from .campaign import NIRCAM, NIRCAM_ROLLS, OWN_CONFIG, Campaign, make_campaign
+from .campaign import NIRCAM, NIRCAM_ROLLS, OWN_CONFIG, Campaign, make_small_campaign
 
 for package in ("crds", "stdatamodels"):
     pytest.importorskip(package, reason="CRDS look-ups need the extra: pip install psfalign[crds]")
@@ -33,7 +33,7 @@ def config(context: str = CONTEXT) -> dict:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    campaign = make_campaign(tmp_path_factory.mktemp("crds"))
+    campaign = make_small_campaign(tmp_path_factory.mktemp("crds"))
     cache = write_cache(
         campaign.folder / "cache", {ROW: {"2020-01-01 00:00:00": OLD}}, references=False
     )

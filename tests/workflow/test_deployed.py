@@ -5,18 +5,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from extras import find_program
 from studies.demo import STORED, compare, describe
+from warm_engine import run_engine
 
 from .campaign import CHECKOUT
 from psfalign.archive.checkout import list_code
 
-ENGINE = Path(sys.executable).with_name("snakemake")
 REPOSITORY, TAG = "somebody/psfalign", "v9.9.9"
 # What a repository has besides the code.
 BESIDES = ("config", "profiles", "README.md", ".snakemake-workflow-catalog.yml")
@@ -100,16 +99,10 @@ class Deployed:
 
     def start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the engine without the path of the tests."""
-        environment = {**os.environ, **self.environment, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, **self.environment}
         environment.pop("PYTHONPATH", None)
-        return subprocess.run(
-            [str(ENGINE), "--cores", "2", *self.arguments, *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = ["--cores", "2", *self.arguments, *arguments]
+        return run_engine(command, folder=self.folder, env=environment)
 
     def snakemake(self, *arguments: str) -> str:
         """Run the engine, expect success, and return what it says."""

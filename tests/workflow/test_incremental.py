@@ -21,20 +21,20 @@ from .campaign import (
     NIRCAM,
     NIRCAM_ROLLS,
     OWN_CONFIG,
+    SECOND,
     Campaign,
-    make_campaign,
+    make_small_campaign,
 )
 
 NIRCAM_STACK = "jw09999-a3001_t001_nircam_f335m-maska335r"
 EXPOSURES = (NIRCAM, MIRI)
-SECOND = "jw09999002001_02102_00001_nrcalong_a3001"
 ROLLS = {NIRCAM: NIRCAM_ROLLS, SECOND: NIRCAM_ROLLS, MIRI: MIRI_ROLLS}
 COMBINE = ("combine_rolls", "plot_association")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    campaign = make_campaign(tmp_path_factory.mktemp("incremental"))
+    campaign = make_small_campaign(tmp_path_factory.mktemp("incremental"))
     campaign.run()
     return campaign
 
@@ -232,6 +232,7 @@ def test_what_runs_again_when_this_changes(campaign: Campaign, name: str) -> Non
     assert campaign.planned() == expected
 
 
+@pytest.mark.slow
 def test_running_again_leaves_nothing_to_do(campaign: Campaign) -> None:
     set_option("align_refs", errors="fourier")(campaign)
     campaign.run()

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
-from .test_incremental import AFTER_FIT, SECOND, add_exposure, chain
+from .campaign import MIRI, NIRCAM, OWN_CONFIG, SECOND, Campaign, make_campaign
+from .test_incremental import AFTER_FIT, add_exposure, chain
 
 pytestmark = pytest.mark.slow
 WITHOUT = OWN_CONFIG | {"keep_intermediates": False}

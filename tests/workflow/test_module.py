@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from warm_engine import run_engine
 
-from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
+from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_small_campaign
 
 OUTER = """
 configfile: "outer.yaml"
@@ -42,9 +43,13 @@ PREFIX = """    prefix:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    """Return a campaign that psfalign has run on its own."""
-    campaign = make_campaign(tmp_path_factory.mktemp("module"))
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return make_small_campaign(tmp_path_factory.mktemp("module"))
+
+
+@pytest.fixture(scope="module")
+def alone(campaign: Campaign) -> Campaign:
+    """Return the campaign when psfalign has run it on its own."""
     campaign.run()
     return campaign
 
@@ -65,24 +70,16 @@ def embed(campaign: Campaign, *, prefix: bool = False, **changes: object) -> Cam
 
 
 def run(outer: Campaign, *arguments: str) -> subprocess.CompletedProcess:
-    command = [word for word in outer.command() if word not in ("--configfile", str(outer.config))]
-    return subprocess.run(
-        [*command, "--cores", "1", *arguments],
-        cwd=outer.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["-s", str(outer.code / "Snakefile"), "--cores", "1", *arguments]
+    return run_engine(command, folder=outer.folder, env=outer.env)
 
 
 def products(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*/*_psfalign.fits")}
 
 
-@pytest.mark.parametrize(
-    "prefix",
-    [pytest.param(False, id="output_dir", marks=pytest.mark.slow), pytest.param(True, id="prefix")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("prefix", [False, True], ids=["output_dir", "prefix"])
 def test_module_makes_the_bytes_that_psfalign_makes_alone(alone: Campaign, prefix: bool) -> None:
     result = run(embed(alone, prefix=prefix))
     assert result.returncode == 0, result.stderr
@@ -98,13 +95,19 @@ def test_module_makes_the_bytes_that_psfalign_makes_alone(alone: Campaign, prefi
     (alone.folder / "count.txt").unlink()
 
 
-def test_default_target_is_that_of_the_outer_workflow(alone: Campaign) -> None:
-    result = run(embed(alone, output_dir="unmade"), "-n")
-    assert "count.txt" in result.stdout
+def test_default_target_is_that_of_the_outer_workflow_and_needs_the_products(
+    campaign: Campaign,
+) -> None:
+    for prefix in (False, True):
+        result = run(embed(campaign, prefix=prefix, output_dir="unmade"), "-n")
+        assert result.returncode == 0, result.stderr
+        assert "count.txt" in result.stdout
+        place = "aligned/unmade" if prefix else "unmade"
+        assert f"Missing output files: {place}/{NIRCAM}/{NIRCAM}_psfalign.fits" in result.stdout
 
 
-def test_mistake_in_the_configuration_of_a_module_is_one_line(alone: Campaign) -> None:
-    result = run(embed(alone, align_refs={"max_shift": -1}), "-n")
+def test_mistake_in_the_configuration_of_a_module_is_one_line(campaign: Campaign) -> None:
+    result = run(embed(campaign, align_refs={"max_shift": -1}), "-n")
     lines = [line for line in result.stderr.splitlines() if line.startswith("psfalign: error:")]
     assert result.returncode == 1
     assert lines == [
@@ -113,13 +116,13 @@ def test_mistake_in_the_configuration_of_a_module_is_one_line(alone: Campaign) -
     ]
 
 
-def test_inputs_where_a_module_with_a_prefix_writes_are_refused(alone: Campaign) -> None:
-    folder = alone.folder / "aligned" / "here" / "psfstacks"
+def test_inputs_where_a_module_with_a_prefix_writes_are_refused(campaign: Campaign) -> None:
+    folder = campaign.folder / "aligned" / "here" / "psfstacks"
     folder.mkdir(parents=True)
-    science = alone.folder / OWN_CONFIG["exposures"][0]["science"]
+    science = campaign.folder / OWN_CONFIG["exposures"][0]["science"]
     moved = folder / science.name
     moved.write_bytes(science.read_bytes())
-    entry = OWN_CONFIG["exposures"][0] | {"science": str(moved.relative_to(alone.folder))}
-    result = run(embed(alone, prefix=True, output_dir="here", exposures=[entry]), "-n")
+    entry = OWN_CONFIG["exposures"][0] | {"science": str(moved.relative_to(campaign.folder))}
+    result = run(embed(campaign, prefix=True, output_dir="here", exposures=[entry]), "-n")
     assert result.returncode == 1
     assert f"output_dir=aligned/here: {entry['science']} lies where results are" in result.stderr
