@@ -2,7 +2,7 @@
 Open psfalign's products in the programs that people subtract with, and compare what is left.
 
 The 4D product (align_to: each) goes to KlipStep of jwst 1.15.1, the 3D product (align_to: first) to
-that of jwst 3.0.0 and to pyKLIP, each with the science exposure that psfalign cleaned; psfalign
+that of jwst 1.16.1 and 3.0.0 and to pyKLIP, each with the cleaned science exposure; psfalign
 subtracts the same products itself, in the whole image, as they do.
 """
 
@@ -20,8 +20,12 @@ from report import Report
 from runs import Steps, align, pin_to_one_core, run_own_command, run_peer
 
 PYKLIP = "pyklip 2.10.1"
-RELEASES = ("1.15.1", "3.0.0", PYKLIP)
-PRODUCTS = (("each", "1.15.1"), ("first", "3.0.0"))  # align_to, and the jwst that takes its result
+RELEASES = ("1.15.1", "1.16.1", "3.0.0", PYKLIP)
+PRODUCTS = (
+    ("each", "1.15.1"),
+    ("first", "1.16.1"),
+    ("first", "3.0.0"),
+)  # align_to, and the jwst that takes its result
 PARITY = ("case", "product", "jwst", "science", "left by psfalign", "by jwst", "difference")
 PARITY_LEGEND = (
     "Root mean square of the science image, and of what psfalign (region: image) and KlipStep of",

@@ -24,7 +24,7 @@ def subtract(science, psfs, folder, *, offsets):
         psf_library=data.psflib,
         annuli=1,
         subsections=1,
-        numbasis=[len(data.psflib.master_library)],
+        numbasis=[len(data.psflib.isgoodpsf)],  # the library holds the science images, too
         outputdir=folder,
         fileprefix=f"offsets_{offsets}",
         numthreads=1,
@@ -51,7 +51,7 @@ def main(science, psfs, inner, outer, folder):
         left, data = subtract(science, psfs, folder, offsets=offsets)
         summary[name] = scatter(left, float(inner), float(outer))
         summary["science"] = scatter(np.asarray(data.input), float(inner), float(outer))
-    summary["psfs"] = len(data.psflib.master_library)
+    summary["psfs"] = len(data.psflib.isgoodpsf)
     print()
     print(json.dumps(summary))
 
