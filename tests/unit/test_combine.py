@@ -12,11 +12,13 @@ from files import digests, pixels, refused
 from rolls import COMPANION, SCALE, STAR, write_roll
 
 from psfalign.errors import InputError
+from psfalign.files.sky import Sky
 from psfalign.files.subtracted import Subtracted
+from psfalign.images.contrast import aperture_share, aperture_sums
 from psfalign.images.dq_flags import DO_NOT_USE, FLAGS
-from psfalign.images.north_up import Grid
+from psfalign.images.north_up import Grid, Placement, Turning
 from psfalign.steps.combine import combine_rolls
-from psfalign.steps.contrast import write_contrast
+from psfalign.steps.contrast import find_hidden, flux_of_aperture, write_contrast
 from psfalign.steps.stages import SubtractionOptions
 from psfalign.steps.subtract import subtract_psf
 
@@ -159,8 +161,9 @@ def test_noise_is_the_flux_of_a_point_source(rolls: list[Path], tmp_path: Path) 
     picture = flux / in_pixel * light / light.sum()
     output, exposure = tmp_path / "c.ecsv", Subtracted(rolls[0])
     write_contrast(
-        output, {"science": picture}, [exposure],
-        grid=grid, fwhm=width * grid.scale, star_flux=50.0, meta={},
+        output, {"science": picture}, [exposure], grid=grid, fwhm=width * grid.scale,
+        flux=in_pixel / aperture_share(width), hidden=np.zeros(grid.shape, bool),
+        star_flux=50.0, meta={},
     )  # fmt: skip
     table = Table.read(output)
     assert (table["throughput"] == 1).all()  # of what nothing was subtracted from, wherever it is
@@ -169,6 +172,91 @@ def test_noise_is_the_flux_of_a_point_source(rolls: list[Path], tmp_path: Path) 
     expected = 5 * ring["factor"] * flux / np.sqrt(ring["n_samples"])
     assert ring["noise"] == pytest.approx(expected, rel=0.03)
     assert ring["contrast"] == pytest.approx(ring["noise"] / 50.0)
+
+
+def changed(source: Path, target: Path, **cards: Any) -> Path:
+    """Copy an exposure with other cards in SCI; those that are None are removed."""
+    with fits.open(source, memmap=False) as hdus:
+        hdus["SCI"].header.update({k: v for k, v in cards.items() if v is not None})
+        for keyword in [k for k, v in cards.items() if v is None]:
+            del hdus["SCI"].header[keyword]
+        hdus["SCI"].add_checksum(when="")
+        hdus.writeto(target)
+    return target
+
+
+@pytest.mark.parametrize("pixar", [None, 1.004, 4.0])
+def test_flux_is_that_of_the_calibration_and_of_turned_apertures(
+    pixar: float | None, rolls: list[Path], tmp_path: Path
+) -> None:
+    """A source of 3 Jy, put into an exposure and turned, has 3 Jy by the sum of its aperture."""
+    own = np.radians(SCALE / 3600) ** 2
+    cards = {} if pixar is None else {"PIXAR_SR": pixar * own}
+    exposure = Subtracted(changed(rolls[0], tmp_path / "a.fits", **cards))
+    sky, grid, fwhm = Sky.of(exposure), Grid(20, SCALE), 2.0 * SCALE
+    # PIXAR_SR may differ by little from the area of a pixel; fourfold is that of binned pixels.
+    in_pixel = 1e6 * (own if pixar == 4.0 else cards.get("PIXAR_SR", own))
+    column, row = sky.to_pixel(7 * SCALE, 90.0)
+    rows, columns = np.indices(exposure.shape[1:])
+    square = (columns - column) ** 2 + (rows - row) ** 2
+    light = np.exp(-4 * np.log(2) * square / 2.0**2)
+    turning = Turning(Placement(sky.column, sky.row, sky.matrix), grid)
+    picture = turning.turn(3.0 / in_pixel * light / light.sum())
+    held = aperture_sums(picture, 2.0)[20, 13]
+    flux = flux_of_aperture([exposure], [sky], grid, fwhm)
+    # One source more or less in the middle of a pixel of the exposure is blurred by 1 to 4 percent.
+    assert held * flux == pytest.approx(3.0, rel=0.02)
+    assert in_pixel / aperture_share(2.0) < 0.99 * flux  # without the blur
+
+
+def test_nothing_is_said_in_jansky_of_another_unit(rolls: list[Path], tmp_path: Path) -> None:
+    path = changed(rolls[0], tmp_path / "a.fits", BUNIT="DN/s")
+    combine_rolls([path], tmp_path / "n.fits", tmp_path / "c.ecsv", star_flux=2.0)
+    table = Table.read(tmp_path / "c.ecsv")
+    assert np.isnan([table[name] for name in ("noise", "limit", "contrast")]).all()
+    assert np.isfinite(table["throughput"]).any()
+    assert fits.getval(tmp_path / "n.fits", "BUNIT", "SCI") == "DN/s"
+
+
+def test_pictures_have_no_coordinates_that_nobody_knows(rolls: list[Path], tmp_path: Path) -> None:
+    path = changed(rolls[0], tmp_path / "a.fits", CRVAL1=None)
+    combine_rolls([path], tmp_path / "n.fits", tmp_path / "c.ecsv")
+    header = fits.getheader(tmp_path / "n.fits", "SCI")
+    assert not {"CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2"} & {*header}
+    assert header["CD2_2"] == pytest.approx(SCALE / 3600)
+
+
+def test_right_ascension_goes_on_at_zero(rolls: list[Path], tmp_path: Path) -> None:
+    path, star = changed(rolls[0], tmp_path / "a.fits", CRVAL1=0.0), (STAR[0] + 3, STAR[1] - 2)
+    combine_rolls([path], tmp_path / "n.fits", tmp_path / "c.ecsv", star=star)
+    header = fits.getheader(tmp_path / "n.fits", "SCI")
+    assert 359.9 < header["CRVAL1"] < 360 or 0 < header["CRVAL1"] < 0.1
+    found = WCS(header, naxis=2).all_world2pix(0.0, -30.0, 0)
+    shape = fits.getdata(tmp_path / "n.fits", "SCI").shape[1:]
+    np.testing.assert_allclose(found, on_grid(*STAR, star, shape), rtol=0, atol=1e-4)
+
+
+def test_known_companions_are_no_noise(tmp_path: Path) -> None:
+    separation, angle = COMPANION
+    circle = {"separation": separation, "position_angle": angle, "radius": 0.4}
+    paths, tables = write_roll(tmp_path / "in", 20.0), {}
+    for name, exclude in (("told", [circle]), ("untold", [])):
+        path, options = tmp_path / f"{name}.fits", SubtractionOptions(exclude=exclude)
+        subtract_psf(paths["science"], paths["product"], path, options=options)
+        exposure = Subtracted(path)
+        sky, grid = Sky.of(exposure), Grid(20, SCALE)
+        hidden = find_hidden([exposure], [sky], "auto", grid)
+        assert hidden.sum() == pytest.approx(np.pi * 4**2 if exclude else 0, abs=3)
+        place = -np.sin(np.radians(angle)), np.cos(np.radians(angle))
+        column, row = (20 + round(separation / SCALE * share) for share in place)
+        assert hidden[row, column] == bool(exclude)
+        combine_rolls([path], tmp_path / f"n_{name}.fits", tmp_path / f"{name}.ecsv")
+        table = Table.read(tmp_path / f"{name}.ecsv")
+        rings = table[table["stage"] == table["stage"][-1]]
+        nearest = np.abs(rings["separation"] - separation).argmin()
+        tables[name] = rings[nearest]["noise"], rings[nearest]["n_samples"]
+    assert tables["told"][0] < 0.5 * tables["untold"][0]
+    assert tables["told"][1] < tables["untold"][1]
 
 
 def has_checksums(path: Path) -> bool:

@@ -27,6 +27,7 @@ PLACING = {
 CD = (("CD1_1", "CD1_2"), ("CD2_1", "CD2_2"))
 FILTER = re.compile(r"F([0-9]{3,4})[A-Z]")
 DIAMETER = 6.5  # metres, of JWST
+ALIKE = 0.05  # by which two solid angles of a pixel may differ
 FLAT = 1e-6  # area over squared sides of a pixel that is a line
 HALF_TURN = 180.0  # degrees
 LEAST_TURN = 1.0  # degrees: exposures of one roll differ by less, rolls of JWST by five or so
@@ -211,6 +212,19 @@ def read_matrix(exposure: Exposure) -> Matrix:
     if abs(np.linalg.det(matrix)) <= FLAT * np.sum(matrix**2):
         raise _useless(exposure, "CD1_1", header.get("CD1_1"), "the matrix gives pixels no area")
     return matrix
+
+
+def read_solid_angle(exposure: Exposure) -> float:
+    """
+    Return the solid angle of a pixel in sr by which surface brightness becomes flux.
+
+    That is PIXAR_SR, to which jwst's calibration in MJy/sr refers; that of the map of pixels, from
+    which it differs by half a percent, counts without it, and where images were binned since.
+    """
+    mapped = abs(float(np.linalg.det(read_matrix(exposure)))) / math.degrees(ARCSEC) ** 2
+    given = exposure.science.header.get("PIXAR_SR")
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    return given if is_number and abs(given / mapped - 1) < ALIKE else mapped
 
 
 def _matrix_of_aperture(exposure: Exposure) -> Matrix:

@@ -4,12 +4,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..files.fits.structure import text_of
 from ..files.north_up import NorthUp, read_limits
 from ..files.subtracted import MEAN, SCIENCE
 from ..system.atomic_file import publish_bytes
 from .figures.images import Panel
 from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
+from .figures.notice import NOTICE_HEIGHT, draw_notice
 from .figures.style import LOADED_LATER, draw_png
 
 __all__ = ["LOADED_LATER", "AssociationPages", "plot_association"]
@@ -50,6 +53,11 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     draw = partial(draw_north_up, panels=panels, field=field, title=what)
     publish_bytes(pages.picture, draw_png(draw, height=HEIGHT, is_laid_out=False))
     limits = read_limits(contrast)
+    if not any(np.isfinite(one["limit"]).any() for one in limits.values()):
+        text = f"No limit is known in Jy: the pictures are in {combined.unit}, not in MJy/sr"
+        notice = partial(draw_notice, title=title, text=text)
+        publish_bytes(pages.curve, draw_png(notice, height=NOTICE_HEIGHT, is_laid_out=False))
+        return
     curve = partial(draw_limits, limits=limits, title=f"{title}: how faint a source would show")
     publish_bytes(pages.curve, draw_png(curve, height=CURVE_HEIGHT, is_laid_out=False))
 

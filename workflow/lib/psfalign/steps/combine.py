@@ -14,13 +14,13 @@ from ..errors import InputError
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, record_step
 from ..files.provenance.table import provenance_hdu, read_records
-from ..files.sky import ARCSEC, Sky, Star, read_fwhm, read_target
+from ..files.sky import ARCSEC, Sky, Star, read_fwhm, read_solid_angle, read_target
 from ..files.subtracted import MEAN, MODES, SCIENCE, Subtracted
 from ..images.arrays import Bools
 from ..images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
 from ..images.north_up import Combined, Grid, Placement, Turning, combine, enclosing_grid
 from ..system.atomic_file import publishing
-from .contrast import write_contrast
+from .contrast import find_hidden, flux_of_aperture, write_contrast
 
 STEP = "combine_rolls"
 LEAST_WEIGHT = 0.1  # of the mask; neutral density squares and the occulter have less
@@ -92,14 +92,16 @@ def combine_rolls(
                 remedy="look at the status of its fits, or leave the exposure out",
             )
         combined = [_combine(frames, stage) for stage in stages]
-    records = _records(exposures, star, star_flux)
+    records, fwhm = _records(exposures, star, star_flux), read_fwhm(exposures[0])
     _write(northup, exposures, skies[0], grid, modes, combined, records)
     write_contrast(
         contrast,
         {stage: picture.image for stage, picture in zip(stages, combined, strict=True)},
         exposures,
         grid=grid,
-        fwhm=read_fwhm(exposures[0]),
+        fwhm=fwhm,
+        flux=flux_of_aperture(exposures, skies, grid, fwhm),
+        hidden=find_hidden(exposures, skies, star, grid),
         star_flux=star_flux,
         meta={"psfalign": __version__, "provenance": records},
     )
@@ -205,12 +207,15 @@ def _header(exposure: Subtracted, sky: Sky, grid: Grid) -> Callable[..., Header]
         if keyword in science:
             common[keyword] = science[keyword]
     common["PIXAR_A2"] = (grid.scale**2, "[arcsec2] area of a pixel")
-    common["PIXAR_SR"] = (np.radians(grid.scale / ARCSEC) ** 2, "[sr] area of a pixel")
-    common["CTYPE1"], common["CTYPE2"] = "RA---TAN", "DEC--TAN"
+    # The pixels are as large as those of the first exposure, whose calibration this belongs to.
+    common["PIXAR_SR"] = (read_solid_angle(exposure), "[sr] of a pixel, by which it has its flux")
     common["CUNIT1"], common["CUNIT2"] = "deg", "deg"
     common["CRPIX1"], common["CRPIX2"] = grid.reach + 1.0, grid.reach + 1.0
-    for keyword, value in zip(("CRVAL1", "CRVAL2"), _coordinates(science, sky), strict=True):
-        common[keyword] = (value, "[deg] of the star in the first exposure")
+    star = _coordinates(science, sky)
+    if star is not None:
+        common["CTYPE1"], common["CTYPE2"] = "RA---TAN", "DEC--TAN"
+        for keyword, value in zip(("CRVAL1", "CRVAL2"), star, strict=True):
+            common[keyword] = (value, "[deg] of the star in the first exposure")
     common["CD1_1"], common["CD1_2"] = -grid.scale / ARCSEC, 0.0
     common["CD2_1"], common["CD2_2"] = 0.0, grid.scale / ARCSEC
 
@@ -226,13 +231,14 @@ def _header(exposure: Subtracted, sky: Sky, grid: Grid) -> Callable[..., Header]
     return make
 
 
-def _coordinates(science: Header, sky: Sky) -> tuple[float, float]:
-    """Return right ascension and declination of the star; 0 where the header does not tell."""
+def _coordinates(science: Header, sky: Sky) -> tuple[float, float] | None:
+    """Return right ascension and declination of the star; None where the header does not tell."""
     names = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
     values = [science.get(name) for name in names]
     if not all(isinstance(value, int | float) for value in values):
-        return 0.0, 0.0
+        return None
     longitude, latitude, column, row = values
     east, north = sky.to_offset(column - 1, row - 1)  # of the reference pixel from the star
     declination = latitude - float(north) / ARCSEC
-    return longitude - float(east) / ARCSEC / math.cos(math.radians(declination)), declination
+    ascension = longitude - float(east) / ARCSEC / math.cos(math.radians(declination))
+    return ascension % 360.0, declination

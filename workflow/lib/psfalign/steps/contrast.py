@@ -1,21 +1,31 @@
 """The table of noise by separation, for each stage of a subtraction."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from ..files.circles import find_circles
 from ..files.ecsv import Columns, write_ecsv
-from ..files.sky import ARCSEC
+from ..files.provenance.records import find_parameter
+from ..files.provenance.table import read_records
+from ..files.sky import Sky, Star, read_solid_angle
 from ..files.subtracted import SCIENCE, Subtracted
-from ..images.arrays import Image
-from ..images.contrast import aperture_share, measure_noise
-from ..images.north_up import Grid
+from ..images.arrays import Bools, Image
+from ..images.circles import Circle, cover
+from ..images.contrast import aperture_share, aperture_sums, measure_noise
+from ..images.injection import REACH, Source
+from ..images.north_up import Grid, Placement, Turning
 
 JY = 1e6  # in a MJy
-SR = np.radians(1 / ARCSEC) ** 2  # in an arcsec²
+BEFORE = "subtract_psf"  # the step that left out circles
+UNIT = "MJY/SR"  # of surface brightness that becomes Jy
+APART = 5  # FWHM between sources that are put into an image, of which none has light of another
+STEPS = range(-4, 5)  # of so many FWHM from the star along each axis
 COLUMNS: Columns = MappingProxyType(
     {
         "stage": ("string", "", "what was subtracted: nothing (science), the mean, or components"),
@@ -37,6 +47,8 @@ def write_contrast(
     *,
     grid: Grid,
     fwhm: float,
+    flux: float,
+    hidden: Bools,
     star_flux: float | None,
     meta: Mapping[str, Any],
 ) -> None:
@@ -48,19 +60,24 @@ def write_contrast(
     path
         The table to write, ECSV.
     pictures
-        By stage, (rows, columns) float64 in MJy/sr on the grid.
+        By stage, (rows, columns) float64 on the grid.
     exposures
         What they were made of; the throughput is the mean of theirs.
     grid
         The pixels of the pictures.
     fwhm
         Width of a point source in arcsec.
+    flux
+        That of a point source in Jy of which an aperture holds 1, see `flux_of_aperture`.
+    hidden : (rows, columns) bool
+        What is no noise, such as a known companion.
     star_flux
         Flux of the star in Jy; without it the contrast is NaN.
     meta
         Where the table comes from.
     """
-    rows = list(_rows(pictures, exposures, grid, fwhm, star_flux))
+    shown = {stage: np.where(hidden, np.nan, picture) for stage, picture in pictures.items()}
+    rows = list(_rows(shown, exposures, grid, fwhm, flux, star_flux))
     settings = {"fwhm_arcsec": fwhm, "star_flux_jy": star_flux}
     write_ecsv(path, COLUMNS, rows, {**meta, **settings})
 
@@ -70,15 +87,14 @@ def _rows(
     exposures: Sequence[Subtracted],
     grid: Grid,
     fwhm: float,
+    flux: float,
     star_flux: float | None,
 ) -> Iterator[tuple[Any, ...]]:
     star, width = (float(grid.reach), float(grid.reach)), fwhm / grid.scale
-    # Of a point source, an aperture of one FWHM holds about one half.
-    unit = JY * SR * grid.scale**2 / aperture_share(width)
     for stage, picture in pictures.items():
         found = measure_noise(picture, star, width)
         separations = found.separation * grid.scale
-        noise = found.limit * unit
+        noise = found.limit * flux
         kept = np.mean([e.read_throughput(e.stage_like(stage), separations) for e in exposures], 0)
         if stage == SCIENCE:
             kept = np.ones_like(noise)
@@ -86,3 +102,55 @@ def _rows(
         contrast = limit / star_flux if star_flux else np.full_like(limit, np.nan)
         columns = (separations, found.n_samples, found.factor, noise, kept, limit, contrast)
         yield from zip([stage] * len(noise), *(c.tolist() for c in columns), strict=True)
+
+
+def find_hidden(
+    exposures: Sequence[Subtracted], skies: Sequence[Sky], star: Star, grid: Grid
+) -> Bools:
+    """Return the pixels of the grid in circles that the exposures were subtracted without."""
+    circles = []
+    for exposure, sky in zip(exposures, skies, strict=True):
+        places = find_parameter(read_records(exposure.path, exposure.hdus), BEFORE, "exclude")
+        for circle in find_circles(exposure, places or [], star):
+            east, north = map(float, sky.to_offset(circle.column, circle.row))
+            middle = grid.reach - east / grid.scale, grid.reach + north / grid.scale
+            circles.append(Circle(*middle, circle.radius * sky.scale / grid.scale))
+    return cover(circles, grid.shape)
+
+
+def flux_of_aperture(
+    exposures: Sequence[Subtracted], skies: Sequence[Sky], grid: Grid, fwhm: float
+) -> float:
+    """
+    Return the flux in Jy of a point source of which an aperture of one FWHM holds 1 in a picture.
+
+    The aperture holds about one half of a Gaussian, and of one that was turned a few hundredths
+    less, as interpolation blurs it. NaN where the exposures are not in MJy/sr.
+    """
+    if exposures[0].unit.replace(" ", "").upper() != UNIT:
+        return np.nan
+    shapes = [exposure.shape[1:] for exposure in exposures]
+    shares = [_turned_share(*pair, grid, fwhm) for pair in zip(skies, shapes, strict=True)]
+    known = [share for share in shares if np.isfinite(share)]
+    share = float(np.mean(known)) if known else aperture_share(fwhm / grid.scale)
+    return JY * read_solid_angle(exposures[0]) / share
+
+
+def _turned_share(sky: Sky, shape: tuple[int, ...], grid: Grid, fwhm: float) -> float:
+    """Return the mean share of sources in the middle of pixels of the picture; NaN without any."""
+    apart = math.ceil(APART * fwhm / grid.scale)
+    image, put = np.zeros(shape), []
+    for row, column in product((apart * step for step in STEPS), repeat=2):
+        distance, angle = math.hypot(row, column), math.degrees(math.atan2(-column, row))
+        x, y = map(float, sky.to_pixel(grid.scale * distance, angle))
+        width, within = fwhm / sky.scale, max(abs(row), abs(column)) < grid.reach
+        if within and Source(x, y, 2 * REACH * width).is_inside(shape):
+            pixels, light, _ = Source(x, y, width).on(shape)
+            image.ravel()[pixels] += light
+            put.append((grid.reach + row, grid.reach + column, light.sum()))
+    if not put:
+        return np.nan
+    rows, columns, lights = map(np.array, zip(*put, strict=True))
+    turned = Turning(Placement(sky.column, sky.row, sky.matrix), grid).turn(image)
+    held = aperture_sums(turned, fwhm / grid.scale)[rows, columns]
+    return float(np.mean(held / lights)) * (grid.scale / sky.scale) ** 2
