@@ -138,7 +138,7 @@ def _align(made: dict[str, Path], path: Path) -> None:
 
 
 def _plot(made: dict[str, Path], path: Path) -> None:
-    names = ("images.png", "shifts.png", "checks.png", "table.html", "summary.json")
+    names = ("summary.json", "table.html", "images.png", "shifts.png", "checks.png")
     inputs = (made[name] for name in ("science", "psfs", "shifts", "mask"))
     plot_exposure(*inputs, Pages(*(path / name for name in names)), name="jw1")
 

@@ -78,7 +78,8 @@ def test_jobs_have_the_settings_that_their_steps_record(config: dict[str, Any]) 
     assert made.settings_of("fit_shifts", exposure)["max_shift"] == 4
     assert made.settings_of("align_psfs", exposure) == {"errors": "variance", "candidate": "a3001"}
     assert made.settings_of("combine_rolls", exposure) == {"star": "auto", "star_flux": None}
-    assert made.settings_of("plot_exposure", exposure) == {"style": "looks", "star": "auto"}
+    drawing = {"style": "looks", "star": "auto", "figures": "all"}
+    assert made.settings_of("plot_exposure", exposure) == drawing
     assert made.settings_of("resolve_psfmask", exposure) == {"convention": "auto"}
     assert made.settings_of("stack_psfs", exposure) == {}
 

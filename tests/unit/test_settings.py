@@ -40,6 +40,7 @@ def test_defaults_are_those_of_the_schema_and_the_input_is_not_modified() -> Non
     assert completed.as_dict() == {
         "output_dir": "results",
         "keep_intermediates": True,
+        "figures": "all",
         "warm_start": True,
         "rerun_on_new_software": False,
         "associations": [],
@@ -97,7 +98,7 @@ REFUSED = {
     ),
     "item_03_key_is_a_number": (
         valid(x=0) | {1: 2},
-        "x: unknown key; the keys are output_dir, keep_intermediates, warm_start, rerun_on_new_software, associations, exposures, manifest, psfmask, align_refs, psf_subtraction",
+        "x: unknown key; the keys are output_dir, keep_intermediates, figures, warm_start, rerun_on_new_software, associations, exposures, manifest, psfmask, align_refs, psf_subtraction",
     ),
     "item_05_text_for_integer": (
         valid(align_refs={"max_shift": "1e1"}),

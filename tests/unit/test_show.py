@@ -1,6 +1,8 @@
 """The quick look at a product, and the pages of an exposure: numbers equal those of the table."""
 
 import json
+import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,12 @@ from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.sky import Star
 from psfalign.fit.integration import FitOptions
+from psfalign.images.arrays import Figures
 from psfalign.images.subtraction import Subtraction, subtract_psfs
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure
 from psfalign.report.figures.view import View
-from psfalign.report.pair_table import NOTHING, SHOWN, text_rows
+from psfalign.report.pair_table import NOTHING, SHOWN, UNDRAWN, text_rows
 from psfalign.report.product import show_product
 from psfalign.report.summary import take_medians
 
@@ -44,7 +47,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def pages(folder: Path) -> Pages:
-    ends = ("images.png", "shifts.png", "checks.png", "table.html", "summary.json")
+    ends = ("summary.json", "table.html", "images.png", "shifts.png", "checks.png")
     return Pages(*(folder / end for end in ends))
 
 
@@ -209,6 +212,33 @@ def test_failed_pairs_are_named_and_counted(tmp_path: Path) -> None:
     ]
     assert summary["look_at"][0]["dx"] is None
     assert "bad_science" in made.table.read_text()
+
+
+@pytest.mark.parametrize("figures", ["all", "reported", "none"])
+@pytest.mark.parametrize("is_good", [True, False])
+def test_figures_are_in_the_page_where_they_have_no_files(
+    is_good: bool, figures: Figures, inputs: Path, tmp_path: Path
+) -> None:
+    paths = run(inputs if is_good else failing(tmp_path), tmp_path)
+    files = [paths[name] for name in ("science", "psfs", "shifts", "mask")]
+    made = plot(paths, tmp_path)
+    # What an earlier run left beside the table is that of another fit.
+    left = tmp_path / "exposure_images.png"
+    left.touch()
+    within = Pages(made.summary, made.table)
+    summary = plot_exposure(*files, within, name="exposure", figures=figures)
+    assert not left.exists()
+    assert list(summary.sizes) == ["table.html"]
+    text = made.table.read_text()
+    shown = re.findall(r'<img alt="(\w+)" src="data:image/png;base64,(.*?)">', text)
+    remark = re.findall(r"<p>(.*)</p>", text)
+    if figures == "none" or (figures == "reported" and is_good):
+        assert (shown, remark) == ([], [UNDRAWN[figures]])
+        return
+    assert [(name, b64decode(content)) for name, content in shown] == [
+        (name, (tmp_path / f"{name}.png").read_bytes()) for name in ("images", "shifts", "checks")
+    ]
+    assert not remark
 
 
 @pytest.mark.parametrize("psfmask", ["N/A"])

@@ -117,6 +117,16 @@ def test_state_of_each_exposure(tmp_path: Path) -> None:
     assert list(states) == ["broken", "lost", "new", "complete"]  # what went wrong stands first
 
 
+def test_figures_are_missed_where_the_summary_names_them(tmp_path: Path) -> None:
+    """With `figures: reported` or `none`, there are none."""
+    finish(tmp_path, "without")
+    finish(tmp_path, "lost", sizes={"lost_images.png": 3, "lost_table.html": 4})
+    for name in ("without", "lost"):
+        layout.result(tmp_path, "plot_exposure", name, "images").unlink()
+    states = states_of(tmp_path, "without", "lost")
+    assert states == {"lost": State.UNFINISHED, "without": State.DONE}
+
+
 def test_summary_that_cannot_be_read_fails_its_exposure_and_no_other(tmp_path: Path) -> None:
     for name in ("complete", "unread"):
         finish(tmp_path, name)

@@ -39,6 +39,21 @@ def test_all_results_are_asked_for(config: dict[str, Any]) -> None:
     assert "clean.fits" not in names({**config, "keep_intermediates": False})
 
 
+@pytest.mark.parametrize("figures", ["reported", "none"])
+def test_figures_of_their_own_are_asked_for_of_all_exposures_or_none(
+    figures: str, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {**config, "figures": figures}
+    pages = {name for name in names(config) if name.endswith(("png", "html", "summary.json"))}
+    assert pages == {"summary.json", "table.html"}
+    shown = [page.path.name for page in list_pages(plan(config, in_storage=True))]
+    assert shown == [f"{NAME}_table.html"]
+    monkeypatch.setattr(Plan, "combined", ["star_a3001"])
+    pictures = [path.name for path in list_results(plan(config)) if path.suffix == ".png"]
+    of_all_rolls = ["star_a3001_northup.png", "star_a3001_contrast.png"]
+    assert pictures == (of_all_rolls if figures == "reported" else [])
+
+
 def test_pictures_are_asked_for_where_they_can_be_made(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,13 +27,16 @@ def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("keep", [True, False])
-def test_batches_make_everything_once_and_the_same(keep: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("keep", "figures"), [(True, "reported"), (False, "none")])
+def test_batches_make_everything_once_and_the_same(
+    keep: bool, figures: str, tmp_path: Path
+) -> None:
+    options = {"keep_intermediates": keep, "figures": figures}
     folders = whole, parts = [tmp_path / name for name in ("whole", "parts")]
     for folder in folders:
         make_campaign(folder, 1)
         config = yaml.safe_load((folder / "campaign.yaml").read_text())
-        (folder / "campaign.yaml").write_text(yaml.safe_dump(config | {"keep_intermediates": keep}))
+        (folder / "campaign.yaml").write_text(yaml.safe_dump(config | options))
     at_once, _ = run(whole)
     assert set(at_once.values()) == {1}
     first, _ = run(parts, "exposures", "--batch", f"exposures=1/{N_BATCHES}")
@@ -44,6 +47,9 @@ def test_batches_make_everything_once_and_the_same(keep: bool, tmp_path: Path) -
     assert first + second == at_once
     assert results(parts) == results(whole)
     assert states(parts) == states(whole)
+    assert {state for _, state, _ in states(whole)} == {"done"}
+    # No pair deserves a look, and no header says where north is.
+    assert not list(whole.glob("results/report/**/*.png"))
     assert "Nothing to be done" in run(parts)[1]
 
 

@@ -150,6 +150,10 @@ def exclude_on_one(campaign: Campaign) -> None:
     campaign.write_config(config)
 
 
+def choose_figures(campaign: Campaign) -> None:
+    campaign.write_config(OWN_CONFIG | {"figures": "reported"})
+
+
 def chain(*rules: str, of: tuple[str, ...] = EXPOSURES) -> set[tuple[str, str]]:
     """Rules of exposures, and the pictures of all rolls where the rule for them is among these."""
     names = {rule: ROLLS if rule in COMBINE else {} for rule in rules}
@@ -202,6 +206,7 @@ CASES = {
         set_option("psf_subtraction", references="stars+rolls"),
         chain(*SUBTRACT),
     ),
+    "figures": (choose_figures, chain("plot_exposure")),
     "star_flux": (set_option("psf_subtraction", star_flux=1.5), chain(*COMBINE)),
     "the code of the subtraction": (edit("lib/psfalign/images/klip.py"), chain(*SUBTRACT)),
     "the code of the picture": (edit("lib/psfalign/images/north_up.py"), chain(*COMBINE)),

@@ -64,7 +64,8 @@ def file_of(step, part=""):
 def files_of(step):
     """Return all outputs of a step by their names; those that only other steps need can go."""
     keep = SETTINGS.keep_intermediates or not STEPS[step].is_intermediate
-    return {p: file_of(step, p) if keep else temp(file_of(step, p)) for p in STEPS[step].outputs}
+    parts = [part for part, file in STEPS[step].outputs.items() if SETTINGS.is_written(file)]
+    return {p: file_of(step, p) if keep else temp(file_of(step, p)) for p in parts}
 
 
 def log_of(step):

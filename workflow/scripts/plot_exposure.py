@@ -21,6 +21,7 @@ def main(job: "Snakemake") -> None:
         Pages(**{name: Path(path) for name, path in job.output.items()}),
         name=job.wildcards.exposure,
         star=job.params.job["settings"]["star"],
+        figures=job.params.job["settings"]["figures"],
     )
 
 

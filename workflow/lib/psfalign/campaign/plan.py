@@ -21,7 +21,7 @@ from .facts import FactsStore
 from .options import Json
 from .settings import Settings
 
-NONE = "none"  # the method of subtraction that leaves it out
+NONE = "none"  # the method of subtraction, and the choice of figures, that leaves it out
 STARS = "stars"  # the references without other rolls
 
 
@@ -112,6 +112,8 @@ class Plan:
         """Return whether a step is among those that lead to the results of an exposure."""
         if step == "stack_psfs":
             return not exposure.stack.is_stacked
+        if step == "plot_association" and self.settings.figures == NONE:
+            return False
         return self.is_subtracting or not STEPS[step].is_optional
 
     @property
@@ -226,6 +228,7 @@ class Plan:
             settings["style"] = self._looks
         if step == "plot_exposure":
             settings["star"] = self._options("subtract_psf")["star"]
+            settings["figures"] = self.settings.figures
         return settings
 
     def job(self, step: str, name: str) -> Json:

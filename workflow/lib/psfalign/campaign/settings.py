@@ -15,6 +15,7 @@ from ..images.arrays import (
     BackgroundChoice,
     Convention,
     Errors,
+    Figures,
     Method,
     OnFailedFit,
     References,
@@ -24,6 +25,7 @@ from ..images.arrays import (
     Weighting,
 )
 from ..images.dq_flags import parse_bad_bits
+from ..steps.registry import Output
 from .options import Json, option, plain, schema_of, values_of
 
 
@@ -295,6 +297,13 @@ class Settings:
         True,
         values="true or false",
     )
+    figures: Figures = option(
+        "Of which exposures figures are drawn: `all`, in files of their own; `reported`, those "
+        "with a pair that failed, is suspicious or doubtful, in the page with their table of "
+        "shifts; or `none`. The pictures of all rolls are drawn with `all` and `reported`. Numbers "
+        "and tables are the same.",
+        "all",
+    )
     warm_start: bool = option(
         "Whether the steps of a campaign run in forks of one process that has imported what they "
         "need, which spares each of them the start of Python (Linux; conda environments and "
@@ -340,6 +349,10 @@ class Settings:
     def as_dict(self) -> Json:
         """Return what a configuration file with these settings holds."""
         return dict(plain(self))
+
+    def is_written(self, output: Output) -> bool:
+        """Return whether a step writes a file: figures of their own are written of all, or none."""
+        return self.figures == "all" or not output.is_figure
 
     def of_step(self, step: str) -> Json:
         """Return the options that a step takes, by the names of its arguments."""

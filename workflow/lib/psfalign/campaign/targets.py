@@ -50,8 +50,8 @@ def list_results(plan: Plan) -> list[Path]:
     return [
         layout.result(HERE, step.name, name, part)
         for scope in scopes
-        for step, part, _ in layout.outputs(steps_of(scope))
-        if keep or not step.is_intermediate
+        for step, part, output in layout.outputs(steps_of(scope))
+        if plan.settings.is_written(output) and (keep or not step.is_intermediate)
         for name in (plan.combined if scope is Scope.ASSOCIATION else plan.names(scope))
         if plan.has_step(step.name, plan.members(scope, name)[0])
     ]
@@ -75,7 +75,7 @@ def _pages(plan: Plan) -> Iterator[Page]:
     for scope, category, names in kinds:
         for name in names:
             for step, part, output in layout.outputs(steps_of(scope)):
-                if output.label:
+                if output.label and plan.settings.is_written(output):
                     path = layout.result(HERE, step.name, name, part)
                     yield Page(path, part, category, name, {"figure": output.label})
 

@@ -1,20 +1,21 @@
 """plot_exposure: figures, table and summary of an exposure's result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ..campaign import layout
 from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
-from ..files.provenance.records import record_step, software_versions
+from ..files.provenance.records import Records, record_step, software_versions
 from ..files.shifts import ShiftTable
 from ..files.sky import Star
 from ..fit.result import Status
-from ..images.arrays import Image
+from ..images.arrays import Figures, Image
 from ..images.dq_flags import FLUX_ESTIMATED
 from ..images.frames import choose_frames
 from ..images.subtraction import Subtraction, shift_psf, subtract_psfs
@@ -27,34 +28,36 @@ from .figures.shifts import Gains
 from .figures.style import Draw, draw_png
 from .figures.view import View
 from .html import digest_looks
-from .pair_table import pair_page
+from .pair_table import Shown, pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians, usable_pairs
 
 __all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
 
 STEP = "plot_exposure"
+FIGURES = ("images", "shifts", "checks")
 LOADED_LATER = (*style.LOADED_LATER, "jinja2")
 OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
 
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the pages of an exposure go: three PNG files, a table, a summary."""
+    """Where the pages of an exposure go: a summary, a table, PNG files where they are wanted."""
 
-    images: Path
-    shifts: Path
-    checks: Path
-    table: Path
     summary: Path
+    table: Path
+    images: Path | None = None
+    shifts: Path | None = None
+    checks: Path | None = None
 
     @property
-    def figures(self) -> tuple[Path, Path, Path]:
-        """The PNG files."""
-        return self.images, self.shifts, self.checks
+    def figures(self) -> dict[str, Path]:
+        """The PNG files by their names, all or none."""
+        paths = {"images": self.images, "shifts": self.shifts, "checks": self.checks}
+        return {name: path for name, path in paths.items() if path is not None}
 
     def sizes(self) -> dict[str, int]:
         """Return how many bytes each but the summary has, by the names of their files."""
-        return {path.name: path.stat().st_size for path in (*self.figures, self.table)}
+        return {path.name: path.stat().st_size for path in (*self.figures.values(), self.table)}
 
 
 def plot_exposure(
@@ -66,6 +69,7 @@ def plot_exposure(
     *,
     name: str,
     star: Star = "auto",
+    figures: Figures = "all",
 ) -> Summary:
     """
     Draw an exposure's result, and sum it up.
@@ -84,6 +88,10 @@ def plot_exposure(
         Of the exposure.
     star
         Column and row of the star, counted from 0, where headers do not say it.
+    figures
+        Whether to draw: ``all``, into the files that `pages` names or else into the table's page;
+        ``reported``, where a pair deserves a look; ``none``. Without files, those of an earlier run
+        are removed.
     """
     table, mask = ShiftTable.read(shift_table), ResolvedMask.read(psfmask)
     exposures = Exposure(science), Exposure(psfs)
@@ -93,22 +101,31 @@ def plot_exposure(
     subtraction = None
     if integration is not None:
         subtraction = _subtract(exposures, mask, table, integration)
-    summary = _sum_up(name, exposures, origins, mask, table, subtraction, integration, star)
-    replaced = [
-        _replaced(exposure, what)
-        for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
-    ]
-    view = View.of(exposures[0], star)
-    for path, (draw, height) in zip(
-        pages.figures,
-        _draw_all(summary, subtraction, table, origins, replaced, view, exposures[0].unit),
-        strict=True,
-    ):
-        publish_bytes(path, draw_png(draw, height=height))
-    publish_bytes(pages.table, pair_page(summary, table.columns, pages.figures))
+    summary = _sum_up(
+        name, exposures, origins, mask, table, subtraction, integration, _record(star, figures)
+    )
+    pictures: dict[str, bytes] = {}
+    if figures == "all" or (figures == "reported" and summary.n_look_at):
+        parts = _draw_all(
+            summary, subtraction, table, origins, exposures, View.of(exposures[0], star)
+        )
+        pictures = {part: draw_png(draw, height=height) for part, (draw, height) in parts.items()}
+    shown = Shown(figures, {n: path.name for n, path in pages.figures.items()}, pictures)
+    _publish(pages, pictures, name, pair_page(summary, table.columns, shown))
     summary = replace(summary, sizes=pages.sizes())
     publish_bytes(pages.summary, summary.to_json())
     return summary
+
+
+def _publish(pages: Pages, pictures: Mapping[str, bytes], name: str, table: bytes) -> None:
+    """Write the figures, if into files of their own, and the page of the table."""
+    for part, path in pages.figures.items():
+        publish_bytes(path, pictures[part])
+    publish_bytes(pages.table, table)
+    if not pages.figures:  # an earlier run may have drawn what is true no more
+        for part in FIGURES:
+            path = layout.result(Path(), STEP, name, part)
+            pages.table.with_name(path.name).unlink(missing_ok=True)
 
 
 def _draw_all(
@@ -116,16 +133,17 @@ def _draw_all(
     subtraction: Subtraction | None,
     table: ShiftTable,
     origins: Sequence[str],
-    replaced: Sequence[Panel],
+    exposures: tuple[Exposure, Exposure],
     view: View,
-    unit: str,
-) -> list[tuple[Draw, float]]:
-    name = summary.exposure
+) -> dict[str, tuple[Draw, float]]:
+    """Return what draws each figure, and its height in inches."""
+    name, unit = summary.exposure, exposures[0].unit
     if subtraction is None or summary.integration is None:
         text = "not aligned: the psf mask is N/A"
         if len(table):
             text = f"all {summary.pairs} fits failed: {summary.failed}"
-        return [(partial(draw_notice, title=name, text=text), NOTICE_HEIGHT)] * 3
+        notice = partial(draw_notice, title=name, text=text), NOTICE_HEIGHT
+        return dict.fromkeys(FIGURES, notice)
     psfs = table.columns["psf"][usable_pairs(table.columns, summary.integration)]
     gains = Gains(summary.integration, psfs, subtraction.rms, unit)
     pairs = shifts.Pairs(table.columns, origins, table.columns["suspicious"], gains)
@@ -141,9 +159,14 @@ def _draw_all(
         view=view,
         circles=circles,
     )
+    replaced = [
+        _replaced(exposure, what)
+        for exposure, what in zip(exposures, ("science", "psfs"), strict=True)
+    ]
     looked_at = checks.Checks(replaced, weight, [panels[0], *panels[2:]], circles, view)
     of_checks = partial(checks.draw_checks, checks=looked_at, title=name, unit=unit)
-    return [(of_images, images.HEIGHT), of_shifts, (of_checks, looked_at.height)]
+    drawn = (of_images, images.HEIGHT), of_shifts, (of_checks, looked_at.height)
+    return dict(zip(FIGURES, drawn, strict=True))
 
 
 def _replaced(exposure: Exposure, what: str) -> Panel:
@@ -168,7 +191,7 @@ def _sum_up(
     table: ShiftTable,
     subtraction: Subtraction | None,
     integration: int | None,
-    star: Star,
+    record: Records,
 ) -> Summary:
     return Summary(
         exposure=name,
@@ -192,11 +215,13 @@ def _sum_up(
         n_look_at=int(deserve_a_look(table.columns).sum()),
         look_at=pairs_to_look_at(table.columns),
         versions=software_versions(),
-        provenance=[
-            *table.records,
-            *record_step(STEP, __file__, parameters={"style": digest_looks(), "star": star}),
-        ],
+        provenance=[*table.records, *record],
     )
+
+
+def _record(star: Star, figures: Figures) -> Records:
+    parameters = {"style": digest_looks(), "star": star, "figures": figures}
+    return record_step(STEP, __file__, parameters=parameters)
 
 
 def _subtract(

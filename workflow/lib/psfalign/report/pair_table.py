@@ -1,10 +1,12 @@
 """The table of shifts for people: the digits that mean something, as HTML or as text."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+from ..images.arrays import Figures
 from .html import Cell, Row, Table, render
 from .summary import Columns, Summary, status_words
 
@@ -24,6 +26,40 @@ SHOWN = {
     "influence": ("influence (pix)", ".4f"),
 }
 NOTHING = "–"
+UNDRAWN = {
+    "reported": "No pair failed, is suspicious or doubtful; no figure drawn (figures: reported).",
+    "none": "No figure drawn (figures: none).",
+}
+
+
+class Shown(NamedTuple):
+    """
+    The figures of an exposure.
+
+    Attributes
+    ----------
+    choice
+        Of which exposures figures are drawn.
+    files
+        Names of the files that hold them, by the names of the figures; without any, the page does.
+    pictures
+        Their content as PNG.
+    """
+
+    choice: Figures
+    files: Mapping[str, str]
+    pictures: Mapping[str, bytes]
+
+    @property
+    def embedded(self) -> dict[str, str]:
+        """The content of those that the page holds; figures with the same content count once."""
+        content = {png: name for name, png in self.pictures.items() if not self.files}
+        return {name: b64encode(png).decode("ascii") for png, name in content.items()}
+
+    @property
+    def remark(self) -> str:
+        """Why there is none; empty where there are some."""
+        return "" if self.pictures else UNDRAWN.get(self.choice, "")
 
 
 def heads() -> list[str]:
@@ -48,7 +84,7 @@ def as_text(columns: Columns) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def pair_page(summary: Summary, columns: Columns, figures: Sequence[Path]) -> bytes:
+def pair_page(summary: Summary, columns: Columns, shown: Shown) -> bytes:
     """
     Return the page of an exposure: what it was made from, and the shifts of all pairs.
 
@@ -56,8 +92,8 @@ def pair_page(summary: Summary, columns: Columns, figures: Sequence[Path]) -> by
     ----------
     summary, columns
         Of the exposure, and its table of shifts.
-    figures
-        What lies beside the page, to link to.
+    shown
+        Its figures.
     """
     origin = [
         ("science", summary.science),
@@ -76,7 +112,9 @@ def pair_page(summary: Summary, columns: Columns, figures: Sequence[Path]) -> by
     return render(
         "exposure.html",
         title=summary.exposure,
-        pages={path.stem.rpartition("_")[2]: path.name for path in figures},
+        pages=shown.files,
+        pictures=shown.embedded,
+        remark=shown.remark,
         origin=origin,
         shifts=Table("shifts", heads(), rows),
     )

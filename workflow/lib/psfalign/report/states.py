@@ -118,7 +118,7 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
     except OSError as error:
         summary, unread = {}, str(system_error(error, path))
         steps.append(StepRun("plot_exposure", str(path), error=unread))
-    complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure)))
+    complete = bool(summary) and all(map(os.path.isfile, _expected(output, exposure, summary)))
     steps += _damaged(output, exposure)
     association = exposure.name_in(Scope.ASSOCIATION)
     state = _judge(steps, complete=complete)
@@ -136,11 +136,13 @@ def _logs(output: Path, exposure: ScienceExposure) -> dict[str, Path]:
     return logs
 
 
-def _expected(output: Path, exposure: ScienceExposure) -> Iterator[Path]:
-    """Return the files that a complete exposure has."""
+def _expected(output: Path, exposure: ScienceExposure, summary: dict[str, Any]) -> Iterator[Path]:
+    """Return the files that a complete exposure has: of figures, those that its summary names."""
     kept = (s for s in steps_of(Scope.EXPOSURE) if not (s.is_intermediate or s.is_optional))
-    for step, part, _ in layout.outputs(kept):
-        yield layout.result(output, step.name, exposure.name, part)
+    for step, part, entry in layout.outputs(kept):
+        path = layout.result(output, step.name, exposure.name, part)
+        if not entry.is_figure or path.name in summary.get("sizes", {}):
+            yield path
 
 
 def _damaged(output: Path, exposure: ScienceExposure) -> Iterator[StepRun]:

@@ -64,12 +64,15 @@ class Output:
     label
         What the engine's report calls it; empty where the report leaves it out. The caption is
         ``workflow/report/<name of the output>.rst``.
+    is_figure
+        Whether it is a figure of an exposure, which is left out unless `figures` is ``all``.
     """
 
     ending: str
     meaning: str
     planes: Planes = Planes.NONE
     label: str = ""
+    is_figure: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,10 @@ def led_to(step: str) -> list[str]:
 def steps_of(scope: Scope) -> list[Step]:
     """Return the steps that work on exposures, stacks, associations or the campaign, in order."""
     return [step for step in STEPS.values() if step.scope is scope]
+
+
+def _figure(ending: str, meaning: str, label: str) -> Output:
+    return Output(ending, meaning, label=label, is_figure=True)
 
 
 _ALL = (
@@ -275,9 +282,9 @@ _ALL = (
         Cost(base=146, fixed=305, per_plane=300),
         {
             "summary": Output("_summary.json", "the numbers of the campaign's page"),
-            "images": Output("_images.png", "science, psf and residual", label="1 images"),
-            "shifts": Output("_shifts.png", "the shifts drawn", label="2 shifts"),
-            "checks": Output("_checks.png", "what to check", label="3 pixels, weight, radius"),
+            "images": _figure("_images.png", "science, psf and residual", "1 images"),
+            "shifts": _figure("_shifts.png", "the shifts drawn", "2 shifts"),
+            "checks": _figure("_checks.png", "what to check", "3 pixels, weight, radius"),
             "table": Output("_table.html", "a row for each pair", label="4 table of shifts"),
         },
         reads=(Source.MASKS,),
