@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from files import ROOT
 
+from psfalign.report.states import read_log
+
 SCRIPT = """
 import sys
 from types import SimpleNamespace
@@ -41,6 +43,17 @@ def run(tmp_path: Path) -> Callable[..., Result]:
 def test_planned_code_runs(run: Callable[..., Result]) -> None:
     result = run()
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+def test_last_line_of_the_log_tells_what_the_step_took(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """The CPU seconds are those of the whole process, of which half a second was spent before."""
+    run(before="import time\nwhile time.process_time() < 0.5: pass")
+    step = read_log("fit_shifts", tmp_path / "job.log")
+    assert step.seconds is not None
+    assert step.cpu_seconds is not None
+    assert step.cpu_seconds >= 0.5
 
 
 def test_other_code_than_was_planned_is_refused(run: Callable[..., Result]) -> None:

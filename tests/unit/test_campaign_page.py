@@ -6,6 +6,7 @@ promised has another number. In the browser, the page fits its window and its he
 """
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from browser import needs_chromium, opened, started_browser
 from playwright.sync_api import Browser
 
 from psfalign.report.campaign import campaign_page, closing_lines
-from psfalign.report.states import ExposureState, State, StepRun
+from psfalign.report.states import ExposureState, State, StepRun, as_json
 
 LONG = "jw01386002001_0310a_00001-seg001_nrcalong_a3001"
 LINKS = {"images": f"{LONG}/{LONG}_images.png", "table of shifts": f"{LONG}/{LONG}_table.html"}
@@ -62,7 +63,7 @@ OTHER = DONE | {
     "look_at": [],
     "versions": {"numpy": "2.2", "psfalign": "0.2"},
 }
-CLEAN = StepRun("clean_psfs", "c.log", 40.0, 410)  # of the stack, which serves both
+CLEAN = StepRun("clean_psfs", "c.log", 40.0, 410, "", 16.5)  # of the stack, which serves both
 STATES = [
     ExposureState(
         "c", State.FAILED, [CLEAN, StepRun("fit_shifts", "f.log", error="c.fits: is <empty>")]
@@ -71,13 +72,21 @@ STATES = [
     ExposureState(
         LONG,
         State.DONE,
-        [CLEAN, StepRun("fit_shifts", "a", 1.25, 310), StepRun("align_psfs", "b", 50.5, 520)],
+        [
+            CLEAN,
+            StepRun("fit_shifts", "a", 1.25, 310, "", 0.71),
+            StepRun("align_psfs", "b", 50.5, 520, "", 48.03),
+        ],
         DONE,
     ),
     ExposureState(
         "b",
         State.DONE,
-        [CLEAN, StepRun("fit_shifts", "g", 9.0, 301), StepRun("fit_shifts", "h", 2.0, 305)],
+        [
+            CLEAN,
+            StepRun("fit_shifts", "g", 9.0, 301, "", 8.2),
+            StepRun("fit_shifts", "h", 2.0, 305, "", 1.9),
+        ],
         OTHER,
     ),
 ]
@@ -87,15 +96,15 @@ TABLES = {
         [
             *("exposure", "state", "look at", "pairs", "failed fits", "suspicious", "doubtful"),
             *("median shift (pix)", "its uncertainty (pix)", "misfit", "chi2", "residual ÷"),
-            "time (s)",
+            *("time (s)", "CPU (s)", "memory (MB)"),
         ],
-        ["c", "failed", *[NONE] * 11],
-        ["d", "not started", *[NONE] * 11],
+        ["c", "failed", *[NONE] * 13],
+        ["d", "not started", *[NONE] * 13],
         [
             *(LONG, "done", "images · table of shifts", "462", "5", "6", "7"),
-            *("0.5124", "0.00124", "0.0235", "4.57", "8.76", "51.8"),
+            *("0.5124", "0.00124", "0.0235", "4.57", "8.76", "51.8", "48.7", "520"),
         ],
-        ["b", "done", NONE, "992", "0", "0", "0", *[NONE] * 5, "11.0"],
+        ["b", "done", NONE, "992", "0", "0", "0", *[NONE] * 5, "11.0", "10.1", "305"],
     ],
     "failures": [["exposure", "step", "error"], ["c", "fit_shifts", "c.fits: is <empty>"]],
     "pairs": [
@@ -114,10 +123,13 @@ TABLES = {
         ["b", "mask_of_b.fits", "named", NONE, NONE, NONE],
     ],
     "durations": [
-        ["step", "jobs", "median (s)", "longest (s)", "total (s)", "largest memory (MB)"],
-        ["clean_psfs", "1", "40.0", "40.0", "40.0", "410"],
-        ["fit_shifts", "3", "2.0", "9.0", "12.2", "310"],
-        ["align_psfs", "1", "50.5", "50.5", "50.5", "520"],
+        [
+            *("step", "jobs", "median (s)", "longest (s)", "total (s)"),
+            *("CPU, total (s)", "largest memory (MB)"),
+        ],
+        ["clean_psfs", "1", "40.0", "40.0", "40.0", "16.5", "410"],
+        ["fit_shifts", "3", "2.0", "9.0", "12.2", "10.8", "310"],
+        ["align_psfs", "1", "50.5", "50.5", "50.5", "48.0", "520"],
     ],
 }
 COUNT = (
@@ -158,6 +170,8 @@ def test_sentences_of_the_page() -> None:
     notes = [p for p in paragraphs if p.startswith("One row for each exposure")]
     assert [p for p in paragraphs if p not in notes] == [
         COUNT,
+        # 16.5 of the stack, 0.71 + 48.03 + 8.2 + 1.9 of the exposures.
+        "All steps together: 75.3 CPU seconds, at most 520 MB in one of them.",
         "2 of 18; all in the tables of shifts",
         "Several versions of software made these results, by number of exposures: "
         "numpy 2.1 (1), 2.2 (1).",
@@ -173,6 +187,27 @@ def test_what_is_not_there_has_no_section() -> None:
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Failed, suspicious and doubtful pairs"]
     assert "<p>None.</p>" in page
     assert list(read_tables(page)) == ["exposures"]
+
+
+def test_costs_that_no_log_tells_are_left_open() -> None:
+    """As those of an earlier version, whose logs tell no CPU seconds, or where no memory is known."""
+    page = page_of([ExposureState("a", State.DONE, [StepRun("fit_shifts", "a", 1.5, 0)], OTHER)])
+    assert "All steps together" not in page
+    tables = read_tables(page)
+    assert tables["exposures"][1][-3:] == ["1.5", NONE, NONE]
+    assert tables["durations"][1] == ["fit_shifts", "1", "1.5", "1.5", "1.5", NONE, NONE]
+
+
+def test_costs_are_in_the_states_for_machines() -> None:
+    content = json.loads(as_json(STATES))
+    assert content["campaign"] == {"cpu_seconds": 75.34, "megabytes": 520}
+    keys = ("name", "state", "cpu_seconds", "megabytes")
+    assert [tuple(entry[key] for key in keys) for entry in content["exposures"]] == [
+        ("c", "failed", 0.0, 0),
+        ("d", "not started", 0.0, 0),
+        (LONG, "done", 48.74, 520),
+        ("b", "done", 10.1, 305),
+    ]
 
 
 def test_links_lead_to_the_pages_of_their_exposure() -> None:
@@ -234,7 +269,8 @@ def test_headings_sort_by_keyboard(key: str, browser: Browser, written: Path) ->
         heading = page.get_by_role("columnheader", name="time (s)")
         # From the table, which scrolls by keys, the headings are one key of the tabulator apart.
         page.locator("div.scroll").first.focus()
-        for _ in TABLES["exposures"][0]:
+        heads = TABLES["exposures"][0]
+        for _ in heads[: heads.index("time (s)") + 1]:
             page.keyboard.press("Tab")
         for order, times in (
             ("ascending", ["11.0", "51.8", NONE, NONE]),

@@ -9,6 +9,7 @@ import yaml
 from files import ROOT
 
 from psfalign.campaign import layout
+from psfalign.report.exposure import FIGURES
 from psfalign.steps.registry import STEPS, Planes, Scope, Step, steps_of
 
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
@@ -83,6 +84,13 @@ def test_every_figure_of_the_report_has_a_caption() -> None:
     labelled = [part for _, part, output in layout.outputs(STEPS.values()) if output.label]
     assert labelled
     assert all((ROOT / f"workflow/report/{part}.rst").is_file() for part in labelled)
+
+
+def test_figures_have_the_names_that_plot_exposure_knows() -> None:
+    """It may remove them, and must not depend on this registry, or each edit here would redraw."""
+    outputs = STEPS["plot_exposure"].outputs
+    endings = {part: output.ending for part, output in outputs.items() if output.is_figure}
+    assert endings == {part: f"_{part}.png" for part in FIGURES}
 
 
 def test_what_has_planes_is_a_fits_file() -> None:

@@ -12,7 +12,7 @@ from psfalign.report.campaign import MOST_LINES, closing_lines, count, write_cam
 from psfalign.report.states import OWN_STEPS, ExposureState, State, StepRun, read_log, survey_states
 from psfalign.steps.registry import Scope, steps_of
 
-DONE_LINE = "psfalign: done in 1.50 s, at most 200 MB\n"
+DONE_LINE = "psfalign: done in 1.50 s, CPU 0.75 s, at most 200 MB\n"
 SUMMARY = {
     "exposure": "a",
     "science": "a_calints.fits",
@@ -79,7 +79,8 @@ def states_of(output: Path, *names: str) -> dict[str, State]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (DONE_LINE, {"seconds": 1.5, "megabytes": 200}),
+        (DONE_LINE, {"seconds": 1.5, "cpu_seconds": 0.75, "megabytes": 200}),
+        ("psfalign: done in 1.50 s, at most 20 MB\n", {"seconds": 1.5, "megabytes": 20}),
         ("psfalign: done in 2.00 s\n", {"seconds": 2.0, "megabytes": 0}),
         ("half\n", {}),
         ("", {}),
@@ -153,7 +154,7 @@ def test_page_shows_failed_exposures_with_their_line_and_escapes_it(tmp_path: Pa
     assert "<b>x" not in page
     assert "FILTER=F335M &lt;latest&gt;" in page
     assert "http" not in page
-    listed = json.loads((tmp_path / "report/campaign.json").read_text())
+    listed = json.loads((tmp_path / "report/campaign.json").read_text())["exposures"]
     assert [(entry["name"], entry["state"]) for entry in listed] == [
         ("bad", "failed"),
         ("good", "done"),

@@ -99,7 +99,8 @@ def test_of_many_exposures_the_report_shows_what_deserves_a_look(
     assert exposures_to_report(made) == every[:2]  # nothing is known of them yet
     states = made.settings.output_dir / "report/campaign.json"
     states.parent.mkdir(parents=True)
-    states.write_text(json.dumps([{"name": "gone"}, *({"name": n} for n in reversed(every))]))
+    content = {"exposures": [{"name": "gone"}, *({"name": n} for n in reversed(every))]}
+    states.write_text(json.dumps(content))
     assert exposures_to_report(made) == every[:1:-1]
     states.write_text("[1]")
     assert exposures_to_report(made) == every[:2]

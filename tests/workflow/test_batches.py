@@ -63,4 +63,6 @@ def results(folder: Path) -> dict[str, str]:
 def states(folder: Path) -> list[tuple[str, str, list[str]]]:
     """What the page of the campaign says of each exposure: its state and steps."""
     content = json.loads((folder / "results/report/campaign.json").read_text())
-    return [(e["name"], e["state"], [step["name"] for step in e["steps"]]) for e in content]
+    return [
+        (e["name"], e["state"], [step["name"] for step in e["steps"]]) for e in content["exposures"]
+    ]

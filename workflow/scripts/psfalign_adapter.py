@@ -38,7 +38,8 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
     Run a step with standard error in the job's log; say a mistake in one line and exit 1.
 
     The code must be what the job was planned with. The last line of the log tells how it ended;
-    the campaign's page is made of it.
+    the campaign's page is made of it. Its CPU seconds are those of this process, with its start
+    where it has one, and of its workers.
     """
     terminal, start = os.dup(2), time.monotonic()
     failed_before = lasting_failure(Path(job.log[0])) if is_repeated() else ""
@@ -53,7 +54,10 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
         except (PsfalignError, OSError, MemoryError) as error:
             explained = explain(error, Path(job.log[0]).absolute().parents[2])
             fail(error_line(explained), terminal, log, lasting=is_lasting(error))
-        print(f"{DONE}{time.monotonic() - start:.2f} s{_largest_memory()}", file=sys.stderr)
+        costs = (
+            f"{time.monotonic() - start:.2f} s, CPU {sum(os.times()[:4]):.2f} s{_largest_memory()}"
+        )
+        print(f"{DONE}{costs}", file=sys.stderr)
 
 
 def check_planned(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:

@@ -88,7 +88,8 @@ def exposures_to_report(plan: Plan) -> list[str]:
     page = plan.settings.output_dir / layout.CAMPAIGN_PAGE
     try:
         states = json.loads(page.with_suffix(".json").read_text("utf-8"))
-        names = [state["name"] for state in states if state["name"] in plan.exposures]
+        found = (state["name"] for state in states["exposures"])
+        names = [name for name in found if name in plan.exposures]
     except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
         pass
     return names[:MOST_REPORTED]

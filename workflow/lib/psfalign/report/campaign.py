@@ -15,7 +15,7 @@ from ..files.provenance.records import Record, list_mixture, versions_of
 from ..steps.registry import STEPS
 from ..system.atomic_file import publish_bytes
 from .html import Cell, Row, Table, render
-from .states import ExposureState, State, StepRun, as_json
+from .states import Cost, ExposureState, State, StepRun, as_json, cost_of
 
 NOTHING = "–"
 DOUBTS = ("suspicious", "doubtful")
@@ -25,11 +25,15 @@ MOST_NAMES = 6  # of psf exposures in a cell
 HEADS = (
     *("exposure", "state", "look at", "pairs", "failed fits", "suspicious", "doubtful"),
     *("median shift (pix)", "its uncertainty (pix)", "misfit", "chi2", "residual ÷", "time (s)"),
+    *("CPU (s)", "memory (MB)"),
 )
 PAIR_HEADS = ("exposure", "integration", "psf", "dx (pix)", "dy (pix)", "closure (pix)", "why")
 INPUT_HEADS = ("exposure", "integrations", "psfs", "rows × columns", "psf exposures")
 MASK_HEADS = ("exposure", "mask", "why", "1 means", "decided by", "notes")
-DURATION_HEADS = ("step", "jobs", "median (s)", "longest (s)", "total (s)", "largest memory (MB)")
+DURATION_HEADS = (
+    *("step", "jobs", "median (s)", "longest (s)", "total (s)"),
+    *("CPU, total (s)", "largest memory (MB)"),
+)
 Links = Mapping[str, str]
 
 
@@ -76,6 +80,7 @@ def campaign_page(
         "campaign.html",
         title="Campaign",
         summary=count(states),
+        cost=_say_cost(cost_of(states)),
         pictures={name: b64encode(png).decode("ascii") for name, png in pictures.items()},
         exposures=Table("exposures", HEADS, [_row(s, pages.get(s.name, {})) for s in states]),
         failures=Table("failures", ("exposure", "step", "error"), failed),
@@ -121,6 +126,14 @@ def count(states: Sequence[ExposureState]) -> str:
     )
 
 
+def _say_cost(cost: Cost) -> str:
+    """Return a sentence on what a campaign took; nothing where no step has finished."""
+    if not cost.cpu_seconds:
+        return ""
+    most = f", at most {cost.megabytes:,} MB in one of them" if cost.megabytes else ""
+    return f"All steps together: {cost.cpu_seconds:,.1f} CPU seconds{most}."
+
+
 def closing_lines(output: Path, states: Sequence[ExposureState]) -> list[str]:
     """Return what a run says at its end: a line for each exposure, and where everything is."""
     width = max((len(s.name) for s in states), default=0)
@@ -158,7 +171,7 @@ def _row(state: ExposureState, pages: Links) -> Row:
     word = Cell(state.state, "good" if state.state is State.DONE else "bad")
     links = Cell("" if pages else NOTHING, links=pages)
     if not s:
-        return [state.name, word, links, *[NOTHING] * (len(HEADS) - 4), _time(state)]
+        return [state.name, word, links, *[NOTHING] * (len(HEADS) - 6), *_costs(state)]
     middle = s["medians"]
     return [
         state.name,
@@ -172,7 +185,7 @@ def _row(state: ExposureState, pages: Links) -> Row:
         _number(middle["misfit"], ".4f"),
         _number(middle["chi2"], ".3g"),
         _number(s["gain"], ".2f"),
-        _time(state),
+        *_costs(state),
     ]
 
 
@@ -202,7 +215,9 @@ def _durations(states: Sequence[ExposureState]) -> list[list[str | int]]:
 def _duration(steps: Sequence[StepRun]) -> list[str | int]:
     seconds = [step.seconds or 0.0 for step in steps]
     times = [f"{value:.1f}" for value in (median(seconds), max(seconds), sum(seconds))]
-    return [len(steps), *times, max(step.megabytes or 0 for step in steps)]
+    cost = Cost.of(steps)
+    cpu = f"{cost.cpu_seconds:.1f}" if cost.cpu_seconds else NOTHING
+    return [len(steps), *times, cpu, cost.megabytes or NOTHING]
 
 
 def _join_versions(versions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
@@ -227,8 +242,14 @@ def _doubt(number: int) -> int | Cell:
     return Cell(str(number), "bad") if number else number
 
 
-def _time(state: ExposureState) -> str:
-    return f"{state.seconds:.1f}" if state.seconds else NOTHING
+def _costs(state: ExposureState) -> list[str]:
+    """Return time, CPU seconds and memory of an exposure's own steps."""
+    cost = Cost.of(state.own)
+    seconds = (state.seconds, cost.cpu_seconds)
+    return [
+        *(f"{value:.1f}" if value else NOTHING for value in seconds),
+        str(cost.megabytes or NOTHING),
+    ]
 
 
 def _number(value: float | None, spec: str) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..campaign import layout
 from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
@@ -124,8 +123,7 @@ def _publish(pages: Pages, pictures: Mapping[str, bytes], name: str, table: byte
     publish_bytes(pages.table, table)
     if not pages.figures:  # an earlier run may have drawn what is true no more
         for part in FIGURES:
-            path = layout.result(Path(), STEP, name, part)
-            pages.table.with_name(path.name).unlink(missing_ok=True)
+            pages.table.with_name(f"{name}_{part}.png").unlink(missing_ok=True)
 
 
 def _draw_all(

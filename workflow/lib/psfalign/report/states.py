@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..steps.registry import STEPS, Scope, steps_of
 
 # Steps of an exposure; those of its psf stack and its association serve others, too.
 OWN_STEPS = tuple(step.name for step in steps_of(Scope.EXPOSURE))
-FINISHED = re.compile(rf"{DONE}([0-9.]+) s(?:, at most ([0-9]+) MB)?")
+FINISHED = re.compile(rf"{DONE}([0-9.]+) s(?:, CPU ([0-9.]+) s)?(?:, at most ([0-9]+) MB)?")
 TRACEBACK = "Traceback (most recent call last):"
 TAIL = 1 << 14  # bytes of a log that are looked at
 
@@ -40,8 +40,9 @@ class StepRun:
     ----------
     name
         Of the rule.
-    seconds, megabytes
-        How long it took and how much memory at most; None where it has not finished.
+    seconds, cpu_seconds, megabytes
+        How long it took, on the clock and of processors, and how much memory at most; None where
+        it has not finished.
     error
         The line that says why it failed.
     log
@@ -53,6 +54,7 @@ class StepRun:
     seconds: float | None = None
     megabytes: int | None = None
     error: str = ""
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,14 @@ class ExposureState:
         return next((step for step in self.steps if step.error), None)
 
     @property
+    def own(self) -> list[StepRun]:
+        """The runs of steps that serve no other exposure."""
+        return [step for step in self.steps if step.name in OWN_STEPS]
+
+    @property
     def seconds(self) -> float:
         """How long its own steps took."""
-        return sum(s.seconds or 0.0 for s in self.steps if s.name in OWN_STEPS)
+        return sum(step.seconds or 0.0 for step in self.own)
 
     @property
     def deserves_a_look(self) -> tuple[int, int]:
@@ -101,12 +108,44 @@ def survey_states(output: Path, exposures: Iterable[ScienceExposure]) -> list[Ex
     return sorted((_look(output, e) for e in exposures), key=lambda s: s.deserves_a_look)
 
 
-def as_json(states: Iterable[ExposureState]) -> bytes:
-    """Write the states for machines."""
+@dataclass(frozen=True)
+class Cost:
+    """
+    What some steps took.
+
+    Attributes
+    ----------
+    cpu_seconds
+        Of processors, added up.
+    megabytes
+        The most memory that one of them took.
+    """
+
+    cpu_seconds: float
+    megabytes: int
+
+    @classmethod
+    def of(cls, steps: Iterable[StepRun]) -> "Cost":
+        """Return what steps took, each once; nothing is known of those that did not finish."""
+        runs = list(dict.fromkeys(steps))
+        seconds = sum(step.cpu_seconds or 0.0 for step in runs)
+        return cls(round(seconds, 2), max((step.megabytes or 0 for step in runs), default=0))
+
+
+def cost_of(states: Iterable[ExposureState]) -> Cost:
+    """Return what all steps of a campaign took, those of stacks and associations included."""
+    return Cost.of(step for state in states for step in state.steps)
+
+
+def as_json(states: Sequence[ExposureState]) -> bytes:
+    """Write the states for machines, with what each exposure and the campaign took."""
     entries = [
-        {key: value for key, value in asdict(state).items() if key != "summary"} for state in states
+        {key: value for key, value in asdict(state).items() if key != "summary"}
+        | asdict(Cost.of(state.own))
+        for state in states
     ]
-    return (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode()
+    content = {"campaign": asdict(cost_of(states)), "exposures": entries}
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
@@ -169,7 +208,8 @@ def read_log(step: str, path: Path) -> StepRun:
         lines = stream.read().decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else ""
     if found := FINISHED.fullmatch(last):
-        return StepRun(step, str(path), float(found[1]), int(found[2] or 0))
+        cpu = float(found[2]) if found[2] else None
+        return StepRun(step, str(path), float(found[1]), int(found[3] or 0), cpu_seconds=cpu)
     if last.startswith(ERROR):
         return StepRun(step, str(path), error=last.removeprefix(ERROR))
     if TRACEBACK in lines:
