@@ -174,10 +174,10 @@ def test_bound_of_moves_is_none_too_small(
 ) -> None:
     """Also half a pixel from where its information is taken, and with most of it in one window."""
     bounds, moves = [], []
-    bound_move, largest_move = doubt._bound_move, doubt._largest_move
+    bound_moves, largest_move = doubt._bound_moves, doubt._largest_move
     monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)  # so that both are computed
     monkeypatch.setattr(
-        doubt, "_bound_move", lambda *terms: bounds.append(bound_move(*terms)) or bounds[-1]
+        doubt, "_bound_moves", lambda *terms: bounds.append(bound_moves(*terms)) or bounds[-1]
     )
     monkeypatch.setattr(
         doubt, "_largest_move", lambda *terms: moves.append(largest_move(*terms)) or moves[-1]

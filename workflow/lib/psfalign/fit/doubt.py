@@ -19,8 +19,9 @@ agree. They show as means of the residual along rows or columns.
 *Misfit.* A fit that has found something else than the star leaves most of the psf unexplained.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.fft import irfft2
@@ -33,13 +34,16 @@ from .gradients import (
     SECOND,
     Gradients,
     Sums,
+    Whole,
+    as_matrices,
     derivatives_of,
     sum_blocks,
     sum_products,
     without_background,
 )
 from .pair import Pair
-from .result import N_PARAMETERS, PairFit, Status
+from .result import N_PARAMETERS, PairFit, Status, least_curvature
+from .spectral import Weighted
 
 CANDIDATES = 64  # windows that are looked at closely, of those with the largest moves at a glance
 LEAST_REST = 0.01  # of the information, what a window must leave to the others
@@ -50,18 +54,41 @@ MOST_STRIPED = 0.12  # of the energy of the residual
 MOST_UNEXPLAINED = 0.5  # of the energy of the psf
 
 
+@dataclass(frozen=True)
+class Leverages:
+    """
+    What the windows of a science image can do to a shift; the same near the same whole pixels.
+
+    Attributes
+    ----------
+    gradients
+        The derivatives of the science image.
+    """
+
+    gradients: Gradients
+    _known: dict[Whole, Sums | None] = field(default_factory=dict, init=False, repr=False)
+
+    def at(self, fit: PairFit) -> Sums | None:
+        """Return the leverage of each window at a fit, see `_leverage`."""
+        whole = round(fit.dy), round(fit.dx)
+        if whole not in self._known:
+            shares = self.gradients.weighted.shares
+            self._known[whole] = _leverage(sum_products(self.gradients.at(whole), shares))
+        return self._known[whole]
+
+
 def add_doubts(
     fits: Sequence[PairFit], pairs: Sequence[Pair | None], gradients: Gradients
 ) -> list[PairFit]:
     """Return the fits of some pairs with `influence` and `doubtful`, where they have a minimum."""
-    judged = []
+    judged, leverages = [], Leverages(gradients)
     for fit, pair in zip(fits, pairs, strict=True):
         if pair is None or fit.curvature is None:
             judged.append(fit)
         elif _bound_error(fit, fit.curvature) < MOST_INFLUENCE:
             judged.append(_judge(fit, np.nan, 0.0))
         else:
-            judged.append(_judge(fit, *find_influence(fit, pair, gradients)))
+            judged.append(_judge(fit, *find_influence(fit, pair, leverages)))
     return judged
 
 
@@ -79,70 +106,75 @@ def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
     It costs nothing, and spares the rest where it is small. Where errors are known, only what
     they do not explain of E counts; the noise of E itself is 2 E² / n.
     """
-    least = float(np.linalg.eigvalsh(curvature[:2, :2])[0])
     excess = 1.0
     if fit.chi2 > 0:
-        excess = max(abs(1 - 1 / fit.chi2), NOISY * np.sqrt(2 / fit.n_pixels))
-    return float(np.sqrt(fit.cost * excess / least))
+        excess = max(abs(1 - 1 / fit.chi2), NOISY * math.sqrt(2 / fit.n_pixels))
+    least = least_curvature(curvature)
+    return math.sqrt(fit.cost * excess / least) if least > 0 else math.inf
 
 
-def find_influence(fit: PairFit, pair: Pair, gradients: Gradients) -> tuple[float, float]:
+def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> tuple[float, float]:
     """
     Return how far the shift moves without the window that it hangs on most, and the stripes.
 
     The former is in pixels, NaN where no window can move it far enough to matter; the latter is
     the share of the residual's energy in means of rows or columns.
     """
-    shares = pair.weighted.shares
-    unit = fit.beta * pair.weighted.peak / np.sqrt(pair.psf.energy)
-    moved = shift_spectrum(unit * pair.science.source.spectrum, shares.shape, Shift(fit.dx, fit.dy))
-    model = irfft2(moved.astype(np.complex64), s=shares.shape).astype(np.float32, copy=False)
-    residual = pair.psf.image - pair.weighted.single_span.subtract(model)
+    gradients, shares = leverages.gradients, pair.weighted.shares
+    unit = fit.beta * gradients.peak * pair.weighted.peak / math.sqrt(pair.psf.energy)
+    moved = shift_spectrum(gradients.spectrum, shares.shape, Shift(fit.dx, fit.dy))
+    moved *= np.float32(unit)
+    model = irfft2(moved, s=shares.shape).astype(np.float32, copy=False)
+    residual = pair.weighted.single_span.subtract(pair.psf.image - model)
     weighted = shares * residual
     energies = sum_blocks(weighted * residual)
-    striped = _stripes(weighted, shares, float(energies.sum()))
-    information = gradients.information((round(fit.dy), round(fit.dx)))
-    if _bound_move(information, energies) < MOST_INFLUENCE * abs(unit) * gradients.peak:
+    striped = _stripes(weighted, pair.weighted, float(energies.sum()))
+    if _bound_moves(leverages.at(fit), energies) < MOST_INFLUENCE * abs(unit):
         return np.nan, striped
     derivatives = without_background(derivatives_of(moved, pair.science.shape), pair.weighted)
     products = sum_products(derivatives, shares)
     scores = np.stack([sum_blocks(weighted * image) for image in derivatives])
-    total = _matrix(products.sum(axis=(1, 2)))
-    parts = _matrix(_add_neighbours(products).reshape(len(FIRST), -1))
+    total = as_matrices(products.sum(axis=(1, 2)))
+    parts = as_matrices(_add_neighbours(products).reshape(len(FIRST), -1))
     score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
     scale = float(energies.sum()) / pair.weighted.n_pixels
     return _largest_move(parts, total, score, scale), striped
 
 
-def _bound_move(information: Sums, energies: Sums) -> float:
-    """
-    Return what no window can move a shift beyond, in units where the derivatives have none.
+def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
+    """Return what no window can move a shift beyond, in units where the derivatives have none."""
+    if leverage is None:
+        return math.inf
+    return math.sqrt(max(0.0, (leverage * _add_neighbours(energies[None])[0]).max()))
 
-    With x = H^½ (dx, dy, log beta) and H_T the share P_T of H, whose trace is t, a move of x is
-    (1 - P_T)⁻¹ v, where the square of v is at most t Σ_T w² r² by Cauchy and Schwarz. The
-    information is that of derivatives at the nearest whole pixels: a margin of one block takes
-    account of that.
+
+def _leverage(information: Sums) -> Sums | None:
     """
-    inverse = np.linalg.inv(_matrix(information.sum(axis=(1, 2))))
+    Return the factor from Σ_T w² r² to the square of what window T can move a shift at most.
+
+    The shift is in units where the derivatives have none. With x = H^½ (dx, dy, log beta) and H_T
+    the share P_T of H, whose trace is t, a move of x is (1 - P_T)⁻¹ v, where the square of v is at
+    most t Σ_T w² r² by Cauchy and Schwarz. The information is that of derivatives at the nearest
+    whole pixels: a margin of one block takes account of that. None where a window may hold all.
+    """
+    inverse = np.linalg.inv(as_matrices(information.sum(axis=(1, 2))))
     doubled = np.where(FIRST == SECOND, 1.0, 2.0) * inverse[FIRST, SECOND]
     padded = np.pad(np.tensordot(doubled, information, axes=1)[None], ((0, 0), (1, 1), (1, 1)))
     by_two = _add_neighbours(padded)
     in_y = by_two[:, :-2] + by_two[:, 2:]
     share = (in_y[:, :, :-2] + in_y[:, :, 2:])[0]
-    energy = _add_neighbours(energies[None])[0]
     if share.size == 0 or share.max() >= 1.0:
-        return np.inf
+        return None
     farthest = float(np.linalg.eigvalsh(inverse[:2, :2])[-1])
-    return float(np.sqrt(farthest * (energy.clip(0.0) * share / (1 - share) ** 2).max()))
+    return np.asarray(farthest * share / (1 - share) ** 2)
 
 
-def _stripes(weighted: SingleImage, shares: SingleImage, energy: float) -> float:
+def _stripes(weighted_residual: SingleImage, weighted: Weighted, energy: float) -> float:
     """Return the share of the energy of r in its means along rows or columns, from w² r."""
-    striped = []
-    for axis in (0, 1):
-        sums, weights = weighted.sum(axis=axis), shares.sum(axis=axis)
-        means = np.divide(sums**2, weights, out=np.zeros_like(sums), where=weights > 0)
-        striped.append(float(means.sum()))
+    # Products with ones: BLAS sums faster than NumPy.
+    rows, columns = (np.ones(size, dtype=np.float32) for size in weighted.shape)
+    sums = rows @ weighted_residual, weighted_residual @ columns
+    striped = [float(line**2 @ rest) for line, rest in zip(sums, weighted.per_line, strict=True)]
     return max(striped) / energy if energy > 0 else 0.0
 
 
@@ -166,10 +198,3 @@ def _add_neighbours(sums: Sums) -> Sums:
     """Sum blocks two by two, at every block."""
     in_y = sums[:, 1:] + sums[:, :-1]
     return np.asarray(in_y[:, :, 1:] + in_y[:, :, :-1])
-
-
-def _matrix(entries: Sums) -> Sums:
-    """Arrange (6, …) as symmetric matrices (…, 3, 3)."""
-    made = np.empty((*entries.shape[1:], N_PARAMETERS, N_PARAMETERS))
-    made[..., FIRST, SECOND] = made[..., SECOND, FIRST] = np.moveaxis(entries, 0, -1)
-    return made

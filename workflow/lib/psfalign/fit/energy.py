@@ -14,7 +14,7 @@ whose shift is known from a first fit.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.fft import fft, ifft, irfft, rfft
@@ -234,6 +234,7 @@ def weight_harmonics(squared_weight: Spectrum, shape: tuple[int, int]) -> Spectr
     return harmonics
 
 
+@cache
 def fast_length(least: int) -> int:
     """
     Return the smallest product of 2, 3 and 5 that is not less: what transforms do fast.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.fft import irfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import SingleImage, Spectrum
+from ..images.arrays import SingleImage
 from .polynomials import gradient_rates
 from .result import N_PARAMETERS
 from .spectral import Source, Weighted
@@ -37,7 +37,7 @@ class Gradients:
 
     source: Source
     weighted: Weighted
-    _information: dict[Whole, Sums] = field(default_factory=dict, init=False, repr=False)
+    _moved: dict[Whole, Singles] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def peak(self) -> float:
@@ -45,26 +45,28 @@ class Gradients:
         return float(np.abs(self.source.image).max())
 
     @cached_property
+    def spectrum(self) -> NDArray[np.complex64]:
+        """``rfft2`` of s over its peak."""
+        return (self.source.spectrum / self.peak).astype(np.complex64)
+
+    @cached_property
     def _at_rest(self) -> Singles:
-        return derivatives_of(self.source.spectrum / self.peak, self.source.shape)
+        return derivatives_of(self.spectrum, self.source.shape)
 
     def at(self, whole: Whole) -> Singles:
         """Return the derivatives after a shift by whole pixels, (3, rows, columns)."""
-        return without_background(np.roll(self._at_rest, whole, axis=(1, 2)), self.weighted)
-
-    def information(self, whole: Whole) -> Sums:
-        """Return sums of the products of two of them and w² over blocks, (6, rows, columns)."""
-        if whole not in self._information:
-            self._information[whole] = sum_products(self.at(whole), self.weighted.shares)
-        return self._information[whole]
+        if whole not in self._moved:
+            moved = np.roll(self._at_rest, whole, axis=(1, 2))
+            self._moved[whole] = without_background(moved, self.weighted)
+        return self._moved[whole]
 
 
-def derivatives_of(spectrum: Spectrum, shape: tuple[int, int]) -> Singles:
+def derivatives_of(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> Singles:
     """Return those of S(s, d) by dx and dy, and S itself, at d = 0, from the ``rfft2`` of s."""
-    single, (in_x, in_y) = spectrum.astype(np.complex64), gradient_rates(shape)
+    in_x, in_y = gradient_rates(shape)
     made = np.empty((N_PARAMETERS, *shape), dtype=np.float32)
     for image, rates in zip(made, (in_x, in_y[:, None], np.array([1.0])), strict=True):
-        image[:] = irfft2(single * rates.astype(np.complex64), s=shape)
+        image[:] = irfft2(spectrum * rates.astype(np.complex64), s=shape)
     return made
 
 
@@ -93,3 +95,10 @@ def _sum_rows(image: SingleImage) -> SingleImage:
         rows = image[offset::BLOCK]
         sums[: len(rows)] += rows
     return sums
+
+
+def as_matrices(entries: Sums) -> Sums:
+    """Arrange upper triangles (6, …) as symmetric matrices (…, 3, 3)."""
+    made = np.empty((*entries.shape[1:], N_PARAMETERS, N_PARAMETERS))
+    made[..., FIRST, SECOND] = made[..., SECOND, FIRST] = np.moveaxis(entries, 0, -1)
+    return made

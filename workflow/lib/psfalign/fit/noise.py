@@ -15,6 +15,7 @@ the mask cuts through the star, N is not the same at all shifts. N is scaled as 
 that are all wrong by a factor do not matter.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +27,7 @@ from ..images.arrays import Image
 from ..images.fourier import Shift
 from ..images.frames import Frame
 from .energy import NoiseTerm
-from .gradients import Gradients, Singles, Whole
+from .gradients import FIRST, SECOND, Gradients, Singles, Whole, as_matrices
 from .polynomials import Jet
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
@@ -65,10 +66,9 @@ class Spread:
         largest = float(spread.max())
         return cls((spread / largest).astype(np.float32).ravel(), largest)
 
-    def through(self, gradients: Singles) -> NDArray[np.float64]:
-        """Return Σ w⁴ V g gᵀ, (3, 3)."""
-        sums = (gradients * self.shares) @ gradients.T
-        return self.largest * sums.astype(np.float64)
+    def through(self, products: Singles) -> NDArray[np.float64]:
+        """Return Σ w⁴ V g gᵀ, (3, 3), from the products of each two of g, (6, pixels)."""
+        return self.largest * as_matrices((products @ self.shares).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -153,37 +153,33 @@ def add_uncertainties(
         group = [fits[i] for i in members]
         noises = science.at(group)
         gradients = science.gradients.at(whole).reshape(N_PARAMETERS, -1)
+        products = gradients[FIRST] * gradients[SECOND]
         if noises is None or not is_known:
             constant = Spread.of(science.weighted.fourth)
-            spread = np.tile(constant.through(gradients), (len(group), 1, 1))
+            spread = np.tile(constant.through(products), (len(group), 1, 1))
             expected = np.full(len(group), science.weighted.total)
         else:
             known = [psf for psf in (psfs[i] for i in members) if psf is not None]
             of_science = Spread.of(science.weighted.fourth * science.variance(whole))
             factors = np.array([fit.beta**2 for fit in group])
-            spread = np.stack([psf.spread.through(gradients) for psf in known])
-            spread += factors[:, None, None] * of_science.through(gradients)
+            spread = np.stack([psf.spread.through(products) for psf in known])
+            spread += factors[:, None, None] * of_science.through(products)
             expected = np.array([psf.expected for psf in known])
             expected += factors * [noise.value for noise in noises]
         spread *= science.gradients.peak**2
         scale = _scale(group, expected, science.weighted)
-        sigmas = _sigmas(group, spread, scale)
         mixed = _mixed_shares(group, expected, scale, noises if is_known else None)
-        numbers = zip(members, sigmas.tolist(), mixed.tolist(), strict=True)
-        for i, sigma, share in numbers:
-            finished[i] = _with_uncertainties(fits[i], sigma, share)
+        columns = [_sigmas(group, spread, scale), mixed]
         if noises is not None and is_known:
-            biases = _biases(group, noises, scale)
-            for i, bias, one in zip(members, biases.tolist(), scale.tolist(), strict=True):
-                finished[i] = replace(_with_biases(finished[i], bias), noise_scale=one)
-            for i, chi2 in zip(members, _chi2(group, expected).tolist(), strict=True):
-                finished[i] = replace(finished[i], chi2=chi2)
+            columns += [_biases(group, noises, scale), scale, _chi2(group, expected)]
+        for i, *numbers in zip(members, *(column.tolist() for column in columns), strict=True):
+            finished[i] = _with_numbers(fits[i], *numbers)
     return finished
 
 
 def unbiased(fit: PairFit) -> PairFit:
     """Return a fit that reached a minimum, marked as one that took noise into account."""
-    return fit if fit.curvature is None else _with_biases(fit, (0.0, 0.0, 0.0))
+    return fit if fit.curvature is None else replace(fit, dx_bias=0.0, dy_bias=0.0, beta_bias=0.0)
 
 
 def _alike(
@@ -274,14 +270,6 @@ def _mixed_shares(
     return np.asarray(in_science * (1 - science / expected))
 
 
-def _with_uncertainties(fit: PairFit, sigmas: Sequence[float], mixed: float) -> PairFit:
-    """Note them, and whether the flux is significant."""
-    dx, dy, beta = sigmas
-    significant = fit.beta >= SIGNIFICANT * beta and _is_alone(fit, beta, mixed)
-    status = Status.INSIGNIFICANT if fit.status is Status.OK and not significant else fit.status
-    return replace(fit, sigma_dx=dx, sigma_dy=dy, sigma_beta=beta, status=status)
-
-
 def _is_alone(fit: PairFit, sigma_beta: float, mixed: float) -> bool:
     """
     Return whether noise cannot have raised a fit above its best rival, a pixel away or more.
@@ -292,10 +280,30 @@ def _is_alone(fit: PairFit, sigma_beta: float, mixed: float) -> bool:
     of the difference has the variance 2 (1 - ρ) as far as it is alike where the star is alike, and
     2 where it is mixed, of which nothing is expected.
     """
-    behind = 1 - np.sqrt(fit.rival)
-    return bool(fit.beta * behind >= LEAD * sigma_beta * np.sqrt(behind / 2 + 2 * mixed))
+    behind = 1 - math.sqrt(fit.rival)
+    return fit.beta * behind >= LEAD * sigma_beta * math.sqrt(behind / 2 + 2 * mixed)
 
 
-def _with_biases(fit: PairFit, biases: Sequence[float]) -> PairFit:
-    dx, dy, beta = biases
-    return replace(fit, dx_bias=dx, dy_bias=dy, beta_bias=beta)
+def _with_numbers(
+    fit: PairFit,
+    sigma: Sequence[float],
+    mixed: float,
+    bias: Sequence[float] = (np.nan, np.nan, np.nan),
+    noise_scale: float = np.nan,
+    chi2: float = np.nan,
+) -> PairFit:
+    """Note what noise does to a fit, and whether its flux is significant."""
+    (sigma_dx, sigma_dy, sigma_beta), (dx_bias, dy_bias, beta_bias) = sigma, bias
+    significant = fit.beta >= SIGNIFICANT * sigma_beta and _is_alone(fit, sigma_beta, mixed)
+    return replace(
+        fit,
+        sigma_dx=sigma_dx,
+        sigma_dy=sigma_dy,
+        sigma_beta=sigma_beta,
+        dx_bias=dx_bias,
+        dy_bias=dy_bias,
+        beta_bias=beta_bias,
+        noise_scale=noise_scale,
+        chi2=chi2,
+        status=fit.status if significant or fit.status is not Status.OK else Status.INSIGNIFICANT,
+    )

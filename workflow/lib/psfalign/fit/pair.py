@@ -9,7 +9,7 @@ from ..images.arrays import Image, Method
 from ..images.fourier import Shift
 from .energy import EnergyTerm, LessNoise, NoiseTerm
 from .polynomials import CrossTerm
-from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature
+from .result import N_PARAMETERS, PairFit, Status, cost_and_curvature, least_curvature
 from .spectral import (
     Climb,
     Psf,
@@ -181,5 +181,4 @@ def _judge(climb: Climb, pair: Pair) -> PairFit:
 
 def _is_lost_in_rounding(pair: Pair, curvature: NDArray[np.float64]) -> bool:
     """Return whether the shift hangs on the last digits of A: E = A - B²/C has no more."""
-    least = float(np.linalg.eigvalsh(curvature[:2, :2])[0])
-    return bool(ROUNDING * pair.psf.energy > TOLERABLE**2 * least)
+    return ROUNDING * pair.psf.energy > TOLERABLE**2 * least_curvature(curvature)

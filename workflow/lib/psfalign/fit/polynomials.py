@@ -18,7 +18,7 @@ from numpy.fft import fftfreq, irfft2, rfftfreq
 from numpy.typing import NDArray
 
 from ..images.arrays import Image, Spectrum
-from ..images.fourier import Shift
+from ..images.fourier import Shift, column_factors, row_factors
 
 
 class Jet(NamedTuple):
@@ -96,8 +96,8 @@ class CrossTerm:
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at all combinations of some dx and dy, (dy, dx)."""
         rows, columns = self.shape
-        in_y = np.stack([_powers(_row_rates(rows), y, rows)[0] for y in dy])
-        in_x = np.stack([_powers(_column_rates(columns), x, columns)[0] for x in dx])
+        # Those of a shift are conjugate to what the image takes from its own place.
+        in_y, in_x = row_factors(rows, -dy), column_factors(columns, -dx)
         return self._sum(in_y, in_x, np.sin(np.pi * dy), np.sin(np.pi * dx))
 
     def _sum(

@@ -1,5 +1,6 @@
 """What a fit found: numbers, uncertainties, and whether they may be used."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -112,6 +113,12 @@ def cost_and_curvature(
     curvature[:2, 2] -= cross.gradient
     curvature[2, :2] -= cross.gradient
     return cost, curvature
+
+
+def least_curvature(curvature: NDArray[np.float64]) -> float:
+    """Return ½ ∂²E along the direction of (dx, dy) in which a shift is determined least."""
+    (xx, xy, _), (_, yy, _), _ = curvature.tolist()
+    return 0.5 * (xx + yy) - math.hypot(0.5 * (xx - yy), xy)
 
 
 def energy_curvature(beta: float, energy: Jet) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from numpy.fft import fft, irfft2, rfft, rfft2
 from numpy.typing import NDArray
 
 from ..images.arrays import Background, Image, SingleImage, Spectrum
-from ..images.background import Span
+from ..images.background import Real, Span
 from ..images.fourier import Shift
 from .energy import (
     WIDE,
@@ -80,6 +80,11 @@ class Weighted:
     def shares(self) -> SingleImage:
         """w² over its largest value, for what single precision suffices for."""
         return (self.squared / self.peak**2).astype(np.float32)
+
+    @cached_property
+    def per_line(self) -> tuple[SingleImage, SingleImage]:
+        """One over the sums of `shares` along each column and each row, 0 for those without any."""
+        return _inverse(self.shares.sum(axis=0)), _inverse(self.shares.sum(axis=1))
 
     @cached_property
     def total(self) -> float:
@@ -274,9 +279,9 @@ class Science:
         return [CrossTerm(spectrum * self.source.conjugate, self.shape) for spectrum in spectra]
 
 
-def _inverse(energy: Image) -> Image:
-    positive = energy > np.finfo(float).tiny  # less has no finite inverse
-    return np.divide(1.0, energy, out=np.zeros(energy.shape), where=positive)
+def _inverse(energy: NDArray[Real]) -> NDArray[Real]:
+    positive = energy > np.finfo(energy.dtype).tiny  # less has no finite inverse
+    return np.divide(1.0, energy, out=np.zeros_like(energy), where=positive)
 
 
 def reach_of(shape: tuple[int, int], max_shift: int) -> int:

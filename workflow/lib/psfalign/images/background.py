@@ -71,8 +71,9 @@ class Span:
             return image
         in_y, in_x = self._axes
         sums = in_y @ (self.squared_weight * image) @ in_x.T
-        shares = np.tensordot(self.planes, sums, axes=2)
-        return np.subtract(image, self._image(np.tensordot(shares, self.planes, axes=1)))
+        planes = self.planes.reshape(len(self), -1)
+        plane = (planes @ sums.ravel()) @ planes
+        return np.subtract(image, self._image(plane.reshape(sums.shape)))
 
     @cached_property
     def _axes(self) -> tuple[Reals, Reals]:

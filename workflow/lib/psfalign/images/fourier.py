@@ -9,7 +9,7 @@ periodic: what leaves the image on one side comes in on the other.
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.fft import ifft, irfft, rfft2, rfftfreq
@@ -19,6 +19,7 @@ from .arrays import Image, Spectrum
 
 Floats = NDArray[np.float64]
 Factors = NDArray[np.complex128]
+Complex = TypeVar("Complex", np.complex128, np.complex64)
 
 
 class Shift(NamedTuple):
@@ -42,11 +43,14 @@ def shift_image(image: Image, shift: Shift) -> Image:
     return to_image(shift_spectrum(rfft2(image), image.shape, shift), image.shape)
 
 
-def shift_spectrum(spectrum: Spectrum, shape: tuple[int, ...], shift: Shift) -> Spectrum:
+def shift_spectrum(
+    spectrum: NDArray[Complex], shape: tuple[int, ...], shift: Shift
+) -> NDArray[Complex]:
     """Multiply the ``rfft2`` of an image of some shape by the factors of a shift."""
     rows, columns = shape
-    shifted = spectrum * column_factors(columns, shift.dx)
-    shifted *= row_factors(rows, shift.dy)[:, None]
+    kind = spectrum.dtype  # factors in double precision would make the product slow
+    shifted = spectrum * column_factors(columns, shift.dx).astype(kind, copy=False)
+    shifted *= row_factors(rows, shift.dy).astype(kind, copy=False)[:, None]
     if rows % 2 == columns % 2 == 0:
         corner = rows // 2, columns // 2
         shifted[corner] = spectrum[corner] * math.cos(math.pi * (shift.dx + shift.dy))
