@@ -88,15 +88,20 @@ def _decide(share: float) -> str:
 
 def _check_occulter(image: Image, occulter: tuple[float, float] | None, chosen: str) -> None:
     """Refuse full weight at the middle or the occulter that is cut off from most of the rest."""
-    from scipy.ndimage import label  # slow to import, and needed once for an exposure
+    rows, columns = image.shape
+    places = [
+        (int(row), int(column))
+        for column, row in filter(None, ((columns / 2, rows / 2), occulter))
+        if 0 <= row < rows and 0 <= column < columns and image[int(row), int(column)] > HALF
+    ]
+    if not places:
+        return
+    from scipy.ndimage import label  # slow to import, and seldom needed
 
     regions, _ = label(image > HALF)
     sizes = np.bincount(regions.ravel())[1:]
-    rows, columns = image.shape
-    for column, row in filter(None, ((columns / 2, rows / 2), occulter)):
-        inside = 0 <= row < rows and 0 <= column < columns
-        region = regions[int(row), int(column)] if inside else 0
-        if region and sizes[region - 1] < HALF * sizes.sum():
+    for place in places:
+        if sizes[regions[place] - 1] < HALF * sizes.sum():
             problem = f"read as {chosen}, the weight is full behind the occulter"
             raise MaskError(
                 problem, keyword="psfmask.convention", value="auto", remedy=SET_CONVENTION

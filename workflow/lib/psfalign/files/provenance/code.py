@@ -109,13 +109,21 @@ def _version() -> str:
 
 
 def _imported_names(tree: ast.Module, path: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _full_name(node.level, node.module or "", path)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements of a module at any depth; expressions hold none."""
+    for part in ast.iter_child_nodes(node):
+        if isinstance(part, ast.stmt | ast.excepthandler | ast.match_case):
+            yield part
+            yield from _statements(part)
 
 
 def _full_name(level: int, module: str, path: Path) -> str:

@@ -6,11 +6,15 @@ by its class only, other text for users not at all.
 """
 
 import ast
-import io
-import tokenize
+import re
 from collections.abc import Iterator
 
-LAYOUT = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
+# A string, or a comment outside of strings; to tokenize a module takes many times as long.
+STRING_OR_COMMENT = re.compile(
+    r""""{3}(?:\\.|[^\\])*?"{3}|'{3}(?:\\.|[^\\])*?'{3}"""
+    r"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*""",
+    re.DOTALL,
+)
 # Names that are only about wording: variables with parts of an error, and functions that report.
 WORDING = {"problem", "remedy"}
 TELLING = {"print", "sys.stderr.write"}
@@ -22,15 +26,12 @@ def what_counts(source: str, tree: ast.Module) -> str:
 
     The rest stays as it is written: what Python makes of it differs between its releases.
     """
-    lines = [*_without_wording(source, tree).splitlines(), ""]
-    for (row, column), (last, end) in reversed([*_silent("\n".join(lines))]):
-        kept = lines[row - 1][:column], lines[last - 1][end:]
-        lines[row - 1 : last] = [kept[0] + kept[1], *[""] * (last - row)]
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+    kept = STRING_OR_COMMENT.sub(_without_comment, _without_wording(source, tree))
+    return "\n".join(line.rstrip() for line in kept.splitlines() if line.strip())
 
 
 def _without_wording(source: str, tree: ast.Module) -> str:
-    """Replace all wording by something short."""
+    """Replace all wording by something short, and docstrings by nothing."""
     lines = [line.encode() for line in source.splitlines()]  # in which ast counts columns
     for node, short in reversed([*_wording(tree)]):
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
@@ -42,23 +43,33 @@ def _without_wording(source: str, tree: ast.Module) -> str:
 def _wording(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """Yield each piece of wording, in its order, and its replacement."""
     for part in ast.iter_child_nodes(node):
-        if isinstance(part, ast.stmt | ast.expr) and (short := _shortened(part)):
+        if isinstance(part, ast.stmt | ast.expr) and (short := _shortened(part)) is not None:
             yield part, short
         else:
             yield from _wording(part)
 
 
-def _shortened(node: ast.stmt | ast.expr) -> str:
-    """Return the replacement of a statement or call that only reports; empty for others."""
+def _shortened(node: ast.stmt | ast.expr) -> str | None:
+    """Return what replaces a statement or call that is only wording; None for others."""
+    if isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str):
+        return ""
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return f"raise {ast.unparse(node.exc.func)}"
     if isinstance(node, ast.Assign) and _names(node.targets) <= WORDING:
         return "pass"
     if isinstance(node, ast.Call):
-        name = ast.unparse(node.func)
+        name = _dotted(node.func)
         if name.endswith("Error") or name in TELLING:
             return name
-    return ""
+    return None
+
+
+def _dotted(function: ast.expr) -> str:
+    """Return the name of a function, nothing where it is computed."""
+    if isinstance(function, ast.Attribute):
+        around = _dotted(function.value)
+        return f"{around}.{function.attr}" if around else ""
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _names(targets: list[ast.expr]) -> set[str]:
@@ -67,13 +78,5 @@ def _names(targets: list[ast.expr]) -> set[str]:
     return {part.id if isinstance(part, ast.Name) else "?" for part in parts}
 
 
-def _silent(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield start and end (row from 1, column) of comments and of text that stands by itself."""
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    starts_line = True
-    for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
-        stands_alone = starts_line and after.type in (tokenize.NEWLINE, tokenize.COMMENT)
-        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and stands_alone):
-            yield token.start, token.end
-        if token.type not in LAYOUT:
-            starts_line = token.type == tokenize.NEWLINE
+def _without_comment(found: re.Match[str]) -> str:
+    return "" if found[0].startswith("#") else found[0]
