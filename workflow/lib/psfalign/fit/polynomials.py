@@ -10,7 +10,7 @@ matrix product and no transform. Those that are the same for all psf images are 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -82,22 +82,19 @@ class CrossTerm:
         """Values at whole-pixel shifts from -reach to reach, (dy, dx); cheaper than all of them."""
         rows, columns = self.shape
         in_y = _whole_powers(_row_rates, rows, reach)
-        in_x = _whole_powers(_column_rates, columns, reach).copy()
-        in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
+        in_x = _doubled(_whole_powers(_column_rates, columns, reach).copy(), columns)
         return real_product(in_y, self.spectrum, in_x) / (rows * columns)
 
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
         rows, columns = self.shape
         in_y = _powers(_row_rates(rows), shift.dy, rows)
-        in_x = _powers(_column_rates(columns), shift.dx, columns)
+        in_x = _doubled(_powers(_column_rates(columns), shift.dx, columns), columns)
         return Jet.of(self._sum(in_y, in_x, _sines(shift.dy), _sines(shift.dx)))
 
     def on_nodes(self, dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at all combinations of some dx and dy, (dy, dx)."""
-        rows, columns = self.shape
-        # Those of a shift are conjugate to what the image takes from its own place.
-        in_y, in_x = row_factors(rows, -dy), column_factors(columns, -dx)
+        in_y, in_x = _node_powers(self.shape, tuple(dx.tolist()), tuple(dy.tolist()))
         return self._sum(in_y, in_x, np.sin(np.pi * dy), np.sin(np.pi * dx))
 
     def _sum(
@@ -109,7 +106,6 @@ class CrossTerm:
     ) -> NDArray[np.float64]:
         """Sum over all frequencies; the sines are those of the corner of two even axes."""
         rows, columns = self.shape
-        in_x[:, 1 : (columns + 1) // 2] *= 2  # the half plane that rfft2 leaves out
         sums = real_product(in_y, self.spectrum, in_x)
         if rows % 2 == columns % 2 == 0:
             # cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in.
@@ -156,6 +152,23 @@ def _row_rates(size: int) -> NDArray[np.complexfloating]:
 def _column_rates(size: int) -> NDArray[np.complexfloating]:
     """2πi f of the axis of which ``rfft2`` keeps one half."""
     return 2j * np.pi * rfftfreq(size)
+
+
+@lru_cache(maxsize=4)  # of all psf images, or of all functions of a background
+def _node_powers(
+    shape: tuple[int, int], dx: tuple[float, ...], dy: tuple[float, ...]
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """exp(2πi f d) for some dy and dx, (d, frequencies)."""
+    rows, columns = shape
+    # An image that is moved has the conjugate factors.
+    in_y, in_x = row_factors(rows, -np.array(dy)), column_factors(columns, -np.array(dx))
+    return in_y, _doubled(in_x, columns)
+
+
+def _doubled(in_x: NDArray[np.complex128], columns: int) -> NDArray[np.complex128]:
+    """Count the frequencies twice whose conjugates rfft2 leaves out; overwrites its argument."""
+    in_x[:, 1 : (columns + 1) // 2] *= 2
+    return in_x
 
 
 @cache
