@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from forks import run_engine
 from numpy.typing import NDArray
 from patience import PATIENCE
-from warm_engine import run_engine
 
 from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.settings import Settings

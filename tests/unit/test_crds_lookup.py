@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from crds_cache import (
 )
 from files import SELECTORS as WANTED
 from files import SHAPE, digest, digests, write_exposure, write_psfs
+from forks import BELOW_CRDS, run_module
 
 from psfalign.campaign import crds
 from psfalign.campaign.checks import check_campaign, choose_masks
@@ -194,6 +196,22 @@ def test_newer_general_row_hides_a_specific_one_from_crds_alone(
     rows, _, expected = GENERAL[name]
     assert by_crds[name] == expected
     assert by_catalogue(rows, WANTED, START) == "b.fits"
+
+
+PYTHON = sys.executable
+
+
+@pytest.fixture(autouse=True)
+def crds_starts_in_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What crds stands on takes a second to import; crds itself is imported each time."""
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if command[:3] != [PYTHON, "-P", "-m"]:
+            return subprocess.run(command, check=options.pop("check"), **options)
+        given = {"text": options["input"], "env": options["env"], "preloaded": BELOW_CRDS}
+        return run_module(command[3], [], folder=Path.cwd(), **given)
+
+    monkeypatch.setattr(crds, "subprocess", SimpleNamespace(run=run))
 
 
 class Campaign:

@@ -18,7 +18,7 @@ from files import (
     write,
     write_mask,
 )
-from warm_engine import run_engine
+from forks import run_engine
 
 CHECKOUT = Path(__file__).parents[2]
 NIRCAM = "jw09999001001_02102_00001_nrcalong_a3001"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from extras import find_program
+from forks import run_engine
 from studies.demo import STORED, compare, describe
-from warm_engine import run_engine
 
 from .campaign import CHECKOUT
 from psfalign.archive.checkout import list_code

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from warm_engine import run_engine
+from forks import run_engine
 
 from .campaign import MIRI, NIRCAM, OWN_CONFIG, Campaign, make_small_campaign
 
