@@ -262,6 +262,17 @@ def test_item_33_mask_lacks_a_keyword(keyword: str, value: Any, tmp_path: Path) 
         assert check_mask_checksums(path) == []
 
 
+def test_item_33_all_keywords_that_a_mask_lacks_are_named_at_once(tmp_path: Path) -> None:
+    path = write_mask(tmp_path / "m.fits", REFTYPE=None, USEAFTER="")
+    with pytest.raises(InputError) as caught:
+        read_entry(path)
+    assert str(caught.value).startswith(f"{path} REFTYPE, USEAFTER: missing or blank, ")
+    assert "write them: " in str(caught.value)
+    command = str(caught.value).partition("python -c ")[2].partition("; or name")[0]
+    subprocess.run(f"{sys.executable} -c {command}", shell=True, check=True)
+    assert read_entry(path).useafter == datetime(2021, 12, 25)
+
+
 def test_item_33_value_that_is_not_defined_is_missing(tmp_path: Path) -> None:
     path = write_mask(tmp_path / "m.fits")
     content = path.read_bytes()

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -112,9 +112,9 @@ def read_entry(path: Path) -> MaskEntry:
     """Read the header of a mask file of the catalogue, which must have all its keywords."""
     header, shape = read_mask_header(path)
     check_reference_type(header, path)
-    for keyword in REQUIRED:
-        if not text_of(header, keyword):
-            raise lacking(path, keyword)
+    missing = [keyword for keyword in REQUIRED if not text_of(header, keyword)]
+    if missing:
+        raise lacking(path, missing)
     useafter = parse_useafter(header["USEAFTER"], path)
     return MaskEntry(path, read_mask_selectors(header), useafter, shape)
 
@@ -123,19 +123,24 @@ def read_entry(path: Path) -> MaskEntry:
 USUAL = {"TELESCOP": "JWST", "REFTYPE": "PSFMASK", "USEAFTER": "2021-12-25T00:00:00"}
 
 
-def lacking(path: Path, keyword: str) -> InputError:
+def lacking(path: Path, keywords: Sequence[str]) -> InputError:
     """
-    Return the error for a keyword that a mask lacks, with a command that writes it.
+    Return the error for keywords that a mask lacks, with a command that writes them.
 
     The command uses astropy, which renews the checksums.
     """
-    call = f"fits.setval({str(path)!r}, {keyword!r}, value={USUAL.get(keyword, '...')!r})"
-    how = f'python -c "from astropy.io import fits; {call}"'
-    what = "write it" if keyword in USUAL else "write that of its exposures in place of ..."
+    calls = [
+        f"fits.setval({str(path)!r}, {keyword!r}, value={USUAL.get(keyword, '...')!r})"
+        for keyword in keywords
+    ]
+    how = f'python -c "from astropy.io import fits; {"; ".join(calls)}"'
+    what = "write that of its exposures in place of ..."
+    if all(keyword in USUAL for keyword in keywords):
+        what = "write it" if len(keywords) == 1 else "write them"
     return InputError(
         "missing or blank, so psfmask.references cannot hold it",
         file=path,
-        keyword=keyword,
+        keyword=", ".join(keywords),
         remedy=f"{what}: {how}; or name the file as psfmask of its exposures",
     )
 
