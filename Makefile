@@ -27,7 +27,8 @@ help:
 	@echo "make test    run the tests; PYTEST_ARGS are passed on"
 	@echo "make lint    check style, format and types"
 	@echo "make format  put style and format right"
-	@echo "make bench   measure beside the peers (they are installed first)"
+	@echo "make bench   measure beside the peers (they are installed first; spaceKLIP's checkout"
+	@echo "             is SPACEKLIP=folder)"
 	@echo "make docs    build the documentation site; open site/index.html"
 	@echo "make reliability  damage files, kill runs, and write docs/reliability.md"
 	@echo "make demo-numbers  store the numbers of the demo's products anew, after a change of the fit"
@@ -96,6 +97,7 @@ bench: env
 	$(BIN)/python benchmarks/stack.py
 	$(BIN)/python benchmarks/klip.py
 	$(BIN)/python benchmarks/programs.py
+	$(BIN)/python benchmarks/spaceklip.py $(SPACEKLIP)
 	$(BIN)/python benchmarks/fit_speed.py
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/steps.py
