@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from files import ROOT
-from snakemake.script import PythonScript
+from snakemake.script import PythonScript, get_source
+from snakemake.sourcecache import SourceCache, infer_source_file
 
 from psfalign.system.warm import WarmPython, is_available, warm
 
@@ -168,16 +169,13 @@ def test_engine_still_executes_scripts_as_this_replaces() -> None:
 class EngineScript:
     """What `warm` looks at of a script of the engine."""
 
-    conda_env = container_img = env_modules = shadow_dir = bench_record = cache_path = None
+    conda_env = container_img = env_modules = shadow_dir = bench_record = None
     source = ""
     resources: dict[str, str] = {}  # noqa: RUF012
 
-    def __init__(self, path: Path) -> None:
-        self.path = self
-        self.place = path
-
-    def get_path_or_uri(self, *, secret_free: bool) -> str:
-        return str(self.place)
+    def __init__(self, path: str, folder: Path, cache: Path) -> None:
+        found = get_source(path, SourceCache(cache, cache), infer_source_file(str(folder)))
+        self.path, *_, self.cache_path = found
 
 
 @pytest.mark.parametrize("apart", [None, "conda_env", "container_img", "shadow_dir", "elsewhere"])
@@ -186,10 +184,15 @@ def test_scripts_that_need_a_process_of_their_own_get_it(
 ) -> None:
     cold = []
     execute = warm(lambda *arguments: cold.append(arguments), python)
-    own = EngineScript(ROOT / "workflow/scripts/fit_shifts.py")
+    home = ROOT / "workflow"
     if apart == "elsewhere":
-        own.place = tmp_path / "workflow/scripts/other.py"
-    elif apart:
+        home = tmp_path / "workflow"
+        for name in ("rules", "scripts"):
+            (home / name).mkdir(parents=True)
+        script(home / "scripts", "pass", "fit_shifts.py")
+    # As a rule says it.
+    own = EngineScript("../scripts/fit_shifts.py", home / "rules", tmp_path / "cache")
+    if apart and apart != "elsewhere":
         setattr(own, apart, "something")
     path = script(tmp_path, "pass")
     execute(own, str(path))
@@ -197,7 +200,7 @@ def test_scripts_that_need_a_process_of_their_own_get_it(
 
 
 def test_failed_script_fails_as_the_engine_expects(python: WarmPython, tmp_path: Path) -> None:
-    own = EngineScript(ROOT / "workflow/scripts/fit_shifts.py")
+    own = EngineScript("../scripts/fit_shifts.py", ROOT / "workflow/rules", tmp_path / "cache")
     path = str(script(tmp_path, "raise SystemExit(1)"))
     with pytest.raises(subprocess.CalledProcessError, match="returned non-zero exit status 1"):
         warm(lambda *_: None, python)(own, path)

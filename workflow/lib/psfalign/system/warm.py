@@ -132,8 +132,9 @@ def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None
 def _needs_its_own_process(script: Any) -> bool:
     """Return whether the engine's script needs what a fork of this process does not have."""
     apart = ("conda_env", "container_img", "env_modules", "shadow_dir", "bench_record")
-    place = script.cache_path or script.path.get_path_or_uri(secret_free=True)
-    is_ours = Path(place).resolve().parents[1] / "lib" == PACKAGES
+    # The engine runs a copy of a script, which lies beside the library only if it was fetched.
+    places = filter(None, (script.path.get_path_or_uri(secret_free=True), script.cache_path))
+    is_ours = any(Path(place).resolve().parents[1] / "lib" == PACKAGES for place in places)
     return not is_ours or any(getattr(script, name) is not None for name in apart)
 
 
