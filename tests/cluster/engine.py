@@ -38,10 +38,21 @@ class ClusterRun:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the engine; what it says comes on standard output."""
         _, *command = self.campaign.command(*HERE, *arguments)
+        return self._start(str(find_engine()), *command)
+
+    def run_batches(self, *options: str) -> tuple[int, str]:
+        """Let `psfalign run` do it; return its exit status and what it said."""
+        python = str(find_engine().with_name("python"))
+        config = str(self.campaign.config)
+        process = self._start(python, "-m", "psfalign", "run", *options, config, *HERE)
+        text, _ = process.communicate(timeout=PATIENCE)
+        return process.returncode, text
+
+    def _start(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(find_engine()), *command],
+            command,
             cwd=self.campaign.folder,
-            env=self.cluster.env,
+            env={**self.cluster.env, "PYTHONPATH": str(self.campaign.code / "workflow" / "lib")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,15 +1,16 @@
 """A campaign on a real Slurm: the same bytes, and nothing lost when jobs, nodes or memory fail."""
 
-import subprocess
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from patience import PATIENCE
-from workflow.campaign import CHECKOUT, MIRI, NIRCAM, OWN_CONFIG, Campaign, make_campaign
+from workflow.campaign import MIRI, OWN_CONFIG, Campaign, make_campaign
 
-from .engine import ClusterRun, find_engine, results
+from .engine import ClusterRun, results
 from .slurm import Cluster, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
@@ -42,12 +43,7 @@ def campaign(tmp_path: Path) -> Campaign:
 def test_products_are_those_of_a_local_run_and_one_bad_exposure_stops_no_other(
     cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
 ) -> None:
-    with fits.open(campaign.folder / BAD_SCIENCE, mode="update") as file:
-        file["SCI"].data[1] = np.nan
-        for hdu in file:
-            hdu.add_checksum(when="")
-    bad = STRICT["exposures"][0] | {"science": BAD_SCIENCE}
-    campaign.write_config(STRICT | {"exposures": [*STRICT["exposures"], bad]})
+    add_bad_exposure(campaign)
     before = set(cluster.all_jobs())
     status, text = ClusterRun(campaign, cluster).run("--retries", "0")
     assert status == 1
@@ -113,29 +109,36 @@ def test_a_job_that_needs_more_memory_gets_it_when_it_is_tried_again(
     assert f"{MIRI}/{MIRI}_psfalign.fits" in made
 
 
-def test_an_array_of_batches_makes_the_same(
+def test_psfalign_run_makes_the_same_in_batches(
     cluster: Cluster, campaign: Campaign, local: dict[str, bytes]
 ) -> None:
-    """Many small exposures in each job, as docs/cluster.md says: stacks, batches, the rest."""
-    profile = CHECKOUT / "profiles" / "default"
-    _, *words = campaign.command("--cores", "1", "--workflow-profile", str(profile))
-    snakemake = " ".join([str(find_engine()), *words])
+    """By the profile alone, with an exposure that fails, of which another of its batch is a roll."""
+    add_bad_exposure(campaign)
+    before = set(cluster.all_jobs())
+    status, text = ClusterRun(campaign, cluster).run_batches("--batch", "1", "--interval", "1")
+    assert status == 1
+    # Two batches, one of what is combined; then the one that failed there, by itself and twice.
+    assert len(set(cluster.all_jobs()) - before) == 4, text
+    made = results(campaign)
+    good = {n: content for n, content in local.items() if BAD not in n and "combined" not in n}
+    assert [name for name in good if made.get(name) != good[name]] == []
+    assert f"{BAD}/{BAD}_psfalign.fits" not in made
+    assert re.search(rf"{BAD} +FAILED in fit_shifts: .*9 of 36 fits failed", text), text
+    report = campaign.folder / "results" / "report"
+    lines = [json.loads(line) for line in (report / "progress.jsonl").read_text().splitlines()]
+    assert len(lines) > 2
+    last = {name: lines[-1][name] for name in ("exposures", "done", "failed", "left", "finished")}
+    assert last == {"exposures": 3, "done": 2, "failed": 1, "left": 0, "finished": 2}
+    assert (report / "report.html").is_file()
+    logs = sorted(path.name for path in (campaign.folder / "results/logs/batches").iterdir())
+    assert logs == ["1.log", "2.log"]
 
-    def submit(target: str, *options: str) -> None:
-        command = ["sbatch", "--wait", "--mem=1000", "--output=batch-%A-%a.log", *options]
-        subprocess.run(
-            [*command, f"--wrap={snakemake} {target}"],
-            cwd=campaign.folder,
-            env=cluster.env,
-            check=True,
-            timeout=PATIENCE,
-            capture_output=True,
-        )
 
-    submit("psfstacks")
-    submit("--nolock --no-hooks exposures --batch exposures=$SLURM_ARRAY_TASK_ID/2", "--array=1")
-    made = [path.parent.name for path in campaign.folder.glob("results/*/*_psfalign.fits")]
-    assert made == [NIRCAM]
-    submit("")
-    assert results(campaign) == local
-    assert campaign.planned() == set()
+def add_bad_exposure(campaign: Campaign) -> None:
+    """Spoil an integration of an exposure, and add it to the configuration."""
+    with fits.open(campaign.folder / BAD_SCIENCE, mode="update") as file:
+        file["SCI"].data[1] = np.nan
+        for hdu in file:
+            hdu.add_checksum(when="")
+    bad = STRICT["exposures"][0] | {"science": BAD_SCIENCE}
+    campaign.write_config(STRICT | {"exposures": [*STRICT["exposures"], bad]})

@@ -311,19 +311,6 @@ def test_check_prints_the_output_folder(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "else where\n"
 
 
-def test_check_counts_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "c.yaml"
-    template = "{{science: {}_calints.fits, psfs: b_psfstack.fits, asn_id: a3001}}"
-    entries = ", ".join(template.format(name) for name in "cdefg")
-    config.write_text(f"exposures: [{entries}]\n")
-    for size, n_batches in ((1, 5), (2, 3), (5, 1), (250, 1)):
-        assert main(["check", "--batches", str(size), str(config)]) == 0
-        assert capsys.readouterr().out == f"{n_batches}\n"
-    with pytest.raises(SystemExit):
-        main(["check", "--batches", "0", str(config)])
-    assert "--batches: is not 1 or more" in capsys.readouterr().err
-
-
 def test_subtract_and_combine_give_what_the_steps_give(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

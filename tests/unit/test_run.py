@@ -1,5 +1,7 @@
 """`psfalign run`: what is started when, exit statuses, and what Ctrl-C does."""
 
+import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,29 +9,40 @@ from typing import Any
 
 import pytest
 import yaml
-from files import refused, write_campaign
+from files import ROOT, refused, write_campaign
 
 from psfalign.campaign import run
+from psfalign.campaign.batches import Batch
 from psfalign.campaign.output_folder import say_elsewhere
-from psfalign.campaign.run import INTERRUPTED, Engine, count_batches, given_by, is_run, run_campaign
+from psfalign.campaign.run import (
+    INTERRUPTED,
+    Engine,
+    count_batches,
+    given_by,
+    is_run,
+    options_of,
+    run_campaign,
+    run_in_batches,
+    run_on_cluster,
+)
 from psfalign.cli import main
 from psfalign.errors import ConfigError
 
 
 class FakeEngine(Engine):
-    """An engine that notes what it is asked for; its last run but the report writes the page."""
+    """An engine that notes what it is asked for; its last run but the report writes the states."""
 
-    def __init__(self, page: Path | None, *, status: int = 0, report: int = 0) -> None:
-        self.page, self.status, self.report = page, status, report
+    def __init__(self, states: Path | None, *, status: int = 0, report: int = 0) -> None:
+        self.states, self.status, self.report = states, status, report
         self.asked: list[str] = []
         self.interrupted = False
 
     def run(self, *arguments: str) -> int:
         name = next(n for n in ("--batch", "--logger", "--report") if n in arguments)
         self.asked.append(name)
-        if name == "--logger" and self.page:
-            self.page.parent.mkdir(parents=True, exist_ok=True)
-            self.page.write_text("page")
+        if name == "--logger" and self.states:
+            self.states.parent.mkdir(parents=True, exist_ok=True)
+            self.states.write_text("states")
         return {"--logger": self.status, "--report": self.report}.get(name, 1)
 
 
@@ -54,9 +67,9 @@ def test_what_runs_and_the_exit_status(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    page = tmp_path / run.CAMPAIGN_PAGE if writes else None
-    engine, calls = FakeEngine(page, status=status, report=report), []
-    found = run_campaign(engine, tmp_path, n_batches=1, close=lambda: calls.append(1))
+    states = tmp_path / run.CAMPAIGN_STATES if writes else None
+    engine, calls = FakeEngine(states, status=status, report=report), []
+    found = run_campaign(engine, tmp_path, close=lambda: calls.append(1))
     assert (found, engine.asked, len(calls)) == (expected, asked, closed)
     said = capsys.readouterr()
     place = tmp_path / "report/report.html"
@@ -65,8 +78,9 @@ def test_what_runs_and_the_exit_status(
 
 
 def test_all_batches_run_whatever_fails(tmp_path: Path) -> None:
-    engine = FakeEngine(tmp_path / run.CAMPAIGN_PAGE)
-    assert run_campaign(engine, tmp_path, n_batches=3, close=lambda: None) == 0
+    engine = FakeEngine(tmp_path / run.CAMPAIGN_STATES)
+    run_in_batches(engine, 3)
+    assert run_campaign(engine, tmp_path, close=lambda: None) == 0
     assert engine.asked == ["--batch", "--batch", "--logger", "--report"]
 
 
@@ -123,6 +137,61 @@ def test_library_without_a_workflow_says_so(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "executor", "cores"),
+    [
+        ([], "local", 1),
+        (["--cores", "2"], "local", 2),
+        (["--workflow-profile", str(ROOT / "profiles/default")], "local", os.cpu_count()),
+        (["--workflow-profile", str(ROOT / "profiles/slurm")], "slurm", 1),
+        ([f"--profile={ROOT / 'profiles/slurm'}", "-e", "lsf", "--cores=4"], "lsf", 4),
+        (["--workflow-profile", "none"], "local", 1),
+    ],
+)
+def test_executor_is_that_of_the_arguments_or_else_of_the_profile(
+    arguments: list[str], executor: str, cores: object
+) -> None:
+    told = options_of(arguments)
+    assert (told["executor"], told["cores"]) == (executor, cores)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_locked", "goes_on"), [(0, False, True), (1, False, True), (1, True, False)]
+)
+def test_batches_of_a_cluster_go_on_unless_another_run_does(
+    status: int, is_locked: bool, goes_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if is_locked:
+        run.LOCKS.mkdir(parents=True)
+        (run.LOCKS / "0.output.lock").touch()
+    asked: list[dict[str, Any]] = []
+
+    def run_batches(engine: Engine, config: Path) -> int:
+        content = json.loads(config.read_text())
+        lists = {name: Path(b["targets"]).read_text() for name, b in content["batches"].items()}
+        asked.append({**content, "lists": lists})
+        return status
+
+    monkeypatch.setattr(Engine, "run_batches", run_batches)
+    engine = Engine(Path("my campaign.yaml"), ["--workflow-profile", "a profile"])
+    batches = {
+        "shared": Batch((Path("a b.fits"),), 100, 60.0),
+        "1": Batch((Path("c.json"), Path("d.json")), 200, 600.0, ("shared",)),
+    }
+    output = Path("my results")
+    assert run_on_cluster(engine, output, batches, exposures=1000, cores=4) is goes_on
+    (content,) = asked
+    assert content["lists"] == {"shared": "a b.fits\n", "1": "c.json\nd.json\n"}
+    assert content["batches"]["1"]["after"] == ["shared"]
+    # 600 MB and 0.15 for each exposure, besides the steps; 3 minutes and 20 times the work.
+    sizes = [(b["mem_mb"], b["runtime"]) for b in content["batches"].values()]
+    assert sizes == [(600 + 150 + 4 * 100, 3 + 5), (600 + 150 + 4 * 200, 3 + 50)]
+    last = content["command"][content["command"].index("my campaign.yaml") :]
+    assert last[1:5] == ["--workflow-profile", "a profile", "--executor", "local"]
+    assert [*output.rglob("*.json")] == []  # nothing stays but logs
+
+
+@pytest.mark.parametrize(
     ("arguments", "given"),
     [
         ([], {}),
@@ -160,7 +229,7 @@ def test_report_of_results_in_storage_lies_here(
     monkeypatch.chdir(tmp_path)
     calls: list[int] = []
     engine = FakeEngine(None)
-    assert run_campaign(engine, Path("x"), n_batches=1, close=lambda: calls.append(1)) == 0
+    assert run_campaign(engine, Path("x"), close=lambda: calls.append(1)) == 0
     assert (len(calls), capsys.readouterr().out) == (1, "Report:        report.html\n")
     assert not Path("x").exists()
 

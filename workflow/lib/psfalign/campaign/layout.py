@@ -8,6 +8,9 @@ from ..steps.registry import STEPS, Output, Scope, Step, steps_of
 STACKS, COMBINED, REPORT, LOGS = "psfstacks", "combined", "report", "logs"
 FOLDERS = (STACKS, COMBINED, REPORT, LOGS)  # that results of several exposures share
 CAMPAIGN_PAGE = f"{REPORT}/campaign.html"
+CAMPAIGN_STATES = f"{REPORT}/campaign.json"
+BATCHES = f"{LOGS}/batches"
+PROGRESS = f"{REPORT}/progress.jsonl"
 SHARED = (Scope.STACK, Scope.ASSOCIATION)  # whose results serve several exposures
 # Where files of each scope lie, their endings left out.
 PLACES = {

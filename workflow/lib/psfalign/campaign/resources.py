@@ -103,6 +103,12 @@ def minutes(
     attempt: int = 1,
 ) -> int:
     """Return the time limit to ask for, in minutes; parameters as those of `memory_mb`."""
+    seconds = START + work_seconds(step, size, weighting=weighting, method=method)
+    return attempt * (LEAST_MINUTES + math.ceil(PATIENCE * seconds / 60))
+
+
+def work_seconds(step: str, size: Size, *, weighting: Weighting, method: Method) -> float:
+    """Return the CPU seconds that a step is expected to work, besides the start of Python."""
     cost = STEPS[step].cost
     per_pair = cost.per_pair
     if cost.depends_on_fit:
@@ -110,5 +116,4 @@ def minutes(
         per_pair = SLOWEST_FIT if method != "spectral" else per_pair
     planes = size.integrations + size.psfs
     nanoseconds = cost.per_plane * planes + per_pair * size.integrations * size.psfs
-    seconds = START + size.pixels * nanoseconds * 1e-9
-    return attempt * (LEAST_MINUTES + math.ceil(PATIENCE * seconds / 60))
+    return size.pixels * nanoseconds * 1e-9

@@ -1,11 +1,13 @@
 """Run a campaign: the engine, batch by batch, and its report."""
 
+import argparse
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,19 @@ import yaml
 from ..errors import ConfigError
 from ..files.provenance.code import PACKAGE
 from ..system.process import found_first
-from .layout import CAMPAIGN_PAGE, REPORT
+from .batches import Batch, write_batches
+from .layout import BATCHES, CAMPAIGN_STATES, REPORT
 
 # The workflow: that of this checkout, or else one that `psfalign deploy` wrote.
 PLACES = (PACKAGE.parents[2] / "Snakefile", Path("Snakefile"))
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 # With one of these the engine runs no jobs, and there is nothing to report.
 NO_JOBS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--summary", "--delete-all-output"}
+PROFILES = ("profile.yaml", "config.yaml")  # names of a profile in its folder
+LOCAL = "local"  # the engine's executor on this machine
+# What the engine of a batch is told: others work at the same time, on other exposures.
+IN_BATCH = ("--executor", LOCAL, "--nolock", "--no-hooks", "--retries", "0", "--logger", "psfalign")
+LOCKS = Path(".snakemake/locks")
 
 
 class Engine:
@@ -40,17 +48,29 @@ class Engine:
         if snakefile is None:
             problem = "there is no Snakefile here, nor beside this library"
             raise ConfigError(problem, remedy="run psfalign deploy FOLDER, and this command there")
-        self._library = snakefile.absolute().parent / "workflow" / "lib"
-        start = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
-        self._command = [*start, "--configfile", str(config), *arguments]
+        self.workflow = snakefile.absolute().parent / "workflow"
+        self._start = [sys.executable, "-m", "snakemake", "--snakefile"]
+        self._arguments = [*arguments]
+        self._command = [*self._start, str(snakefile), "--configfile", str(config), *arguments]
         self.interrupted = False
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs it on this campaign."""
+        return [*self._command, *arguments]
 
     def run(self, *arguments: str) -> int:
         """Run it to its end, and return its exit status."""
+        return self._run(self.command(*arguments))
+
+    def run_batches(self, config: Path) -> int:
+        """Run the workflow each of whose jobs is this engine, on some of the exposures."""
+        start = [*self._start, str(self.workflow / "batches.smk"), "--configfile", str(config)]
+        return self._run([*start, *self._arguments, "--forceall", "--logger", "psfalign"])
+
+    def _run(self, command: Sequence[str]) -> int:
         if self.interrupted:
             return INTERRUPTED
-        command = [*self._command, *arguments]
-        environment = os.environ | found_first(self._library)
+        environment = os.environ | found_first(self.workflow / "lib")
         with subprocess.Popen(command, env=environment) as process:
             # Ctrl-C reaches the engine as well, which ends its jobs in order: wait for that.
             old = {
@@ -68,9 +88,19 @@ class Engine:
         self.interrupted = True
 
 
-def run_campaign(engine: Engine, output: Path, *, n_batches: int, close: Callable[[], None]) -> int:
+def run_in_batches(engine: Engine, n_batches: int) -> None:
+    """Run all batches of a campaign but the last, one after the other, whatever fails."""
+    for batch in range(1, n_batches):
+        print(f"Batch {batch} of {n_batches}", flush=True)
+        what = ["--batch", f"exposures={batch}/{n_batches}"]
+        engine.run("--quiet", "host", "reason", "--no-hooks", *what, "exposures")
+
+
+def run_on_cluster(
+    engine: Engine, output: Path, batches: Mapping[str, Batch], *, exposures: int, cores: int
+) -> bool:
     """
-    Run all steps that are to be done, and write the report.
+    Run batches as jobs of a cluster, each with an engine of its own.
 
     Parameters
     ----------
@@ -78,8 +108,42 @@ def run_campaign(engine: Engine, output: Path, *, n_batches: int, close: Callabl
         The engine.
     output
         The output directory.
-    n_batches
-        In how many parts the exposures are planned and run.
+    batches
+        What the jobs make, by name.
+    exposures
+        How many the campaign has.
+    cores
+        Of each job.
+
+    Returns
+    -------
+    Whether the engine was free to run them; otherwise it has said why not.
+    """
+    place = output / BATCHES
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder:
+        config = write_batches(
+            batches,
+            Path(folder),
+            place=place,
+            command=engine.command(*IN_BATCH),
+            exposures=exposures,
+            cores=cores,
+        )
+        status = engine.run_batches(config)
+    return not (status and LOCKS.is_dir() and any(LOCKS.iterdir()))
+
+
+def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> int:
+    """
+    Run all steps that are still to be done, and write the report.
+
+    Parameters
+    ----------
+    engine
+        The engine.
+    output
+        The output directory.
     close
         Writes the campaign's page and its crate where the engine, which had nothing to do, has not.
 
@@ -87,14 +151,11 @@ def run_campaign(engine: Engine, output: Path, *, n_batches: int, close: Callabl
     -------
     The exit status of the engine, or else of its report.
     """
-    for batch in range(1, n_batches):
-        print(f"Batch {batch} of {n_batches}", flush=True)
-        what = ["--batch", f"exposures={batch}/{n_batches}"]
-        engine.run("--quiet", "host", "reason", "--no-hooks", *what, "exposures")
-    page = output / CAMPAIGN_PAGE
-    before = _written(page)
+    # The page itself may be renewed while the engine runs.
+    states = output / CAMPAIGN_STATES
+    before = _written(states)
     status = engine.run("--logger", "psfalign")
-    is_new = _written(page) != before
+    is_new = _written(states) != before
     if status == 0 and not is_new:
         close()
     if status == 0 or (is_new and not engine.interrupted):
@@ -117,6 +178,25 @@ def count_batches(exposures: int, size: int) -> int:
 def is_run(arguments: Sequence[str]) -> bool:
     """Return whether the engine runs jobs with these arguments."""
     return NO_JOBS.isdisjoint(arguments)
+
+
+def options_of(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what the engine's arguments, and the profiles that they name, say of where it runs."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--executor", "-e")
+    parser.add_argument("--cores", "-c")
+    parser.add_argument("--default-storage-provider")
+    for name in ("--profile", "--workflow-profile"):
+        parser.add_argument(name, type=Path)
+    said = vars(parser.parse_known_args(arguments)[0])
+    folders = [said.pop("profile"), said.pop("workflow_profile")]
+    found: dict[str, Any] = {"executor": LOCAL, "cores": 1}
+    for path in (folder / name for folder in folders if folder for name in PROFILES):
+        if path.is_file():
+            found |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    found |= {name: value for name, value in said.items() if value is not None}
+    cores = str(found["cores"])  # a number, or `all`
+    return found | {"cores": int(cores) if cores.isdigit() else os.cpu_count() or 1}
 
 
 def given_by(arguments: Sequence[str]) -> dict[str, Any]:

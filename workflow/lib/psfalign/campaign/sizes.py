@@ -70,6 +70,11 @@ class Sizes:
             attempt=self._counted(step, name, attempt),
         )
 
+    def work_seconds(self, step: str, name: str) -> float:
+        """Return how many CPU seconds a job is expected to work."""
+        size, align = self.of(step, name), self._align
+        return resources.work_seconds(step, size, weighting=align.weighting, method=align.method)
+
     def refuse_without_memory(self, available: int) -> None:
         """
         Refuse a campaign of which a job needs more memory than the machine has.

@@ -45,15 +45,23 @@ def list_results(plan: Plan) -> list[Path]:
 
     What goes when it was used is not asked for.
     """
-    scopes = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)
-    keep = plan.settings.keep_intermediates
+    return [
+        path
+        for scope in (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)
+        for name in (plan.combined if scope is Scope.ASSOCIATION else plan.names(scope))
+        for path in results_of(plan, scope, name)
+    ]
+
+
+def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
+    """Return the results that stay of an exposure, a stack or an association."""
+    keep, first = plan.settings.keep_intermediates, plan.members(scope, name)[0]
     return [
         layout.result(HERE, step.name, name, part)
-        for scope in scopes
         for step, part, output in layout.outputs(steps_of(scope))
-        if plan.settings.is_written(output) and (keep or not step.is_intermediate)
-        for name in (plan.combined if scope is Scope.ASSOCIATION else plan.names(scope))
-        if plan.has_step(step.name, plan.members(scope, name)[0])
+        if plan.settings.is_written(output)
+        and (keep or not step.is_intermediate)
+        and plan.has_step(step.name, first)
     ]
 
 
@@ -85,9 +93,9 @@ def exposures_to_report(plan: Plan) -> list[str]:
     names = list(plan.exposures)
     if len(names) <= MOST_REPORTED:
         return names
-    page = plan.settings.output_dir / layout.CAMPAIGN_PAGE
+    path = plan.settings.output_dir / layout.CAMPAIGN_STATES
     try:
-        states = json.loads(page.with_suffix(".json").read_text("utf-8"))
+        states = json.loads(path.read_text("utf-8"))
         found = (state["name"] for state in states["exposures"])
         names = [name for name in found if name in plan.exposures]
     except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours

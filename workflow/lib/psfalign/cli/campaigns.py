@@ -3,10 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..campaign.settings import Settings
 from ..errors import ConfigError, error_line
 from .arguments import Commands, at_least, positive, warn
+
+if TYPE_CHECKING:
+    from ..campaign.run import Engine
 
 NO_MASKS = (
     "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
@@ -100,9 +104,6 @@ def _add_check(commands: Commands) -> None:
     command = commands.add_parser("check", help="check a configuration and all its files")
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--output-dir", action="store_true", help="print its output_dir only")
-    command.add_argument(
-        "--batches", type=positive, metavar="N", help="print only how many batches of N exposures"
-    )
     command.set_defaults(run=_check)
 
 
@@ -112,12 +113,6 @@ def _check(options: argparse.Namespace) -> int:
     settings = read_settings(options.config)
     if options.output_dir:
         print(settings.output_dir)
-        return 0
-    if options.batches:
-        from ..campaign.exposures import plan_exposures
-        from ..campaign.run import count_batches
-
-        print(count_batches(len(plan_exposures(settings)), options.batches))
         return 0
     return not _is_right(settings)
 
@@ -148,7 +143,14 @@ def _add_run(commands: Commands) -> None:
         type=positive,
         default=250,
         metavar="N",
-        help="exposures to plan and run together, default 250",
+        help="exposures to plan and run together, default 250; on a cluster, the most in one job",
+    )
+    command.add_argument(
+        "--interval",
+        type=positive,
+        default=60,
+        metavar="SECONDS",
+        help="between two lines of progress.jsonl in the report's folder, default 60",
     )
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument(
@@ -162,8 +164,18 @@ def _run(options: argparse.Namespace) -> int:
     from ..campaign.exposures import plan_exposures
     from ..campaign.facts import FactsStore
     from ..campaign.output_folder import say_elsewhere
-    from ..campaign.run import Engine, count_batches, given_by, is_run, run_campaign
+    from ..campaign.run import (
+        LOCAL,
+        Engine,
+        count_batches,
+        given_by,
+        is_run,
+        options_of,
+        run_campaign,
+        run_in_batches,
+    )
     from ..campaign.yaml import read_yaml
+    from ..report.run_progress import Progress
 
     engine, given = Engine(options.config, options.arguments), given_by(options.arguments)
     if not is_run(options.arguments):
@@ -183,8 +195,30 @@ def _run(options: argparse.Namespace) -> int:
         lines = close_campaign(settings, exposures, facts, threads=2, warn=warn)
         print("\n".join(lines))
 
-    n_batches = count_batches(len(plan_exposures(settings)), options.batch)
-    return run_campaign(engine, settings.output_dir, n_batches=n_batches, close=close)
+    exposures, output = plan_exposures(settings), settings.output_dir
+    with Progress(output, exposures, interval=options.interval):
+        told = options_of(options.arguments)
+        if told["executor"] == LOCAL or "default_storage_provider" in told:
+            run_in_batches(engine, count_batches(len(exposures), options.batch))
+        elif not _run_on_cluster(engine, settings, most=options.batch, cores=told["cores"]):
+            return 1
+        return run_campaign(engine, output, close=close)
+
+
+def _run_on_cluster(engine: "Engine", settings: Settings, *, most: int, cores: int) -> bool:
+    """Run what is left in jobs of a cluster; return False where another run is going on."""
+    from ..campaign.batches import plan_batches
+    from ..campaign.judgement import Judgement
+    from ..campaign.plan import Plan
+    from ..campaign.run import run_on_cluster
+    from ..report.html import digest_looks
+
+    plan = Plan(settings, scripts=engine.workflow / "scripts", looks=digest_looks())
+    batches = plan_batches(plan, Judgement(plan), most=most)
+    number = len(plan.exposures)
+    return not batches or run_on_cluster(
+        engine, settings.output_dir, batches, exposures=number, cores=cores
+    )
 
 
 def _add_summary(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from ..campaign.layout import CAMPAIGN_PAGE, REPORT, outputs, result
+from ..campaign.layout import CAMPAIGN_PAGE, CAMPAIGN_STATES, outputs, result
 from ..campaign.words import plural, some_of
 from ..files.provenance.records import Record, list_mixture, versions_of
 from ..steps.registry import STEPS
@@ -48,7 +48,12 @@ def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
     states
         Of its exposures.
     """
-    publish_bytes(output / REPORT / "campaign.json", as_json(states))
+    publish_bytes(output / CAMPAIGN_STATES, as_json(states))
+    renew_campaign_page(output, states)
+
+
+def renew_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
+    """Write the page alone, while a run goes on; parameters as those of `write_campaign_page`."""
     pages = {state.name: find_pages(output, state.name) for state in states}
     publish_bytes(
         output / CAMPAIGN_PAGE, campaign_page(states, _read_pictures(output, states), pages)

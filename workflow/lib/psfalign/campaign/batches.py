@@ -1,0 +1,241 @@
+"""Divide what is left of a campaign into jobs of a cluster that work on many exposures each."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..steps.registry import Scope, Step, steps_of
+from . import layout, resources
+from .exposures import ScienceExposure
+from .judgement import Judgement
+from .plan import Plan
+from .sizes import Sizes
+from .targets import results_of
+
+SHARED = "shared"  # the name of the batch that makes what several others need
+MOST_MINUTES = 120  # that a batch of several exposures may take: clusters start such jobs soon
+START = 1.0  # CPU seconds of an exposure and of a stack besides the work itself
+# The engine of a batch plans the whole campaign, and keeps one process with all libraries; the two
+# engines around it know nothing of the campaign.
+ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 600, 0.15
+PICTURE = Scope.ASSOCIATION
+SCOPES = (Scope.EXPOSURE, Scope.STACK, PICTURE)
+Part: TypeAlias = tuple[Scope, str]
+Groups: TypeAlias = defaultdict[Any, list[ScienceExposure]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """
+    What one job of a cluster makes.
+
+    Attributes
+    ----------
+    targets
+        The files to ask its engine for.
+    megabytes
+        The memory of its largest step.
+    seconds
+        CPU seconds that it is expected to work.
+    after
+        The names of batches that come before it.
+    """
+
+    targets: tuple[Path, ...]
+    megabytes: int
+    seconds: float
+    after: tuple[str, ...] = ()
+
+    def memory_mb(self, exposures: int, cores: int) -> int:
+        """Return how many MB a job with so many cores asks for, in a campaign of so many."""
+        return round(ENGINE_MB + ENGINE_MB_PER_EXPOSURE * exposures + cores * self.megabytes)
+
+    def minutes(self, cores: int) -> int:
+        """Return how many minutes a job with so many cores may take."""
+        return round(resources.LEAST_MINUTES + _limit(self.seconds) / cores)
+
+
+class Work:
+    """
+    What the exposures of a campaign ask of a machine.
+
+    Parameters
+    ----------
+    plan
+        The campaign.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.combined = frozenset(plan.combined)
+        self._sizes = Sizes(plan)
+        self.seconds = cache(self._sum_seconds)
+
+    def parts(self, exposure: ScienceExposure) -> list[Part]:
+        """Return what is made for an exposure: itself, its stack, and the picture it is part of."""
+        found = [(scope, exposure.name_in(scope)) for scope in SCOPES]
+        return [
+            (s, name) for s, name in found if s is not Scope.ASSOCIATION or name in self.combined
+        ]
+
+    def megabytes(self, part: Part) -> int:
+        """Return the memory of the largest step of a part."""
+        return max(
+            self._sizes.memory_mb(step.name, part[1], threads=1, attempt=1, on_cluster=False)
+            for step in self._steps(part)
+        )
+
+    def share(self, exposure: ScienceExposure) -> float:
+        """Return the CPU seconds of an exposure, with its share of what it has with others."""
+        parts = self.parts(exposure)
+        return sum(self.seconds(part) / len(self.plan.members(*part)) for part in parts)
+
+    def _sum_seconds(self, part: Part) -> float:
+        steps = self._steps(part)
+        return START + sum(self._sizes.work_seconds(step.name, part[1]) for step in steps)
+
+    def _steps(self, part: Part) -> list[Step]:
+        first = self.plan.members(*part)[0]
+        return [step for step in steps_of(part[0]) if self.plan.has_step(step.name, first)]
+
+
+def plan_batches(plan: Plan, judgement: Judgement, *, most: int) -> dict[str, Batch]:
+    """
+    Return batches of the exposures that are not finished, by name.
+
+    Exposures with the same psf images are in one batch, if that is not too much for one. Those that
+    are combined in one picture always are, as the steps of one may need others. Psf stacks that
+    several batches need are a batch of their own, which comes first.
+
+    Parameters
+    ----------
+    plan, judgement
+        The campaign, and what is known of its results.
+    most
+        The number of exposures in a batch; large exposures are fewer, so that a batch ends in time.
+    """
+    work, folder = Work(plan), plan.settings.output_dir
+    batches = _fill(work, find_left(work, judgement), most)
+    stacks = Counter(name for batch in batches for name in {e.stack.name for e in batch})
+    shared = [name for name, count in stacks.items() if count > 1]
+    inputs = (path for batch in batches[1:] for e in batch for path in e.inputs)
+    made_first = dict.fromkeys(path for path in inputs if plan.facts.is_made_first(path))
+    cleaned = [layout.result(folder, "clean_psfs", name) for name in shared]
+    found: dict[str, Batch] = {}
+    if cleaned or made_first:
+        found[SHARED] = _batch((*made_first, *cleaned), [(Scope.STACK, n) for n in shared], work)
+    after = tuple(found)
+    for number, batch in enumerate(batches, 1):
+        parts = dict.fromkeys(part for exposure in batch for part in work.parts(exposure))
+        # The last file of each, before which all others are made.
+        results = (results_of(plan, *part) for part in parts if part[0] is not Scope.STACK)
+        targets = (folder / paths[-1] for paths in results)
+        found[str(number)] = _batch(targets, parts, work, after)
+    return found
+
+
+def write_batches(
+    batches: Mapping[str, Batch],
+    folder: Path,
+    *,
+    place: Path,
+    command: Sequence[str],
+    exposures: int,
+    cores: int,
+) -> Path:
+    """
+    Write the configuration of ``workflow/batches.smk``, and return where it is.
+
+    Parameters
+    ----------
+    batches
+        What the jobs make, by name.
+    folder
+        Where to write, until the jobs have ended.
+    place
+        The folder for the logs of batches.
+    command
+        What runs in each job, before the files that it is asked for.
+    exposures
+        How many the campaign has.
+    cores
+        Of each job.
+    """
+    listed: dict[str, Any] = {}
+    for name, batch in batches.items():
+        targets = folder / f"{name}.txt"
+        targets.write_text("".join(f"{path}\n" for path in batch.targets), encoding="utf-8")
+        listed[name] = {
+            "targets": str(targets),
+            "mem_mb": batch.memory_mb(exposures, cores),
+            "runtime": batch.minutes(cores),
+            "after": batch.after,
+        }
+    config = folder / "batches.json"
+    content = {"batches": listed, "place": str(place), "command": command}
+    config.write_text(json.dumps(content), encoding="utf-8")
+    return config
+
+
+def find_left(work: Work, judgement: Judgement) -> list[ScienceExposure]:
+    """Return the exposures of which results are missing, or have to be made again."""
+    folder, outdated = work.plan.settings.output_dir, set(judgement.outdated)
+
+    @cache
+    def is_left(part: Part) -> bool:
+        paths = (folder / path for path in results_of(work.plan, *part))
+        return any(path in outdated or not path.exists() for path in paths)
+
+    exposures = work.plan.exposures.values()
+    return [exposure for exposure in exposures if any(map(is_left, work.parts(exposure)))]
+
+
+def _fill(work: Work, left: Iterable[ScienceExposure], most: int) -> list[list[ScienceExposure]]:
+    """Fill batches with what is left until their number or their time is enough."""
+
+    def fits(exposures: Sequence[ScienceExposure]) -> bool:
+        return len(exposures) <= most and _limit(sum(map(work.share, exposures))) <= MOST_MINUTES
+
+    batches: list[list[ScienceExposure]] = [[]]
+    for unit in _units(work, left, fits):
+        if fits([*batches[-1], *unit]):
+            batches[-1] += unit
+        else:
+            batches.append([*unit])
+    return [batch for batch in batches if batch]
+
+
+def _units(
+    work: Work,
+    left: Iterable[ScienceExposure],
+    fits: Callable[[Sequence[ScienceExposure]], bool],
+) -> Iterator[list[ScienceExposure]]:
+    """Yield what stays together: exposures with the same psf images, or else in one picture."""
+    stacks: Groups = defaultdict(list)
+    for exposure in left:
+        stacks[exposure.stack.name].append(exposure)
+    for group in stacks.values():
+        if fits(group):
+            yield group
+            continue
+        pictures: Groups = defaultdict(list)
+        for exposure in group:
+            own, _, *picture = work.parts(exposure)
+            pictures[picture[0] if picture else own].append(exposure)
+        yield from pictures.values()
+
+
+def _limit(seconds: float) -> float:
+    """Return the minutes to allow for some work."""
+    return resources.PATIENCE * seconds / 60
+
+
+def _batch(
+    targets: Iterable[Path], parts: Collection[Part], work: Work, after: tuple[str, ...] = ()
+) -> Batch:
+    memory = max(map(work.megabytes, parts), default=0)
+    return Batch(tuple(targets), memory, sum(map(work.seconds, parts)), after)
