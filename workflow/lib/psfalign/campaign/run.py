@@ -193,7 +193,8 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"executor": LOCAL, "cores": 1}
     for path in (folder / name for folder in folders if folder for name in PROFILES):
         if path.is_file():
-            found |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            text = path.read_text(encoding="utf-8")
+            found |= yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506 - lists, mappings, text
     found |= {name: value for name, value in said.items() if value is not None}
     cores = str(found["cores"])  # a number, or `all`
     return found | {"cores": int(cores) if cores.isdigit() else os.cpu_count() or 1}
