@@ -22,6 +22,7 @@ from report import Report
 from runs import pin_to_one_core
 
 from psfalign.campaign.checks import choose_masks
+from psfalign.campaign.configuration import complete_config
 from psfalign.campaign.exposures import ScienceExposure, Stack
 from psfalign.campaign.facts import FactsStore
 
@@ -77,7 +78,9 @@ def measure(folder: Path) -> list[tuple[str, str]]:
     science = write_all(folder / "science", max(COUNTS), write_exposure)
     stack = Stack("psfs", (), is_stacked=True)
     exposures = [ScienceExposure(p.stem, p, "a3001", stack, None, "") for p in science]
-    config = {"psfmask": {"references": [str(folder / "masks")]}}
+    entry = {"science": str(science[0]), "psfs": "psfs.fits", "asn_id": "a3001"}
+    masks_of = {"references": [str(folder / "masks")]}
+    settings = complete_config({"exposures": [entry], "psfmask": masks_of})
     cache = folder / "facts.json"
     rows: list[tuple[str, str]] = []
     with timed(rows, f"read the headers of {N_MASKS:,} masks"):
@@ -93,7 +96,7 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         facts.exposure(path)
     for count in COUNTS:
         with timed(rows, f"choose among them for {count:,} known exposures"):
-            _, errors = choose_masks(config, exposures[:count], facts)
+            _, errors = choose_masks(settings, exposures[:count], facts)
         if errors:
             raise RuntimeError(errors[0])
     return rows

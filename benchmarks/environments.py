@@ -28,7 +28,7 @@ def peer_python(release: str) -> Path:
     if not (folder / "done").exists():
         print(f"making {folder.name}: {' '.join(PEERS[release])}", file=sys.stderr)
         subprocess.run([_base_python(), "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *PEERS[release]]
+        install = [str(python), "-m", "pip", "install", "--quiet", *PEERS[release]]
         subprocess.run(install, check=True)
         (folder / "done").touch()
     return python

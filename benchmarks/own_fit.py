@@ -11,6 +11,7 @@ integration 0.
 import json
 import sys
 import time
+from typing import cast
 
 from psfalign.system.process import prepare_process
 
@@ -24,7 +25,7 @@ from psfalign.images.arrays import BackgroundChoice
 from psfalign.images.frames import Frame
 
 
-def main(path: str, background: BackgroundChoice, error: str = "") -> None:
+def main(path: str, background: str, error: str = "") -> None:
     """Fit the psfs to the science images, twice."""
     with np.load(path) as arrays:
         variance = np.full(arrays["weight"].shape, float(error) ** 2) if error else None
@@ -32,7 +33,7 @@ def main(path: str, background: BackgroundChoice, error: str = "") -> None:
             [Frame(image, None, variance) for image in arrays[name]] for name in ("science", "psfs")
         )
         weight = arrays["weight"]
-    options = FitOptions(background=background)
+    options = FitOptions(background=cast("BackgroundChoice", background))
     for _ in range(2):
         start = time.process_time()
         fits = list(fit_shifts(science, psfs, weight, options=options))

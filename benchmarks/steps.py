@@ -83,7 +83,7 @@ def floor(folder: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -3,8 +3,11 @@
 import importlib
 import inspect
 import io
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +171,30 @@ def test_figures_are_what_the_code_draws(tmp_path: Path) -> None:
         # Text is drawn a bit differently by other versions of the fonts; a curve that moved by a
         # pixel or a map of other values changes far more.
         assert np.abs(drawn - stored).mean() < 0.004, f"{name}: run python docs/draw.py"
+
+
+# Of scripts, not whether their own variables keep one type.
+OTHER_MISTAKES = ("assignment", "misc", "return-value", "union-attr")
+
+
+@pytest.mark.slow
+def test_benchmarks_call_what_there_is(tmp_path: Path) -> None:
+    """They take minutes to hours, so that nobody notices soon when what they call has changed."""
+    command = [sys.executable, "-m", "mypy", "--config-file", os.devnull, "--check-untyped-defs"]
+    command += ["--ignore-missing-imports", "--follow-imports", "silent", "--cache-dir", tmp_path]
+    for code in OTHER_MISTAKES:
+        command += ["--disable-error-code", code]
+    folders = ("benchmarks", "workflow/lib")
+    scripts = sorted(path.relative_to(ROOT) for path in (ROOT / "benchmarks").glob("*.py"))
+    result = subprocess.run(
+        [*map(str, [*command, "--explicit-package-bases", *scripts])],
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
 
 
 def test_docstrings_can_be_typeset() -> None:
