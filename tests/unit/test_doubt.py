@@ -150,15 +150,29 @@ def test_influence_is_the_move_of_a_fit_without_the_window(
 
 
 @pytest.mark.parametrize("kind", ["rows", "columns"])
-def test_stripes_of_the_detector_make_a_shift_doubtful(kind: str) -> None:
+@pytest.mark.parametrize("share", [0.6, 1.0, 1.4])
+def test_stripes_of_the_detector_make_a_shift_doubtful(kind: str, share: float) -> None:
     """In both images at the same place, they hold the shift where it is none."""
     star = scene(SHAPE, seed=4)
     shape = (SHAPE[0], 1) if kind == "rows" else (1, SHAPE[1])
     stripes = 0.05 * PEAK * noise(shape, seed=5) * np.ones(SHAPE)
-    science, psf = (observed(i + stripes, k) for k, i in enumerate((star, shifted(star, TRUE))))
+    science = observed(star + stripes, 0)
+    psf = observed(shifted(star, TRUE) + share * stripes, 1)
     found = fit(science, psf, transmission(SHAPE), background="plane")
     assert is_wrong(found)
     assert found.doubtful
+
+
+def test_stripes_are_doubted_by_what_they_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each row has a level of its own in the fit, so little that one step leads there."""
+    monkeypatch.setattr(doubt, "_largest_move", lambda *_: 0.0)  # of windows
+    monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)
+    star, true = scene(SHAPE, seed=4), (0.6, -0.4)
+    stripes = 0.005 * PEAK * noise((SHAPE[0], 1), seed=5) * np.ones(SHAPE)
+    frames = [observed(i + stripes, k, 1e-3) for k, i in enumerate((star, shifted(star, true)))]
+    found = fit(*frames, np.ones(SHAPE))
+    # The stripes do not move along with the star, as the model of the fit has it: a few per cent.
+    assert found.influence == pytest.approx(np.hypot(found.dx - 0.6, found.dy + 0.4), rel=0.1)
 
 
 def test_nothing_is_computed_where_it_cannot_matter() -> None:

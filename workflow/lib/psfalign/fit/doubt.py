@@ -14,7 +14,8 @@ largest move of the shift among all windows that moves it by more than noise doe
 variance E / n makes a move with the covariance E / n · ((H - H_T)⁻¹ - H⁻¹).
 
 *Stripes.* Rows or columns that have a level of their own in both images hold a fit where they
-agree. They show as means of the residual along rows or columns.
+agree. How far the shift moves where the fit gives each line a level of its own is the same step,
+with what g and r have in common with the means of lines instead of a window's part.
 
 *Misfit.* A fit that has found something else than the star leaves most of the psf unexplained.
 """
@@ -33,6 +34,7 @@ from .gradients import (
     FIRST,
     SECOND,
     Gradients,
+    Singles,
     Sums,
     Whole,
     as_matrices,
@@ -50,14 +52,66 @@ LEAST_REST = 0.01  # of the information, what a window must leave to the others
 NOISY = 3.0  # standard deviations, up to which a window's move may be noise
 # The limits lie above what flight exposures have whose shifts are right (benchmarks/flight.py).
 MOST_INFLUENCE = 0.036  # pixels
-MOST_STRIPED = 0.12  # of the energy of the residual
 MOST_UNEXPLAINED = 0.5  # of the energy of the psf
+
+
+@dataclass(frozen=True)
+class Levels:
+    """
+    How a shift moves where each row, or each column, has a level of its own in the fit.
+
+    Attributes
+    ----------
+    moves : (2, lines)
+        The move of dx and dy for each Σ w² r along a line, in units where g has none.
+    noise
+        The variance of a move along an axis for noise of variance 1.
+    """
+
+    moves: Sums
+    noise: float
+
+    @classmethod
+    def of(cls, total: Sums, sums: Sums, per_line: SingleImage) -> "Levels":
+        """Take H, (3, 3), Σ w² g along lines, (3, lines), and one over Σ w² along them."""
+        shares = sums * per_line
+        rest = total - shares @ sums.T
+        if np.linalg.det(rest) <= LEAST_REST**3 * np.linalg.det(total):
+            return cls(np.zeros((2, len(per_line))), 0.0)  # lines are all that there is
+        without = np.linalg.inv(rest)
+        noise = float((without - np.linalg.inv(total)).diagonal()[:2].max())
+        return cls((without @ shares)[:2], max(0.0, noise))
+
+    def move(self, sums: SingleImage, scale: float) -> float:
+        """Return the move for sums of w² r along lines, 0 where noise of a variance explains it."""
+        length = math.hypot(*(self.moves @ sums))
+        return length if length > NOISY * math.sqrt(scale * self.noise) else 0.0
+
+
+@dataclass(frozen=True)
+class Leverage:
+    """What windows, and levels of columns and of rows, can do to a shift."""
+
+    windows: Sums | None
+    levels: tuple[Levels, Levels]
+
+    @classmethod
+    def of(cls, derivatives: Singles, weighted: Weighted) -> "Leverage":
+        """Take the derivatives of a science image, less the background."""
+        information = sum_products(derivatives, weighted.shares)
+        total, products = as_matrices(information.sum(axis=(1, 2))), weighted.shares * derivatives
+        along = (products.sum(axis=axis, dtype=float) for axis in (1, 2))
+        by_column, by_row = (
+            Levels.of(total, sums, per_line)
+            for sums, per_line in zip(along, weighted.per_line, strict=True)
+        )
+        return cls(_window_leverage(information), (by_column, by_row))
 
 
 @dataclass(frozen=True)
 class Leverages:
     """
-    What the windows of a science image can do to a shift; the same near the same whole pixels.
+    What parts of a science image can do to a shift; the same near the same whole pixels.
 
     Attributes
     ----------
@@ -66,14 +120,14 @@ class Leverages:
     """
 
     gradients: Gradients
-    _known: dict[Whole, Sums | None] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[Whole, Leverage] = field(default_factory=dict, init=False, repr=False)
 
-    def at(self, fit: PairFit) -> Sums | None:
-        """Return the leverage of each window at a fit, see `_leverage`."""
+    def at(self, fit: PairFit) -> Leverage:
+        """Return what they can do at a fit."""
         whole = round(fit.dy), round(fit.dx)
         if whole not in self._known:
-            shares = self.gradients.weighted.shares
-            self._known[whole] = _leverage(sum_products(self.gradients.at(whole), shares))
+            derivatives = self.gradients.at(whole)
+            self._known[whole] = Leverage.of(derivatives, self.gradients.weighted)
         return self._known[whole]
 
 
@@ -86,16 +140,16 @@ def add_doubts(
         if pair is None or fit.curvature is None:
             judged.append(fit)
         elif _bound_error(fit, fit.curvature) < MOST_INFLUENCE:
-            judged.append(_judge(fit, np.nan, 0.0))
+            judged.append(_judge(fit, np.nan))
         else:
-            judged.append(_judge(fit, *find_influence(fit, pair, leverages)))
+            judged.append(_judge(fit, find_influence(fit, pair, leverages)))
     return judged
 
 
-def _judge(fit: PairFit, influence: float, striped: float) -> PairFit:
+def _judge(fit: PairFit, influence: float) -> PairFit:
     explained_by_noise = 1 / fit.chi2 if fit.chi2 > 0 else 0.0
     unexplained = fit.misfit * max(0.0, 1 - explained_by_noise)
-    wrong = influence > MOST_INFLUENCE or striped > MOST_STRIPED or unexplained > MOST_UNEXPLAINED
+    wrong = influence > MOST_INFLUENCE or unexplained > MOST_UNEXPLAINED
     return replace(fit, influence=influence, doubtful=wrong and fit.status is Status.OK)
 
 
@@ -113,12 +167,11 @@ def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
     return math.sqrt(fit.cost * excess / least) if least > 0 else math.inf
 
 
-def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> tuple[float, float]:
+def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     """
-    Return how far the shift moves without the window that it hangs on most, and the stripes.
+    Return how far the shift moves without the window, or with the levels, that it hangs on most.
 
-    The former is in pixels, NaN where no window can move it far enough to matter; the latter is
-    the share of the residual's energy in means of rows or columns.
+    In pixels; NaN where nothing can move it far enough to matter.
     """
     gradients, shares = leverages.gradients, pair.weighted.shares
     unit = fit.beta * gradients.peak * pair.weighted.peak / math.sqrt(pair.psf.energy)
@@ -128,17 +181,17 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> tuple[floa
     residual = pair.weighted.single_span.subtract(pair.psf.image - model)
     weighted = shares * residual
     energies = sum_blocks(weighted * residual)
-    striped = _stripes(weighted, pair.weighted, float(energies.sum()))
-    if _bound_moves(leverages.at(fit), energies) < MOST_INFLUENCE * abs(unit):
-        return np.nan, striped
+    leverage, scale = leverages.at(fit), float(energies.sum()) / pair.weighted.n_pixels
+    by_levels = _move_by_levels(leverage, weighted, scale) / abs(unit)
+    if _bound_moves(leverage.windows, energies) < MOST_INFLUENCE * abs(unit):
+        return by_levels if by_levels > MOST_INFLUENCE else np.nan
     derivatives = without_background(derivatives_of(moved, pair.science.shape), pair.weighted)
     products = sum_products(derivatives, shares)
     scores = np.stack([sum_blocks(weighted * image) for image in derivatives])
     total = as_matrices(products.sum(axis=(1, 2)))
     parts = as_matrices(_add_neighbours(products).reshape(len(FIRST), -1))
     score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
-    scale = float(energies.sum()) / pair.weighted.n_pixels
-    return _largest_move(parts, total, score, scale), striped
+    return max(by_levels, _largest_move(parts, total, score, scale))
 
 
 def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
@@ -148,7 +201,7 @@ def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
     return math.sqrt(max(0.0, (leverage * _add_neighbours(energies[None])[0]).max()))
 
 
-def _leverage(information: Sums) -> Sums | None:
+def _window_leverage(information: Sums) -> Sums | None:
     """
     Return the factor from Σ_T w² r² to the square of what window T can move a shift at most.
 
@@ -169,13 +222,12 @@ def _leverage(information: Sums) -> Sums | None:
     return np.asarray(farthest * share / (1 - share) ** 2)
 
 
-def _stripes(weighted_residual: SingleImage, weighted: Weighted, energy: float) -> float:
-    """Return the share of the energy of r in its means along rows or columns, from w² r."""
+def _move_by_levels(leverage: Leverage, weighted: SingleImage, scale: float) -> float:
+    """Return the larger move of the levels of columns and of rows, from w² r and its variance."""
     # Products with ones: BLAS sums faster than NumPy.
     rows, columns = (np.ones(size, dtype=np.float32) for size in weighted.shape)
-    sums = rows @ weighted_residual, weighted_residual @ columns
-    striped = [float(line**2 @ rest) for line, rest in zip(sums, weighted.per_line, strict=True)]
-    return max(striped) / energy if energy > 0 else 0.0
+    sums = rows @ weighted, weighted @ columns
+    return max(one.move(line, scale) for one, line in zip(leverage.levels, sums, strict=True))
 
 
 def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:

@@ -64,8 +64,8 @@ class FitOptions:
         """
         The background that is fitted.
 
-        On the flight exposures of both instruments the plane leaves least of the psf, and no more
-        of the science image than the others; on images without a background it costs nothing.
+        A plane for both instruments: benchmarks/flight.py and benchmarks/studies/backgrounds.py
+        show nothing that a choice between the three could gain.
         """
         return "plane" if self.background == "auto" else self.background
 
