@@ -97,19 +97,20 @@ class Injection:
         planted
             Where it is in psf images.
         """
-        light = self._shine(source, flux, planted)
-        after = self._fit(light)
-        pixels, shine, inside = source.on(self._shape)
-        seen = pixels[inside]
+        own, shine, inside = source.on(self._shape)
+        light = self._shine(own, flux * shine, flux, planted)
+        after, seen = self._fit(light), own[inside]
         left = self._left(seen, after, light) - self._left(seen, self._before, None)
         return np.asarray(left.sum(axis=1) / (flux * shine[inside].sum()))
 
-    def _shine(self, source: Source, flux: float, planted: Sequence[Planted]) -> _Light:
-        own, shine, _ = source.on(self._shape)
+    def _shine(
+        self, own: Pixels, added: Vectors, flux: float, planted: Sequence[Planted]
+    ) -> _Light:
         others = [(one.members, *one.source.on(self._shape)[:2]) for one in planted]
-        pixels = np.unique(np.concatenate([own, *(where for _, where, _ in others)]))
+        touched = [own, *(where for _, where, _ in others)]
+        pixels = np.unique(np.concatenate(touched)) if others else own
         science, psfs = np.zeros(pixels.size), np.zeros((len(self._library), pixels.size))
-        science[np.searchsorted(pixels, own)] = flux * shine
+        science[np.searchsorted(pixels, own)] = added
         for members, where, brightness in others:
             psfs[np.ix_(members, np.searchsorted(pixels, where))] = flux * brightness
         return _Light(pixels, science, psfs)

@@ -149,7 +149,7 @@ class PsfLibrary:
         fitted = [zone.fitted.ravel() for zone in zones]
         region = np.logical_or.reduce(fitted)
         whole = Part.of(flat, region)
-        self.fates = _judge(whole, np.isfinite(flat.sum(axis=1, dtype=np.float64)))
+        self.fates = _judge(whole, np.logical_and.reduce(np.isfinite(flat), axis=1))
         self.used: Bools = np.array([fate == Fate.USED for fate in self.fates], dtype=bool)
         self.images = flat if self.used.all() else flat[self.used]
         self.owner = np.zeros(flat.shape[1], dtype=np.intp)

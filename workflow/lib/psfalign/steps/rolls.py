@@ -223,12 +223,16 @@ class StarsAndRolls:
 
     def read_errors(self, integration: int, psfs: Indices) -> Images:
         """Return errors of some of them, (psfs, rows, columns)."""
+        if not self._rolls:
+            return self._psfs.read_errors(integration, psfs)
         stars, moved = self._split(integration, psfs)
         read = [self._psfs.read_errors(integration, stars)] if stars.size else []
         return np.concatenate([*read, *(one.error[None] for one in moved)])
 
     def read_flags(self, integration: int, psfs: Indices) -> NDArray[np.int32]:
         """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
+        if not self._rolls:
+            return self._psfs.read_flags(integration, psfs)
         stars, moved = self._split(integration, psfs)
         read = [self._psfs.read_flags(integration, stars)] if stars.size else []
         return np.concatenate([*read, *(one.flags[None] for one in moved)])
