@@ -111,6 +111,7 @@ bench: env
 	$(BIN)/python benchmarks/small_exposures.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/flight.py
 	$(BIN)/python docs/generate.py
 
 # What checks for an archive, the validator of RO-Crates and pip-audit, is installed beside the rest

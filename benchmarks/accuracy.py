@@ -1,5 +1,5 @@
 """
-Measure how far the numbers of psfalign can be trusted, on simulated and on flight images.
+Measure how far the numbers of psfalign can be trusted, on images whose truth is known.
 
 The pictures go to docs/images/accuracy_*.png.
 """
@@ -13,7 +13,17 @@ prepare_process()
 
 from report import Report
 from runs import pin_to_one_core
-from studies import biases, capture, edges, errors, flight, joint, robustness, uncertainty
+from studies import (
+    backgrounds,
+    biases,
+    capture,
+    edges,
+    errors,
+    joint,
+    rivals,
+    robustness,
+    uncertainty,
+)
 from studies.observe import scenes
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -27,7 +37,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of draws")
     options = parser.parse_args()
     pin_to_one_core()
-    report = Report("accuracy", "How far the numbers can be trusted", [flight.RELEASE])
+    report = Report("accuracy", "How far the numbers can be trusted", [])
     seen = list(scenes(options.data))
     report.table(
         ("scene", "size", "psf mask"),
@@ -35,12 +45,13 @@ def main() -> None:
     )
     uncertainty.study(report, seen, options.pairs)
     biases.study(report, seen)
+    backgrounds.study(report, seen)
+    rivals.study(report, seen)
     capture.study(report, seen)
     robustness.study(report, seen)
     joint.study(report, seen)
     edges.study(report, options.data)
     errors.study(report, seen)
-    flight.study(report, options.data)
     report.write()
 
 

@@ -14,7 +14,7 @@ from psfalign.images.fourier import Shift
 from psfalign.images.frames import Frame
 
 SHIFT, BETA = Shift(1.3, -0.7), 1.4
-LEVELS = (3e-3, 1e-2, 2e-2, 3e-2, 5e-2, 1e-1)
+LEVELS = (3e-3, 1e-2, 2e-2, 3e-2, 5e-2)  # beyond, most fits are insignificant
 N_DRAWS = 40
 ERRORS = (1.0, 2.0, 3.0)  # what ERR is multiplied by
 COLUMNS = ("scene", "mask", "noise", "ERR", "biases known", "dx", "dy", "beta")

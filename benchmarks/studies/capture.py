@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,8 +20,38 @@ RATIOS = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 # Noise of a pixel of both images, over the brightest pixel that is seen in one of them.
 OF_FAINTER, OF_BRIGHTER = 3e-3, 1e-4
 BASIC = (1.0, 2.0, 3.3, 6.7, 10.0)  # pixels, for the fit that starts from no shift
+FEW = 0.1  # pixels
 COLUMNS = ("scene", "noise", "flux ratio", "fits", "ok and within 5 sigma", "largest error")
 COLUMNS += ("sigma", "with inverse_variance")
+TOTALS = ("noise, the same in both images", "fits", "`mask`, found within 5 sigma")
+TOTALS += ("`inverse_variance`, found within 5 sigma", "largest error of `mask` (pixels)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    What became of shifts within the range.
+
+    Attributes
+    ----------
+    n_fits, n_right, n_right_best
+        How many there are, and are `ok` and right within five sigma with `mask`, and with
+        `inverse_variance`.
+    error, sigma
+        The largest error, and the median uncertainty, of `mask`; pixels.
+    """
+
+    n_fits: int
+    n_right: int
+    n_right_best: int
+    error: float
+    sigma: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """A row of the table."""
+        numbers = str(self.n_fits), str(self.n_right), f"{self.error:.2g}", f"{self.sigma:.2g}"
+        return *numbers, str(self.n_right_best)
 
 
 def study(report: Report, scenes: list[Scene]) -> None:
@@ -36,29 +67,61 @@ def study(report: Report, scenes: list[Scene]) -> None:
         "found with `inverse_variance`, which knows of the noise in the science image.",
         "",
     )
-    rows, beyond, basic = [], [], []
+    noises = {
+        f"{OF_FAINTER:g} of the fainter image": lambda beta: OF_FAINTER * min(1.0, beta),
+        f"{OF_BRIGHTER:g} of the brighter image": lambda beta: OF_BRIGHTER * max(1.0, beta),
+    }
+    found = {
+        (scene.name, label, beta): _find(scene, _shifts(INSIDE), beta, noise(beta))
+        for scene in scenes
+        for beta in RATIOS
+        for label, noise in noises.items()
+    }
+    report.table(TOTALS, [_total(found, label) for label in noises])
+    rows = [(name, label, f"{beta:g}", *one.cells) for (name, label, beta), one in found.items()]
+    report.table(COLUMNS, rows)
+    _study_beyond(report, scenes)
+    _study_basic(report, scenes)
+
+
+def _total(found: dict[tuple[str, str, float], Found], label: str) -> tuple[str, ...]:
+    alike = [one for (_, noise, _), one in found.items() if noise == label]
+    sums = (
+        sum(n) for n in zip(*((f.n_fits, f.n_right, f.n_right_best) for f in alike), strict=True)
+    )
+    return label, *map(str, sums), f"{max(one.error for one in alike):.2g}"
+
+
+def _study_beyond(report: Report, scenes: list[Scene]) -> None:
+    report.say(
+        "### Beyond the range", "", f"A shift of {OUTSIDE:g} pixels along the longer axis:", ""
+    )
+    beyond = []
     for scene in scenes:
         for beta in RATIOS:
-            noises = {
-                f"{OF_FAINTER:g} of the fainter": OF_FAINTER * min(1.0, beta),
-                f"{OF_BRIGHTER:g} of the brighter": OF_BRIGHTER * max(1.0, beta),
-            }
-            for label, noise in noises.items():
-                found = _found(scene, _shifts(INSIDE), beta, noise)
-                rows.append((scene.name, label, f"{beta:g}", *found))
             far = _fit_all(scene, _shifts([OUTSIDE]), beta, OF_FAINTER * min(1.0, beta))
-            statuses = Counter(fit.status for fit in far)
-            beyond.append((scene.name, f"{beta:g}", _list(statuses)))
+            beyond.append((scene.name, f"{beta:g}", _list(Counter(fit.status for fit in far))))
+    report.table(("scene", "flux ratio", "status of the fits"), beyond)
+
+
+def _study_basic(report: Report, scenes: list[Scene]) -> None:
+    report.say(
+        "### From no shift",
+        "",
+        "Flux ratio 1, `method: leastsq`, `max_shift: 0`: from no shift, as jwst does; how many",
+        f"are right within {FEW:g} pixels.",
+        "",
+    )
+    rows = []
+    for scene in scenes:
+        cells = []
         for length in BASIC:
             shifts = _shifts([length])
             fits = _fit_all(scene, shifts, 1.0, OF_FAINTER, max_shift=0, method="leastsq")
-            right = [_error(fit, d) < 0.1 for fit, d in zip(fits, shifts, strict=True)]
-            basic.append((scene.name, length, f"{sum(right)} of {len(right)}"))
-    report.table(COLUMNS, rows)
-    report.say(f"A shift of {OUTSIDE:g} pixels along the longer axis:", "")
-    report.table(("scene", "flux ratio", "status of the fits"), beyond)
-    report.say("Flux ratio 1, `method: leastsq`, `max_shift: 0`: from no shift, as jwst does:", "")
-    report.table(("scene", "shift (pixels)", "right within 0.1 pixels"), basic)
+            right = [_error(fit, d) < FEW for fit, d in zip(fits, shifts, strict=True)]
+            cells.append(f"{sum(right)} of {len(right)}")
+        rows.append((scene.name, *cells))
+    report.table(("scene", *(f"{length:g} pixels" for length in BASIC)), rows)
 
 
 def _shifts(lengths: Iterable[float]) -> list[Shift]:
@@ -80,13 +143,16 @@ def _error(fit: PairFit, shift: Shift) -> float:
     return max(abs(fit.dx - shift.dx), abs(fit.dy - shift.dy))
 
 
-def _found(scene: Scene, shifts: list[Shift], beta: float, noise: float) -> tuple[str, ...]:
+def _find(scene: Scene, shifts: list[Shift], beta: float, noise: float) -> Found:
     fits = _fit_all(scene, shifts, beta, noise)
-    errors = [_error(fit, shift) for fit, shift in zip(fits, shifts, strict=True)]
-    sigma = np.median([max(fit.sigma_dx, fit.sigma_dy) for fit in fits])
-    best = _right(_fit_all(scene, shifts, beta, noise, weighting="inverse_variance"), shifts)
-    found = str(_right(fits, shifts))
-    return str(len(fits)), found, f"{max(errors):.2g}", f"{sigma:.2g}", str(best)
+    best = _fit_all(scene, shifts, beta, noise, weighting="inverse_variance")
+    return Found(
+        len(fits),
+        _right(fits, shifts),
+        _right(best, shifts),
+        max(_error(fit, shift) for fit, shift in zip(fits, shifts, strict=True)),
+        float(np.median([max(fit.sigma_dx, fit.sigma_dy) for fit in fits])),
+    )
 
 
 def _right(fits: list[PairFit], shifts: list[Shift]) -> int:

@@ -1,11 +1,12 @@
 """Fit flight exposures in all ways, and compare with jwst on the same cleaned files."""
 
 import itertools
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -17,11 +18,13 @@ from .pictures import BLUE, GREEN, GREY, ORANGE, save
 from .robustness import rejecting
 from psfalign.files.exposure import Exposure
 from psfalign.files.frames import CleanFrames
+from psfalign.files.sky import Sky, read_fwhm, read_star
 from psfalign.fit.closure import Closure, close
 from psfalign.fit.exposure import fit_shifts
 from psfalign.fit.integration import FitOptions
 from psfalign.fit.result import PairFit
 from psfalign.images.arrays import Image
+from psfalign.images.dq_flags import DO_NOT_USE
 from psfalign.images.fourier import Shift, shift_image
 from psfalign.images.frames import Frame
 from psfalign.images.mask_weight import weigh
@@ -41,22 +44,44 @@ Fits = NDArray[np.float64]  # (integrations, psfs, NUMBERS)
 
 @dataclass(frozen=True)
 class Campaign:
-    """Cleaned science images, psf images and their mask; and what jwst fits to them."""
+    """
+    Cleaned science images, psf images and their mask; and what jwst fits to them.
+
+    Attributes
+    ----------
+    name, sciences, stars
+        Of the exposures, for tables.
+    science, psfs
+        The images.
+    weight : (rows, columns) float64
+        The mask.
+    theirs : (integrations, psfs, NUMBERS)
+        Shifts and flux ratios of jwst.
+    stars_at
+        Column and row of the star in each science image.
+    fwhm
+        Width of a point source, pixels.
+    largest_error
+        The largest ERR of a good pixel before cleaning, over the median of those of its plane.
+    """
 
     name: str
+    sciences: list[str]
+    stars: list[str]
     science: list[Frame]
     psfs: list[Frame]
     weight: Image
     theirs: Fits
+    stars_at: list[tuple[float, float]]
+    fwhm: float
+    largest_error: float
 
 
-def study(report: Report, data: Path) -> None:
+def study(report: Report, seen: Sequence[Campaign]) -> None:
     """Print the table and draw the shifts."""
-    report.say("## Flight exposures", "")
-    if not (data / "flight").is_dir():
-        report.say("There are none here.", "")
-        return
     report.say(
+        "## Fits",
+        "",
         "Residual: RMS of psf − beta S(science, shift) under the mask over that of the psf, mean",
         "of all pairs; with `background: fit` the constant is taken off. Sigma: median of all",
         "pairs and both axes. Bias: largest dx_bias or dy_bias. From mask: largest difference of",
@@ -64,12 +89,11 @@ def study(report: Report, data: Path) -> None:
         "",
     )
     rows, closures, found = [], [], {}
-    with tempfile.TemporaryDirectory(prefix="psfalign-benchmark-") as folder:
-        for campaign in campaigns(data / "flight", Path(folder)):
-            results = all_fits(campaign)
-            found[campaign.name] = results
-            rows += [_row(campaign, name, fits, results["mask"]) for name, fits in results.items()]
-            closures += [_closure(campaign, name, fits) for name, fits in results.items()]
+    for campaign in seen:
+        results = all_fits(campaign)
+        found[campaign.name] = results
+        rows += [_row(campaign, name, fits, results["mask"]) for name, fits in results.items()]
+        closures += [_closure(campaign, name, fits) for name, fits in results.items()]
     report.table(COLUMNS, rows)
     report.say("Closure in pixels, of the exposures of one campaign; one integration has none.", "")
     head = ("exposures", "fit", "median closure", "largest", "suspicious pairs")
@@ -81,16 +105,49 @@ def campaigns(flight: Path, folder: Path) -> list[Campaign]:
     """Clean the exposures of each mask, and let jwst fit them."""
     made = []
     by_mask = itertools.groupby(folder_cases(flight), key=lambda case: case.psfmask)
-    for mask, cases in by_mask:
-        science, theirs, psfs = [], [], []
+    for mask, group in by_mask:
+        cases = list(group)
+        science, theirs, psfs, names = [], [], [], []
         for case in cases:
+            names.append(_name(case.science))
             steps = align(case, folder / case.science.stem)
             science += _frames(steps.science)
             psfs = _frames(steps.psfs)
             theirs.append(_jwst(case, steps.science, steps.psfs, folder / case.science.stem))
-        weight = weigh(read_mask(mask)).image
-        made.append(Campaign(mask.parent.name, science, psfs, weight, np.concatenate(theirs)))
+        stars = [_name(path) for path in case.psfs]
+        files = [*{path for case in cases for path in (case.science, *case.psfs)}]
+        exposures = [Exposure(case.science) for case in cases]
+        made.append(
+            Campaign(
+                name=mask.parent.name,
+                sciences=names,
+                stars=stars,
+                science=science,
+                psfs=psfs,
+                weight=weigh(read_mask(mask)).image,
+                theirs=np.concatenate(theirs),
+                stars_at=[read_star(exposure) for exposure in exposures],
+                fwhm=read_fwhm(exposures[0]) / Sky.of(exposures[0]).scale,
+                largest_error=max(map(_largest_error, files)),
+            )
+        )
     return made
+
+
+def _name(path: Path) -> str:
+    """Return what tells an exposure from others of its program."""
+    visit, _, number, *_ = path.name.split("_")
+    return f"{visit} {number}"
+
+
+def _largest_error(path: Path) -> float:
+    """Return the largest known error of a good pixel over the median of those of its plane."""
+    ratios = []
+    with fits.open(path, memmap=False) as hdus:
+        for image, error, flags in zip(*(hdus[n].data for n in ("SCI", "ERR", "DQ")), strict=True):
+            good = np.isfinite(image) & (flags & DO_NOT_USE == 0) & np.isfinite(error) & (error > 0)
+            ratios.append(float(error[good].max() / np.median(error[good])))
+    return max(ratios)
 
 
 def _frames(path: Path) -> list[Frame]:
@@ -152,7 +209,8 @@ def _row(campaign: Campaign, name: str, fits: Fits, mask: Fits) -> tuple[str, ..
     first = f"{dx:+.4f} ± {sigma_dx:.4f}, {dy:+.4f} ± {sigma_dy:.4f}"
     first = first if known else f"{dx:+.4f}, {dy:+.4f}"
     sigma = f"{np.median(fits[..., 3:5]):.4f}" if known else "–"
-    bias = f"{np.abs(fits[..., 5:]).max():.1g}" if known else "–"
+    largest = np.abs(fits[..., 5:]).max()
+    bias = f"{largest:.1g}" if np.isfinite(largest) else "not known" if known else "–"
     difference = f"{np.abs(fits - mask)[..., :2].max():.2g}" if name != "mask" else "–"
     return (
         campaign.name,
