@@ -126,7 +126,7 @@ def test_where_one_or_two_of_three_frames_are_the_median_is_their_mean() -> None
     variances = np.where(np.isnan(images), np.nan, np.array([9.0, 7.0, 11.0])[:, None, None])
     one = combine(images, variances)
     np.testing.assert_allclose(one.image, [[2.0, 1.5, 1.0]])
-    np.testing.assert_allclose(one.error, [[np.sqrt(np.pi / 2) * np.sqrt(27) / 3, 2.0, 3.0]])
+    np.testing.assert_allclose(one.error, [[1.160 * np.sqrt(27) / 3, 2.0, 3.0]], rtol=1e-3)
 
 
 def test_the_median_of_what_is_finite() -> None:
@@ -137,10 +137,10 @@ def test_the_median_of_what_is_finite() -> None:
     np.testing.assert_allclose(median(images), np.nanmedian(images, axis=0))
 
 
-@pytest.mark.parametrize("n", [2, 9])
+@pytest.mark.parametrize("n", [2, 3, 4, 9, 20])
 def test_the_error_is_that_of_a_monte_carlo(n: int) -> None:
     sigma = np.linspace(1, 2, n)[:, None, None] if n == 2 else np.full((n, 1, 1), 1.5)
     images = np.random.default_rng(2).normal(size=(n, 100, 100)) * sigma
     one = combine(images, np.broadcast_to(sigma**2, images.shape))
-    # 10,000 draws know a scatter to 0.7 %. √(π/2) is for many frames: of nine it is 2 % more.
-    assert one.image.std() == pytest.approx(one.error[0, 0], rel=0.04)
+    # 10,000 draws know a scatter to 0.7 %, and the factor of the median is good to half a percent.
+    assert one.image.std() == pytest.approx(one.error[0, 0], rel=0.025)

@@ -130,9 +130,9 @@ def combine(images: Cube, variances: Cube) -> Combined:
     Combine turned frames.
 
     Two frames are averaged with the inverse of their variances. From three frames on their median
-    is taken, of which one pixel that is far off does no harm; its error is √(π/2) times that of
-    their mean, but that of the mean where only one or two of them have the pixel. Where variances
-    are not known (0), frames count alike, and the error is NaN.
+    is taken, of which one pixel that is far off does no harm; its error is that of their mean times
+    `median_factor`, but that of the mean where only one or two of them have the pixel. Where
+    variances are not known (0), frames count alike, and the error is NaN.
 
     Parameters
     ----------
@@ -152,9 +152,19 @@ def combine(images: Cube, variances: Cube) -> Combined:
         else:
             image = median(images)
             error = np.sqrt(np.nansum(known, axis=0)) / count
-            error = np.where(count < MEDIAN_FROM, error, np.sqrt(np.pi / 2) * error)
+            error = np.where(count < MEDIAN_FROM, error, median_factor(count) * error)
     error = np.where(unknown | (count == 0), np.nan, error)
     return Combined(image, error, count.astype(np.uint32))
+
+
+def median_factor(n: NDArray[np.integer]) -> NDArray[np.float64]:
+    """
+    Return by how much the median of n normal numbers scatters more than their mean.
+
+    √(π/2) for many. The terms beside n, for even and for odd ones, are fitted to simulations, which
+    they meet to half a percent from n = 3 on.
+    """
+    return np.sqrt(np.pi / 2 * n / (n + np.where(n % 2 == 0, 1.3, 0.5)))
 
 
 def median(images: Cube) -> Image:
