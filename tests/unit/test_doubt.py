@@ -163,6 +163,20 @@ def test_stripes_of_the_detector_make_a_shift_doubtful(kind: str, share: float) 
     assert found.doubtful
 
 
+@pytest.mark.parametrize("share", [0.6, 1.0, 1.4])
+@pytest.mark.parametrize("background", ["none", "plane"])
+def test_glow_stick_makes_a_shift_doubtful(background: str, share: float) -> None:
+    """A bar across both images, beside the star, of 0.3 of its brightest pixel: no plane."""
+    star, rows = scene(SHAPE, seed=4), np.arange(SHAPE[0])
+    bar = np.exp(-0.5 * ((rows - SHAPE[0] / 2 - 1) / 1.5) ** 2)
+    glow = 0.3 * PEAK * bar[:, None] * np.ones(SHAPE)
+    science = observed(star + glow, 0)
+    psf = observed(shifted(star, TRUE) + share * glow, 1)
+    found = fit(science, psf, transmission(SHAPE), background=background)
+    assert is_wrong(found)
+    assert found.doubtful
+
+
 def test_stripes_are_doubted_by_what_they_move(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each row has a level of its own in the fit, so little that one step leads there."""
     monkeypatch.setattr(doubt, "_largest_move", lambda *_: 0.0)  # of windows

@@ -492,6 +492,17 @@ def test_two_stars_do_not_lead_to_the_wrong_one(seed: int) -> None:
         assert one.status is other.status
 
 
+def test_default_range_takes_no_companion_for_the_star() -> None:
+    """Six pixels off and three times as bright; a search of ten pixels finds it."""
+    star, weight = scene((64, 64), seed=2), transmission((64, 64))
+    science = star + 3.0 * shifted(star, (6.0, 3.0))
+    psf = shifted(star, (0.4, -0.3))
+    far = fit(science, psf, weight, max_shift=10)
+    assert (far.dx, far.dy) == pytest.approx((-5.6, -3.3), abs=0.5)
+    near = fit(science, psf, weight, max_shift=FitOptions().max_shift)
+    assert near.status is Status.OUT_OF_RANGE
+
+
 def test_start_replaces_the_search() -> None:
     science, weighted = scene((32, 40)), Weighted(transmission((32, 40)))
     psf = shifted(science, (3.3, -2.2))

@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "n_iterations": ("int64", "", "evaluations of the fit"),
     "closure": ("float64", "pix", "distance from the shift that all pairs imply"),
     "suspicious": ("bool", "", "closure beyond five sigma"),
-    "influence": ("float64", "pix", "largest move if a small window is left out"),
+    "influence": ("float64", "pix", "largest move without a window or stripes"),
     "doubtful": ("bool", "", "influence or misfit too large"),
     "status": ("string", "", "ok, or why the fit may not be used"),
 }

@@ -55,10 +55,10 @@ class PairFit:
         The cost over what is expected of it from the errors of both images; NaN where those are
         not known.
     influence
-        Largest move of the shift where a small window of the image is left out, pixels; see
-        `psfalign.fit.doubt`.
+        Largest move of the shift where a small window of the image is left out, or lines have
+        levels of their own, pixels; see `psfalign.fit.doubt`.
     doubtful
-        Whether the shift hangs on such a window, or most of the psf stays unexplained.
+        Whether the shift hangs on such a part, or most of the psf stays unexplained.
     n_pixels
         Number of pixels with weight.
     n_iterations
