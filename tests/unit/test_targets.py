@@ -9,7 +9,7 @@ from files import ROOT, completed, write_campaign
 
 from psfalign.campaign import targets
 from psfalign.campaign.plan import Plan
-from psfalign.campaign.targets import exposures_to_report, list_pages, list_results
+from psfalign.campaign.targets import exposures_to_report, list_asked, list_pages, list_results
 
 NAME = "jw1_a3001"
 
@@ -66,6 +66,21 @@ def test_pictures_are_asked_for_where_they_can_be_made(
         "northup.png",
         "contrast.png",
     ]
+
+
+def test_engine_is_asked_for_last_files_and_for_what_is_missing(config: dict[str, Any]) -> None:
+    made = plan(config)
+    assert list_asked(made) == list_results(made)
+    for path in list_results(made):
+        file = made.settings.output_dir / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    last = Path(f"report/{NAME}/{NAME}_table.html")
+    assert list_asked(made) == [last]
+    (made.settings.output_dir / f"{NAME}/{NAME}_shifts.ecsv").unlink()
+    assert list_asked(made) == [Path(f"{NAME}/{NAME}_shifts.ecsv"), last]
+    in_storage = plan(config, in_storage=True)  # where nobody sees what is there
+    assert list_asked(in_storage) == list_results(in_storage)
 
 
 def test_report_of_results_in_storage_shows_all_figures(config: dict[str, Any]) -> None:

@@ -1,18 +1,21 @@
 """What a run asks for, and what it writes at its end."""
 
 from psfalign.campaign.output_folder import say_elsewhere
-from psfalign.campaign.targets import list_pages, list_results
+from psfalign.campaign.targets import list_asked, list_pages, list_results
 from psfalign.files.provenance.code import remember_code
 
 
 def all_results():
     """Return all files of a finished campaign; those that are there are shown in the report."""
-    paths = [str(Path(OUTPUT) / path) for path in list_results(PLAN)]
+    # The inputs of an outer workflow's target must not change with what is there.
+    is_outer = bool(workflow.default_target)
+    found = list_results(PLAN) if is_outer else list_asked(PLAN)
+    paths = [f"{OUTPUT}/{path}" for path in found]
     # The pages are inputs of the default target and not outputs of the figures' rules, because the
-    # engine refuses to write a report where one figure of one failed exposure is missing. The
-    # inputs of an outer workflow's target must not change with what is there.
-    pages = [] if workflow.default_target else [*map(reported, list_pages(PLAN))]
-    return [*pages, *(path for path in paths if path not in set(pages))]
+    # engine refuses to write a report where one figure of one failed exposure is missing.
+    pages = [] if is_outer else [*map(reported, list_pages(PLAN))]
+    shown = set(pages)
+    return [*pages, *(path for path in paths if path not in shown)]
 
 
 def reported(page):

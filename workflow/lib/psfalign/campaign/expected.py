@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ class Made:
     source: str = ""
     software: Versions = ()
 
+    @cached_property
+    def text(self) -> str:
+        """All of it in one line, which is written once for all results that rest on the step."""
+        return json.dumps(vars(self), sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -94,6 +99,12 @@ def code_of(step: str) -> str:
     path = PACKAGE.joinpath(*STEPS[step].module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return code_digest(file.resolve())
+
+
+@cache
+def rest_on(step: str) -> tuple[str, ...]:
+    """Return the steps that rest on a step, directly or not."""
+    return tuple(after for after in STEPS if step in led_to(after))
 
 
 class Expectations:
@@ -140,6 +151,7 @@ class Expectations:
         self._chooser = "crds" if with_crds else "catalogue"
         self._software = software
         self._rolls_of = rolls_of
+        self._known: dict[Job, Made] = {}
 
     def results(self, exposures: Iterable[ScienceExposure]) -> Iterator[Result]:
         """List the results of exposures and of their psf stacks, each once."""
@@ -153,7 +165,9 @@ class Expectations:
                     yield self._result(step.name, members)
 
     def _runs(self, step: str, exposure: ScienceExposure) -> bool:
-        return tells(STEPS[step]) and self._settings_of(step, exposure) is not None
+        if not tells(STEPS[step]):
+            return False
+        return (step, exposure.name) in self._known or self._settings_of(step, exposure) is not None
 
     def _result(self, step: str, exposures: Sequence[ScienceExposure]) -> Result:
         scope = STEPS[step].scope
@@ -166,7 +180,9 @@ class Expectations:
             for name, other in self._led_to(step, exposure)
             if self._runs(name, other)
         ]
-        own = replace(self._made(step, exposures[0]), step=STEPS[step].recorded_as)
+        own = self._made(step, exposures[0])
+        if STEPS[step].recorded_as != step:
+            own = replace(own, step=STEPS[step].recorded_as)
         later = (job for exposure in exposures for job in self._later(step, exposure))
         masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
         if self._are_unknown(masks):
@@ -187,15 +203,22 @@ class Expectations:
 
     def _later(self, step: str, exposure: ScienceExposure) -> Iterator[Job]:
         """List the jobs that rest on a job."""
-        for after in STEPS:
-            if step in led_to(after):
-                yield after, exposure.name_in(STEPS[after].scope)
-            if step in (*led_to(OF_ROLLS), OF_ROLLS) and USES_ROLLS in (after, *led_to(after)):
-                # An exposure is another roll of each of its other rolls.
-                for other in self._rolls_of(exposure):
+        for after in rest_on(step):
+            yield after, exposure.name_in(STEPS[after].scope)
+        if step in (*led_to(OF_ROLLS), OF_ROLLS):
+            # An exposure is another roll of each of its other rolls.
+            for other in self._rolls_of(exposure):
+                for after in (USES_ROLLS, *rest_on(USES_ROLLS)):
                     yield after, other.name_in(STEPS[after].scope)
 
     def _made(self, step: str, exposure: ScienceExposure) -> Made:
+        """Return how a step of an exposure is made, worked out once for all that rests on it."""
+        job = step, exposure.name
+        if job not in self._known:
+            self._known[job] = self._work_out(step, exposure)
+        return self._known[job]
+
+    def _work_out(self, step: str, exposure: ScienceExposure) -> Made:
         settings = dict(_as_json(self._settings_of(step, exposure) or {}))
         made_of_it = step == "resolve_psfmask" and exposure.psfmask == UNIFORM
         if made_of_it and str(exposure.science) not in self._unknown:

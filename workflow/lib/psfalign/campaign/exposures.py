@@ -95,9 +95,12 @@ class ScienceExposure:
 
     def name_in(self, scope: Scope) -> str:
         """Return the name of what a step of this scope works on."""
+        if scope is Scope.EXPOSURE:
+            return self.name
+        if scope is Scope.STACK:
+            return self.stack.name
         association = self.together or f"{self.stack.name}_{self.asn_id}"
-        names = {Scope.EXPOSURE: self.name, Scope.STACK: self.stack.name}
-        return names.get(scope, association if scope is Scope.ASSOCIATION else "")
+        return association if scope is Scope.ASSOCIATION else ""
 
 
 def plan_exposures(settings: Settings) -> list[ScienceExposure]:

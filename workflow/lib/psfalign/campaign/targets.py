@@ -45,12 +45,14 @@ def list_results(plan: Plan) -> list[Path]:
 
     What goes when it was used is not asked for.
     """
-    return [
-        path
-        for scope in (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)
-        for name in (plan.combined if scope is Scope.ASSOCIATION else plan.names(scope))
-        for path in results_of(plan, scope, name)
-    ]
+    return [path for part in _parts(plan) for path in results_of(plan, *part)]
+
+
+def _parts(plan: Plan) -> Iterator[tuple[Scope, str]]:
+    """Yield all exposures, stacks and associations that have results that stay."""
+    for scope in (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION):
+        for name in plan.combined if scope is Scope.ASSOCIATION else plan.names(scope):
+            yield scope, name
 
 
 def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
@@ -63,6 +65,25 @@ def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
         and (keep or not step.is_intermediate)
         and plan.has_step(step.name, first)
     ]
+
+
+def list_asked(plan: Plan) -> list[Path]:
+    """
+    Return what to ask the engine for, so that it makes all results.
+
+    Those are the last file of each exposure and association, for which all others are made, and
+    what is missing of these: for each file that it is asked for, the engine plans again.
+    """
+    if plan.in_storage:  # nobody sees there what is missing
+        return list_results(plan)
+    folder = plan.settings.output_dir
+    asked: list[Path] = []
+    for scope, name in _parts(plan):
+        paths = results_of(plan, scope, name)
+        missing = [path for path in paths if not (folder / path).exists()]
+        last = [] if scope is Scope.STACK else paths[-1:]
+        asked += dict.fromkeys([*missing, *last])
+    return asked
 
 
 def list_pages(plan: Plan) -> list[Page]:

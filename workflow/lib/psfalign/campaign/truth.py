@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,19 @@ class Truth:
     def __init__(self, results: Iterable[Result], facts: FactsStore) -> None:
         self.outdated: list[Outdated] = []
         self._followed: set[Job] = set()
-        before: dict[Job, list[Job]] = defaultdict(list)
         again: list[Job] = []
+        results = list(results)
         for result in results:
-            for job in result.later:
-                before[job].append(result.job)
             there = result.path.exists()
             reason = judge(result, facts) if there else ""
             if reason:
                 self.outdated.append(Outdated(result.path, result.job, reason))
             if reason or not there:
                 again.append(result.job)
+        before: dict[Job, list[Job]] = defaultdict(list)
+        for result in results if again else ():
+            for job in result.later:
+                before[job].append(result.job)
         for job in again:
             self._followed |= {job, *before[job]}
 
@@ -186,6 +188,6 @@ def _read_mask(path: Path, masks: Sequence[Path]) -> Records:
 
 def _fingerprint(result: Result) -> str:
     """Digest the records that a result should have, to compare it only once."""
-    made = [asdict(step) for step in result.made]
-    text = json.dumps([made, [real_path(mask) for mask in result.masks]], sort_keys=True)
+    masks = json.dumps([real_path(mask) for mask in result.masks])
+    text = "\n".join([*(step.text for step in result.made), masks])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,6 +9,7 @@ of the documentation derive from the entries; a test holds rules and profiles ag
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
 
@@ -158,10 +159,11 @@ class Step:
         return self.shared_name or self.name
 
 
-def led_to(step: str) -> list[str]:
+@cache
+def led_to(step: str) -> tuple[str, ...]:
     """Return all steps on which a step rests, directly or not, in the order of its records."""
     found = (name for direct in STEPS[step].rests_on for name in (*led_to(direct), direct))
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def steps_of(scope: Scope) -> list[Step]:
