@@ -30,6 +30,18 @@ def test_circle_covers_the_middles_of_pixels(circle: Circle) -> None:
     np.testing.assert_array_equal(circle.covers(SHAPE), by_hand(circle))
 
 
+def test_description_of_a_circle_is_read_to_a_hundredth_of_a_pixel() -> None:
+    circle = Circle(10.42, 7.75, 2.6)
+    assert Circle.parse(str(circle)) == circle
+    assert Circle.parse(str(Circle(10.424, 7.746, 2.6))) == Circle(10.42, 7.75, 2.6)
+
+
+@pytest.mark.parametrize("text", ["", "column 3, row 4", "column 3, row x, radius 2", "3 4 2"])
+def test_what_describes_no_circle_is_refused(text: str) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Circle.parse(text)
+
+
 def test_circle_between_pixels_may_cover_none() -> None:
     assert not Circle(5.5, 5.5, 0.5).covers(SHAPE).any()
     assert not Circle(40.0, 5.0, 3.0).covers(SHAPE).any()

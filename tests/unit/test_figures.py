@@ -21,7 +21,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from psfalign.files.sky import Sky
-from psfalign.images.circles import Circle
+from psfalign.images.circles import Circle, leave_out
 from psfalign.images.subtraction import Subtraction
 from psfalign.report.figures import checks, images, shifts
 from psfalign.report.figures.images import Panel
@@ -158,6 +158,25 @@ def test_circles_are_drawn_in_images_and_checks() -> None:
         (partial(of_checks, checks=content), partial(of_checks, checks=marked)),
     ):
         assert difference(draw_png(without, height=6), draw_png(with_, height=6)) > 1
+
+
+def test_what_is_excluded_counts_neither_for_colours_nor_for_the_scatter() -> None:
+    s, circle = make_subtraction(), Circle(column=30.0, row=8.0, radius=5.0)
+    s = dataclasses.replace(s, weight=leave_out(s.weight, [circle]))
+    bright = np.where(circle.covers(SHAPE), 1e4, s.aligned)  # in the science image, too
+    before, after = (
+        images.subtraction_panels(one, integration=0)
+        for one in (s, dataclasses.replace(s, aligned=bright))
+    )
+    assert images.choose_scale(after, [circle]) == images.choose_scale(before, [circle])
+    assert images.choose_scale(after, [])[0] > 2 * images.choose_scale(before, [])[0]
+    pictures = []
+    for panels in (before, after):
+        content = checks.Checks([], s.weight, panels[-1:], [circle])
+        pictures.append(
+            draw_png(partial(checks.draw_checks, checks=content, title="", unit=""), height=6)
+        )
+    assert pictures[0] == pictures[1]
 
 
 def test_stored_figures_are_small() -> None:

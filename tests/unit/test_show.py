@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from chain import failing, run
 from files import (
@@ -23,11 +24,13 @@ from files import (
 from PIL import Image
 
 from psfalign.cli import main
+from psfalign.errors import InputError
 from psfalign.files.product import Product
 from psfalign.files.shifts import ShiftTable
 from psfalign.files.sky import Star
 from psfalign.fit.integration import FitOptions
 from psfalign.images.arrays import Figures
+from psfalign.images.circles import Circle
 from psfalign.images.subtraction import Subtraction, subtract_psfs
 from psfalign.psfmask.resolved import ResolvedMask
 from psfalign.report.exposure import Pages, plot_exposure
@@ -117,6 +120,34 @@ def test_residual_that_is_told_is_that_of_the_product(padding: int, tmp_path: Pa
     assert product.background == "plane"
     # Products are stored in single precision, seven digits.
     assert summary["gain"] == pytest.approx(np.median(ratios), rel=1e-5)
+
+
+@pytest.mark.parametrize("with_science", [True, False])
+def test_show_draws_the_circles_that_the_fit_left_out(
+    with_science: bool, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"column": 30.0, "row": 24.0, "radius": 1.5}
+    paths = run(inputs, tmp_path, exclude=[place])
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        "psfalign.report.figures.images.draw_images", lambda _, **k: drawn.append(k["circles"])
+    )
+    monkeypatch.setattr(
+        "psfalign.report.figures.checks.draw_checks",
+        lambda _, checks, **k: drawn.append(checks.circles),
+    )
+    science = paths["science"] if with_science else None
+    show_product(paths["product"], tmp_path / "show.png", science=science)
+    assert drawn == [[Circle(**place)]] * 2
+
+
+def test_show_refuses_a_circle_that_it_cannot_read(inputs: Path, tmp_path: Path) -> None:
+    place = {"column": 30.0, "row": 24.0, "radius": 1.5}
+    product = run(inputs, tmp_path, exclude=[place])["product"]
+    fits.setval(product, "EXCL1", value="somewhere")
+    line = f"{product} EXCL1=somewhere: is no circle; run the exposure again"
+    with pytest.raises(InputError, match=f"^{re.escape(line)}$"):
+        show_product(product, tmp_path / "show.png")
 
 
 def test_show_says_what_is_no_product(

@@ -91,5 +91,8 @@ def test_scatter_is_that_of_rings_about_the_star() -> None:
     radius, scatter = radial_scatter(np.where(radii < 0.5, 3.0, 1.0), radii)
     assert set(scatter[radius < 0.45]) == {3.0}
     assert set(scatter[radius > 0.55]) == {1.0}
+    # What is not known does not count.
+    unknown = np.where(np.indices(radii.shape)[1] % 2, np.nan, 2.0)
+    np.testing.assert_allclose(radial_scatter(unknown, radii)[1], 2.0)
     # Rings end where the nearest pair of edges does.
     assert 0.9 < radius.max() < 1.3

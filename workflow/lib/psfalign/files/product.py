@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..images.arrays import AlignTo, Background, Flags, Image
+from ..images.circles import Circle
 from .fits.planes import FitsPlanes
 from .fits.structure import text_of
 from .fits.tables import read_table
@@ -85,6 +86,12 @@ class Product(FitsPlanes):
         source = text_of(self.primary, "PSFFILE")
         return read_origins_of(self.path, self._hdus.get("PSFORIG"), source, self.n_psfs)
 
+    @property
+    def circles(self) -> list[Circle]:
+        """The circles that the fit left out, in pixels, to a hundredth of one."""
+        count = int(self.primary.get("NEXCLUDE", 0))
+        return [self._read_circle(f"EXCL{number}") for number in range(1, count + 1)]
+
     def read_image(self, pair: int) -> Image:
         """Return the aligned psf image of a pair, (rows, columns) float64."""
         return self._read("SCI", pair).astype(np.float64)
@@ -103,6 +110,16 @@ class Product(FitsPlanes):
     def read_weight(self) -> Image:
         """Return the weight of the fit, (rows, columns) float64."""
         return self._read("WEIGHT", 0).astype(np.float64)
+
+    def _read_circle(self, keyword: str) -> Circle:
+        text = text_of(self.primary, keyword)
+        try:
+            return Circle.parse(text)
+        except (TypeError, ValueError) as error:
+            problem, remedy = "is no circle", "run the exposure again"
+            raise InputError(
+                problem, file=self.path, keyword=keyword, value=text, remedy=remedy
+            ) from error
 
     def _check(self) -> None:
         if text_of(self.primary, "S_PSFALI") == "SKIPPED":

@@ -41,6 +41,19 @@ class Circle:
         """Return the circle on an image that was moved, in pixels."""
         return Circle(self.column + dx, self.row + dy, self.radius)
 
+    @classmethod
+    def parse(cls, text: str) -> "Circle":
+        """
+        Return the circle that `__str__` described.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the text describes none.
+        """
+        entries = (entry.split() for entry in text.split(","))
+        return cls(**{name: float(value) for name, value in entries})
+
     def __str__(self) -> str:
         """Describe the circle, for headers and notes."""
         return f"column {self.column:.2f}, row {self.row:.2f}, radius {self.radius:.2f}"

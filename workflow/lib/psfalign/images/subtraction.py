@@ -121,11 +121,11 @@ def radial_scatter(image: Image, radii: Image) -> tuple[NDArray[np.float64], NDA
     Parameters
     ----------
     image, radii : (rows, columns) float64
-        The image, and how far its pixels are from where rings are about.
+        The image, whose NaN are left out, and how far its pixels are from where rings are about.
     """
-    edges = np.linspace(0, _reach(radii), N_RINGS + 1)
-    squares, _ = np.histogram(radii, edges, weights=np.nan_to_num(image) ** 2)
-    counts, _ = np.histogram(radii, edges)
+    edges, known = np.linspace(0, _reach(radii), N_RINGS + 1), np.isfinite(image)
+    squares, _ = np.histogram(radii[known], edges, weights=image[known] ** 2)
+    counts, _ = np.histogram(radii[known], edges)
     filled = counts > 0
     return 0.5 * (edges[1:] + edges[:-1])[filled], np.sqrt(squares[filled] / counts[filled])
 

@@ -30,6 +30,8 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
     """
     Draw what a product holds: images, shifts, flags, weight.
 
+    Circles that the fit left out are drawn, and count neither in residuals nor for the colours.
+
     Parameters
     ----------
     path
@@ -59,13 +61,20 @@ def _parts(product: Product, science: Path | None) -> list[tuple[Draw, float]]:
     integration = int(product.columns["integration"][usable][0])
     weight, unit = product.read_weight(), product.unit
     view = PIXELS if science is None else View.of(Exposure(science))
+    circles = product.circles
     panels, gains = _panels(product, integration, science)
     of_images = partial(
-        images.draw_images, panels=panels, weight=weight, title=title, unit=unit, view=view
+        images.draw_images,
+        panels=panels,
+        weight=weight,
+        title=title,
+        unit=unit,
+        view=view,
+        circles=circles,
     )
     pairs = shifts.Pairs(product.columns, product.origins, product.columns["suspicious"], gains)
     profiles = [panels[0], *panels[1:][-2:]]
-    looked_at = checks.Checks(_flagged(product), weight, profiles, view=view)
+    looked_at = checks.Checks(_flagged(product), weight, profiles, circles, view)
     return [
         (of_images, images.height_of(panels)),
         (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT),

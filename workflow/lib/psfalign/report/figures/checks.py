@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...images.arrays import Image
-from ...images.circles import Circle
+from ...images.circles import Circle, cover
 from ...images.subtraction import radial_scatter
 from .images import Panel, beside
 from .style import BAD, GOOD, QUIET, Canvas, drawn, inside, write_title
@@ -35,7 +35,8 @@ class Checks:
     profiles
         Up to three images whose scatter is drawn against radius.
     circles
-        What is excluded from the fit, drawn into the map of the weight.
+        What is excluded from the fit: it is drawn into the map of the weight, and left out of the
+        scatter.
     view
         The axes of the images.
     """
@@ -95,13 +96,14 @@ def _enlarge(image: Image) -> Image:
 
 def _draw_profiles(axis: "Axes", checks: Checks, unit: str) -> None:
     view, radii = checks.view, checks.view.radii(checks.weight.shape)
+    left_out = cover(checks.circles, checks.weight.shape)
     styles = zip(checks.profiles, COLOURS, (":", "--", "-"), (3, 3, 2), strict=False)
     for panel, colour, dashes, order in styles:
-        radius, scatter = radial_scatter(panel.image, radii)
+        radius, scatter = radial_scatter(np.where(left_out, np.nan, panel.image), radii)
         style: dict[str, Any] = {"color": colour, "linestyle": dashes, "zorder": order}
         axis.semilogy(radius, scatter, label=panel.title, **style)
     axis.set(
-        title="Scatter by radius",
+        title="Scatter by radius" + ", without what is excluded" * bool(checks.circles),
         xlabel=f"radius from {view.origin} ({view.unit})",
         ylabel=f"RMS ({drawn(unit)})",
     )

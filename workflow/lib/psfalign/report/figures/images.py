@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...images.arrays import Image
-from ...images.circles import Circle
+from ...images.circles import Circle, cover
 from ...images.subtraction import Subtraction, weighted_rms
 from .style import Canvas, Place, drawn, inside, write_title
 from .view import PIXELS, View, draw_circles, draw_star, draw_weight
@@ -59,15 +59,10 @@ def draw_images(
 
     Circles that are excluded from the fit are drawn into all of them, and the star where the view
     knows it, with the directions of north and east in the first.
-
-    The scale is linear within three times the noise of the last panel, and ends at the
-    brightest thousandth of the first.
     """
     from matplotlib.colors import AsinhNorm
 
-    top = float(np.nanpercentile(np.abs(panels[0].image), 99.9))
-    noise = float(1.4826 * np.nanmedian(np.abs(panels[-1].image)))
-    linear = max(3 * noise, top / 1e4)
+    top, linear = choose_scale(panels, circles)
     norm = AsinhNorm(linear_width=linear, vmin=-BELOW * top, vmax=top)
     rows = (len(panels) + 1) // 2
     place = inside(canvas, left=0.7, right=1.2, bottom=0.45, top=0.5)
@@ -87,6 +82,19 @@ def draw_images(
     bar.ax.yaxis.set_major_formatter("{x:.3g}")
     bar.ax.minorticks_off()
     write_title(canvas, title)
+
+
+def choose_scale(panels: Sequence[Panel], circles: Sequence[Circle]) -> tuple[float, float]:
+    """
+    Return where the scale of some images ends, and up to where it is linear.
+
+    It ends at the brightest thousandth of the first, and is linear within three times the noise of
+    the last. What lies in circles does not count.
+    """
+    counts = ~cover(circles, panels[0].image.shape)
+    first, last = (np.abs(panel.image[counts]) for panel in (panels[0], panels[-1]))
+    top = float(np.nanpercentile(first, 99.9))
+    return top, max(3 * 1.4826 * float(np.nanmedian(last)), top / 1e4)
 
 
 def beside(canvas: Canvas, place: Place) -> "Axes":
