@@ -270,9 +270,12 @@ def test_exposure_has_the_form_of_a_cube_model(
         "NINTS": shape[0],
         "IS_PSF": exposure is observation.psfs,
         "CAL_VER": "simulated",
+        "XOFFSET": 0.0,  # in PRIMARY, where JWST's files and pyKLIP have them
+        "YOFFSET": 0.0,
     }
     assert {key: primary[key] for key in expected} == expected
     assert {"TARGPROP", "TIME-OBS", "NGROUPS", "ORIGIN"} <= set(primary)
+    assert not {"XOFFSET", "YOFFSET"} & set(science)
     assert science["BUNIT"] == "MJy/sr"
     # NIRCam's long-wavelength pixels have 9.3e-14 sr, MIRI's 2.8e-13 sr.
     assert science["PIXAR_SR"] == pytest.approx(2.8e-13 if mode is MIRI else 9.3e-14, rel=0.02)

@@ -61,6 +61,8 @@ def _exposure_cards(exposure: Exposure, mode: Mode) -> dict[str, Any]:
         "NINTS": len(exposure.steps),
         "NGROUPS": 10,
         "CAL_VER": "simulated",
+        "XOFFSET": 0.0,
+        "YOFFSET": 0.0,
     }
 
 
@@ -87,8 +89,6 @@ def _science_cards(exposure: Exposure, mode: Mode) -> dict[str, Any]:
         "V3I_YANG": mode.yang,
         "ROLL_REF": exposure.roll - mode.yang,
         "PA_APER": exposure.roll,
-        "XOFFSET": 0.0,
-        "YOFFSET": 0.0,
     }
 
 
