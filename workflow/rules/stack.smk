@@ -16,6 +16,6 @@ rule stack_psfs:
     params:
         job=job_of("stack_psfs"),
     message:
-        "{wildcards.stack}: stacking {input}"
+        "{wildcards.stack}: stacking the psf exposures"
     script:
         "../scripts/stack_psfs.py"
