@@ -185,11 +185,13 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     by_levels = _move_by_levels(leverage, weighted, scale) / abs(unit)
     if _bound_moves(leverage.windows, energies) < MOST_INFLUENCE * abs(unit):
         return by_levels if by_levels > MOST_INFLUENCE else np.nan
-    derivatives = without_background(derivatives_of(moved, pair.science.shape), pair.weighted)
+    # What the psf image is more than the residual is the model less its background.
+    derivatives = derivatives_of(moved, pair.psf.image - residual)
+    without_background(derivatives[:-1], pair.weighted)
     products = sum_products(derivatives, shares)
     scores = np.stack([sum_blocks(weighted * image) for image in derivatives])
     total = as_matrices(products.sum(axis=(1, 2)))
-    parts = as_matrices(_add_neighbours(products).reshape(len(FIRST), -1))
+    parts = _add_neighbours(products).reshape(len(FIRST), -1)
     score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
     return max(by_levels, _largest_move(parts, total, score, scale))
 
@@ -211,8 +213,8 @@ def _window_leverage(information: Sums) -> Sums | None:
     whole pixels: a margin of one block takes account of that. None where a window may hold all.
     """
     inverse = np.linalg.inv(as_matrices(information.sum(axis=(1, 2))))
-    doubled = np.where(FIRST == SECOND, 1.0, 2.0) * inverse[FIRST, SECOND]
-    padded = np.pad(np.tensordot(doubled, information, axes=1)[None], ((0, 0), (1, 1), (1, 1)))
+    shares = np.tensordot(_doubled(inverse), information, axes=1)
+    padded = np.pad(shares[None], ((0, 0), (1, 1), (1, 1)))
     by_two = _add_neighbours(padded)
     in_y = by_two[:, :-2] + by_two[:, 2:]
     share = (in_y[:, :, :-2] + in_y[:, :, 2:])[0]
@@ -231,12 +233,12 @@ def _move_by_levels(leverage: Leverage, weighted: SingleImage, scale: float) -> 
 
 
 def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
-    """Return the largest move of dx and dy without one of the parts, (n, 3, 3) and (3, n)."""
+    """Return the largest move of dx and dy without one of the parts, (6, n) and (3, n)."""
     inverse = np.linalg.inv(total)
-    share = np.einsum("ij,nji->n", inverse, parts)  # of the information that a window holds
+    share = _doubled(inverse) @ parts  # of the information that a window holds
     rough = np.hypot(*(inverse @ score)[:2]) / np.maximum(1 - share, LEAST_REST)
-    chosen = np.argsort(-rough)[:CANDIDATES]
-    rest, score = total - parts[chosen], score[:, chosen].T
+    chosen = np.argpartition(rough, -min(CANDIDATES, len(rough)))[-CANDIDATES:]
+    rest, score = total - as_matrices(parts[:, chosen]), score[:, chosen].T
     # A window that holds all there is about one of the numbers leaves nothing to fit.
     fitted = np.linalg.det(rest) > LEAST_REST**3 * np.linalg.det(total)
     without = np.linalg.inv(rest[fitted])
@@ -244,6 +246,11 @@ def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
     noise = scale * (without - inverse)[:, (0, 1), (0, 1)].clip(0)
     lengths = np.hypot(*moves.T)
     return float(lengths[lengths > NOISY * np.sqrt(noise.max(axis=1))].max(initial=0.0))
+
+
+def _doubled(matrix: NDArray[np.floating]) -> Sums:
+    """Return the upper triangle of a symmetric matrix, (6,), those twice that stand twice in it."""
+    return np.asarray(np.where(FIRST == SECOND, 1.0, 2.0) * matrix[FIRST, SECOND])
 
 
 def _add_neighbours(sums: Sums) -> Sums:

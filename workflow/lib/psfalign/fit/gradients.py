@@ -51,7 +51,7 @@ class Gradients:
 
     @cached_property
     def _at_rest(self) -> Singles:
-        return derivatives_of(self.spectrum, self.source.shape)
+        return derivatives_of(self.spectrum, (self.source.image / self.peak).astype(np.float32))
 
     def at(self, whole: Whole) -> Singles:
         """Return the derivatives after a shift by whole pixels, (3, rows, columns)."""
@@ -61,12 +61,13 @@ class Gradients:
         return self._moved[whole]
 
 
-def derivatives_of(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> Singles:
-    """Return those of S(s, d) by dx and dy, and S itself, at d = 0, from the ``rfft2`` of s."""
-    in_x, in_y = gradient_rates(shape)
-    made = np.empty((N_PARAMETERS, *shape), dtype=np.float32)
-    for image, rates in zip(made, (in_x, in_y[:, None], np.array([1.0])), strict=True):
-        image[:] = irfft2(spectrum * rates.astype(np.complex64), s=shape)
+def derivatives_of(spectrum: NDArray[np.complex64], image: SingleImage) -> Singles:
+    """Return those of S(s, d) by dx and dy, at d = 0, from the ``rfft2`` of s, and an image."""
+    in_x, in_y = gradient_rates(image.shape)
+    made = np.empty((N_PARAMETERS, *image.shape), dtype=np.float32)
+    for slope, rates in zip(made, (in_x, in_y[:, None]), strict=False):
+        slope[:] = irfft2(spectrum * rates.astype(np.complex64), s=image.shape)
+    made[-1] = image
     return made
 
 
