@@ -171,6 +171,23 @@ def test_comments_docstrings_and_blank_lines_do_not_count() -> None:
     ]
 
 
+STRINGS = r"""
+x = "it's # \" one"  # a comment
+y = '''"#
+# two''' # another
+z = f"{x!r}#", '"' # the "last"
+"""
+
+
+def test_what_looks_like_a_comment_in_a_string_counts() -> None:
+    assert counting(STRINGS).splitlines() == [
+        r'''x = "it's # \" one"''',
+        """y = '''"#""",
+        "# two'''",
+        """z = f"{x!r}#", '"'""",
+    ]
+
+
 SAYING = """
 import sys
 

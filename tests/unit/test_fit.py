@@ -29,7 +29,7 @@ from psfalign.fit.exposure import fit_shifts
 from psfalign.fit.integration import FitOptions
 from psfalign.fit.pair import Pair, fit_pair
 from psfalign.fit.polynomials import Jet
-from psfalign.fit.result import PairFit, Status, cost_and_curvature
+from psfalign.fit.result import PairFit, Status, cost_and_curvature, least_curvature
 from psfalign.fit.spectral import Psf, Science, Weighted, is_summit, search_window
 from psfalign.images.fourier import Shift
 from psfalign.images.frames import Frame
@@ -619,6 +619,13 @@ def test_there_is_nothing_to_find_where_rounding_left_no_energy() -> None:
     science = Science.of(np.ones((2, 2)), Weighted(np.ones((2, 2))))
     vars(science)["grid_energy"] = np.array([[4.0, 0.0], [-1e-17, 1e-310]])
     assert science.grid_inverse.tolist() == [[0.25, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("mixed", [0.0, 0.7, -2.0])
+def test_least_curvature_is_an_eigenvalue(mixed: float) -> None:
+    curvature = np.array([[3.0, mixed, 9.0], [mixed, 2.0, 9.0], [9.0, 9.0, 0.0]])
+    least = np.linalg.eigvalsh(curvature[:2, :2])[0]
+    assert least_curvature(curvature) == pytest.approx(least, rel=1e-14)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -1,5 +1,6 @@
 """A mask as a weight: both conventions, and what is refused."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,13 @@ def test_excluded_occulter_is_accepted(occulter: tuple[float, float] | None) -> 
     weight = weigh(blob, occulter=occulter)
     assert weight.convention == "exclude"
     np.testing.assert_array_equal(weight.image, 1.0 - blob)
+
+
+def test_nothing_slow_is_imported_where_the_occulter_is_dark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.ndimage", None)
+    assert weigh(read_only(transmission(SHAPE)), occulter=MIDDLE).convention == "weight"
 
 
 @pytest.mark.parametrize("name", ["psfmask/*.fits", "flight/*/psfmask*.fits"])
