@@ -102,6 +102,7 @@ bench: env
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/subtraction.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/catalogue.py
 	$(BIN)/python benchmarks/scale.py
