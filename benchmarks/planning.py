@@ -4,28 +4,43 @@ What it costs to find out that a finished campaign has nothing to do.
 The results of all exposures say of themselves how they were made (benchmarks/finished.py). They
 are planned with nothing known, with what is remembered in the results alone, and with the engine's
 memory besides, for which the engine touches each job once. psfalign's own part is what it takes to
-read and check the campaign and to judge its results, before the engine plans.
+read and check the campaign and to judge its results, before the engine plans. A profile of one of
+the campaigns then says where the engine spends its part.
 """
 
 import argparse
+import pstats
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from campaigns import Campaign
+from campaigns import SNAKEFILE, Campaign
 from finished import make_pattern, touch, write_finished
 from report import Report
-from runs import Measured
+from runs import Measured, measure
 
 COUNTS = (100, 1_000, 10_000)
 MOST_TOUCHED = 100  # exposures: touching ten thousand takes an hour
 BATCH = 250
 NOTHING = "Nothing to be done"
+PROFILED = 1_000  # exposures, or the most that are asked for
+# What the engine does in `Workflow._build_dag`: file, function, and what it is for.
+BUILD = ("workflow.py", "_build_dag")
+PARTS = (
+    ("dag.py", "new_job", "a `Job` is made"),
+    ("rules.py", "expand_input", "of that, its input files are expanded from patterns"),
+    ("rules.py", "apply_input_function", "of that, in functions of the workflow"),
+    ("dag.py", "update_conda_envs", "params of all jobs are expanded to find conda environments"),
+    ("dag.py", "check_directory_outputs", "all outputs are sorted to find folders among them"),
+    ("dag.py", "update_needrun", "jobs that have to run are found"),
+)
+PART_COLUMNS = ("function", "share of the engine's planning", "what is done")
 COLUMNS = ("exposures", "known", "CPU (s)", "of it psfalign's own (s)", "wall (s)", "memory (MB)")
 
 
-def measure(campaign: Campaign, count: int) -> Iterator[tuple[str, ...]]:
+def measure_planning(campaign: Campaign, count: int) -> Iterator[tuple[str, ...]]:
     """Yield a row for each of what may be known."""
     kept = campaign.folder / "results" / ".facts.json"
     start = campaign.engine("--version")
@@ -45,6 +60,25 @@ def measure(campaign: Campaign, count: int) -> Iterator[tuple[str, ...]]:
         yield (f"{count:,}", known, *numbers)
 
 
+def profile(campaign: Campaign) -> list[tuple[str, ...]]:
+    """Return the shares of parts of the engine when it plans a campaign that is known."""
+    stored = str(campaign.folder / "profile")
+    command = [sys.executable, "-m", "cProfile", "-o", stored, "-m", "snakemake", "-n"]
+    command += ["-s", str(SNAKEFILE), "--configfile", campaign.config.name]
+    measure(command, cwd=campaign.folder)
+    # File, line and function of each: calls without and with recursion, seconds without and with
+    # what it calls.
+    taken = {
+        (Path(file).name, name): cumulative
+        for (file, _, name), (_, _, _, cumulative, _) in pstats.Stats(stored).stats.items()
+        if "snakemake" in file
+    }
+    return [
+        (f"`{file}`: `{name}`", f"{100 * taken[file, name] / taken[BUILD]:.0f} %", what)
+        for file, name, what in PARTS
+    ]
+
+
 def plan(campaign: Campaign) -> Measured:
     """Ask what is to be done, which must be nothing."""
     cost = campaign.engine("-n")
@@ -61,15 +95,20 @@ def main() -> None:
     counts = parser.parse_args().counts
     report = Report("planning", "Planning finished campaigns", [])
     rows: list[tuple[str, ...]] = []
+    shares: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory(prefix="psfalign-planning-") as name:
         pattern = make_pattern(Path(name) / "pattern")
         for count in counts:
             campaign = write_finished(Path(name) / str(count), count, pattern)
-            for row in measure(campaign, count):
+            for row in measure_planning(campaign, count):
                 print(row, flush=True)
                 rows.append(row)
+            if count == min(PROFILED, max(counts)):
+                shares = profile(campaign)
             shutil.rmtree(campaign.folder)
     report.table(COLUMNS, rows)
+    report.say("", "## Where the engine spends its part", "")
+    report.table(PART_COLUMNS, shares)
     report.write()
 
 
