@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from PIL import Image
@@ -26,7 +27,14 @@ from psfalign.images.subtraction import Subtraction
 from psfalign.report.figures import checks, images, shifts
 from psfalign.report.figures.images import Panel
 from psfalign.report.figures.notice import draw_notice
-from psfalign.report.figures.style import LARGEST, draw_png, draw_stacked, drawn
+from psfalign.report.figures.style import (
+    LARGEST,
+    WIDTH,
+    draw_png,
+    draw_stacked,
+    drawn,
+    styled,
+)
 from psfalign.report.figures.view import View, draw_circles
 
 BASELINE = Path(__file__).parents[1] / "baseline"
@@ -177,6 +185,30 @@ def test_what_is_excluded_counts_neither_for_colours_nor_for_the_scatter() -> No
             draw_png(partial(checks.draw_checks, checks=content, title="", unit=""), height=6)
         )
     assert pictures[0] == pictures[1]
+
+
+def test_long_legends_hide_no_closure_and_labels_stand_apart() -> None:
+    pairs = make_pairs(status="no_convergence")
+    names = [f"jw01184003001_03106_{n:05d}_nrcalong" for n in range(N_PSFS)]
+    pairs = dataclasses.replace(pairs, exposures=names)
+    height = shifts.height_of(pairs)
+    assert height > shifts.HEIGHT  # eight names take four lines
+    assert shifts.height_of(make_pairs()) == shifts.HEIGHT
+    with styled():
+        figure = Figure(figsize=(WIDTH, height), layout="none")
+        canvas = FigureCanvasAgg(figure)
+        shifts.draw_shifts(figure, pairs, title="some exposure")
+        canvas.draw()
+    _, closure, gains = figure.axes
+    legend = closure.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *("uncertainty", "suspicious (1)", "fit failed (1)")
+    ]
+    known = np.isfinite(pairs.columns["closure"]) & pairs.usable
+    drawn = np.stack([pairs.columns["psf"], pairs.columns["closure"]], axis=1)[known]
+    places = closure.transData.transform(drawn)
+    assert places[:, 1].max() < legend.get_window_extent().y0
+    assert gains.title.get_window_extent().y1 < closure.xaxis.label.get_window_extent().y0
 
 
 def test_stored_figures_are_small() -> None:

@@ -145,7 +145,7 @@ def _draw_all(
     psfs = table.columns["psf"][usable_pairs(table.columns, summary.integration)]
     gains = Gains(summary.integration, psfs, subtraction.rms, unit)
     pairs = shifts.Pairs(table.columns, origins, table.columns["suspicious"], gains)
-    of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.HEIGHT)
+    of_shifts = (partial(shifts.draw_shifts, pairs=pairs, title=name), shifts.height_of(pairs))
     panels = images.subtraction_panels(subtraction, integration=summary.integration)
     circles, weight = table.circles, subtraction.weight
     of_images = partial(

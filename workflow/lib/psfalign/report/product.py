@@ -77,7 +77,7 @@ def _parts(product: Product, science: Path | None) -> list[tuple[Draw, float]]:
     looked_at = checks.Checks(_flagged(product), weight, profiles, circles, view)
     return [
         (of_images, images.height_of(panels)),
-        (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.HEIGHT),
+        (partial(shifts.draw_shifts, pairs=pairs, title=""), shifts.height_of(pairs)),
         (partial(checks.draw_checks, checks=looked_at, title="", unit=unit), looked_at.height),
     ]
 

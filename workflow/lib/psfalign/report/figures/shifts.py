@@ -16,12 +16,12 @@ from .style import BAD, GOOD, QUIET, Canvas, drawn, inside, shorten, write_title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEIGHT = 4.8  # inches
+HEIGHT = 4.8  # inches, with a legend of at most two lines
 MARKERS = "os^DvPX<>*"  # besides the colours, so that print without them is legible, too
 SPREAD = 0.6  # of the space between two psf images, what the integrations of one take
-RING: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "color": "black"}
+RING: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "color": "black", "zorder": 4}
 LINE = 100  # characters of the names in a line of the legend
-LEGEND = 0.18  # inches of a line below the axes
+LEGEND, FEW_LINES = 0.18, 2  # inches of a line below the axes; of lines, what `HEIGHT` has room for
 SHORT = 15  # characters of names of which five fit into a line
 MOST_NAMES = 10  # in the legend
 
@@ -65,6 +65,11 @@ class Pairs:
         return list(self.exposures)
 
     @property
+    def names(self) -> list[str]:
+        """What has a symbol, each once."""
+        return list(dict.fromkeys(self.groups))
+
+    @property
     def has_closure(self) -> bool:
         """Whether pairs can contradict each other."""
         return bool(np.isfinite(self.columns["closure"]).any())
@@ -75,11 +80,16 @@ class Pairs:
         return np.asarray(self.columns["status"] == Status.OK)
 
 
+def height_of(pairs: Pairs) -> float:
+    """Return the height in inches of a figure of shifts: long legends take nothing of the axes."""
+    return HEIGHT + LEGEND * max(0, _count_lines(pairs.names) - FEW_LINES)
+
+
 def draw_shifts(canvas: Canvas, pairs: Pairs, *, title: str) -> None:
     """Draw shifts with their uncertainties on the left, their closure and gains on the right."""
-    names = list(dict.fromkeys(pairs.groups))
-    n_lines = math.ceil(min(len(names), MOST_NAMES) / _columns_of(names))
-    left, closure, gains = _make_axes(canvas, pairs, below=0.65 + LEGEND * n_lines)
+    names = pairs.names
+    below = 0.65 + LEGEND * _count_lines(names)
+    left, closure, gains = _make_axes(canvas, pairs, below=below)
     group = np.array([names.index(name) for name in pairs.groups])[pairs.columns["psf"]]
     for index in range(len(names)):
         chosen = pairs.usable & (group == index)
@@ -131,21 +141,21 @@ def _mark_closure(axis: "Axes", pairs: Pairs) -> None:
     place, closure = _place(pairs), pairs.columns["closure"]
     known = np.isfinite(closure)
     expected = np.hypot(pairs.columns["sigma_dx"], pairs.columns["sigma_dy"])[known]
-    axis.plot(place[known], expected, "_", color=QUIET, label="uncertainty of the shift")
+    axis.plot(place[known], expected, "_", color=QUIET, label="uncertainty")
     marked = pairs.suspicious & pairs.usable
     if marked.any():
         label = f"suspicious ({marked.sum()})"
         axis.plot(place[marked], closure[marked], "o", label=label, **RING)
     failed = ~pairs.usable
     if failed.any():
-        label = f"fit failed ({failed.sum()}), without closure"
+        label = f"fit failed ({failed.sum()})"
         level, transform = np.full(failed.sum(), 0.03), axis.get_xaxis_transform()
         axis.plot(place[failed], level, "x", color=BAD, label=label, transform=transform)
     axis.set(title="Closure: distance from what all pairs imply", ylabel="closure (pixels)")
     _number_psfs(axis)
     axis.set_yscale("log", nonpositive="clip")
-    axis.margins(y=0.45)
-    axis.legend(loc="upper right")
+    axis.margins(y=0.45)  # of which the legend, in one line, takes the upper one
+    axis.legend(loc="upper right", ncols=3, handlelength=1, columnspacing=1)
 
 
 def _draw_gains(axis: "Axes", gains: Gains) -> None:
@@ -204,6 +214,11 @@ def _frame_positions(axis: "Axes", pairs: Pairs) -> None:
         ylabel="dy, psf minus science (pixels)",
     )
     axis.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _count_lines(names: Sequence[str]) -> int:
+    """Return how many lines the legend of some names has."""
+    return math.ceil(min(len(names), MOST_NAMES) / _columns_of(names))
 
 
 def _columns_of(names: Sequence[str]) -> int:
