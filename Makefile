@@ -110,6 +110,7 @@ bench: env
 	$(BIN)/python benchmarks/made_masks.py
 	$(BIN)/python benchmarks/closing.py
 	$(BIN)/python benchmarks/small_exposures.py
+	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/flight.py

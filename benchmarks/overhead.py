@@ -59,12 +59,14 @@ def main() -> None:
     """Measure all ways in turn, several times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=N_EXPOSURES, help="exposures")
-    count = parser.parse_args().count
+    parser.add_argument("--runs", type=int, default=RUNS)
+    options = parser.parse_args()
+    count = options.count
     pin_to_one_core()
     report = Report("overhead", "What the workflow adds", [])
     report.say(
         f"{count} exposures of one integration and five psf images of 24×24 pixels; medians of "
-        f"{RUNS} runs.",
+        f"{options.runs} runs.",
         "",
     )
     taken: dict[str, list[float]] = {name: [] for name in (*WAYS, COMMAND)}
@@ -72,7 +74,7 @@ def main() -> None:
         campaign = write_campaign(Path(name) / "campaign", count)
         with contextlib.chdir(campaign.folder):
             exposures = plan_exposures(read_settings(Path(campaign.config.name)))
-        for _ in range(RUNS):
+        for _ in range(options.runs):
             for way, settings in WAYS.items():
                 taken[way].append(run_workflow(campaign, settings) / count)
             taken[COMMAND].append(run_command(campaign, exposures) / count)

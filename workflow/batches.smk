@@ -43,7 +43,7 @@ rule batch:
     input:
         done_before,
     output:
-        temp(touch(f"{PLACE}/{{batch}}.done")),
+        touch(f"{PLACE}/{{batch}}.done"),
     log:
         f"{PLACE}/{{batch}}.log",
     threads: workflow.cores

@@ -170,6 +170,7 @@ def test_batches_of_a_cluster_go_on_unless_another_run_does(
         content = json.loads(config.read_text())
         lists = {name: Path(b["targets"]).read_text() for name, b in content["batches"].items()}
         asked.append({**content, "lists": lists})
+        Path(content["place"], "1.done").touch()
         return status
 
     monkeypatch.setattr(Engine, "run_batches", run_batches)
@@ -188,7 +189,8 @@ def test_batches_of_a_cluster_go_on_unless_another_run_does(
     assert sizes == [(600 + 150 + 4 * 100, 3 + 5), (600 + 150 + 4 * 200, 3 + 50)]
     last = content["command"][content["command"].index("my campaign.yaml") :]
     assert last[1:5] == ["--workflow-profile", "a profile", "--executor", "local"]
-    assert [*output.rglob("*.json")] == []  # nothing stays but logs
+    # Nothing stays but logs, and what belongs to another run.
+    assert [path.name for path in output.rglob("*.*")] == (["1.done"] if is_locked else [])
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,11 @@ def run_on_cluster(
             cores=cores,
         )
         status = engine.run_batches(config)
-    return not (status and LOCKS.is_dir() and any(LOCKS.iterdir()))
+    if status and LOCKS.is_dir() and any(LOCKS.iterdir()):
+        return False
+    for mark in place.glob("*.done"):
+        mark.unlink()
+    return True
 
 
 def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> int:
