@@ -13,6 +13,7 @@ from pathlib import Path
 
 import docutils.core
 import draw
+import draw_report
 import generate
 import numpy as np
 import pytest
@@ -171,6 +172,15 @@ def test_figures_are_what_the_code_draws(tmp_path: Path) -> None:
         # Text is drawn a bit differently by other versions of the fonts; a curve that moved by a
         # pixel or a map of other values changes far more.
         assert np.abs(drawn - stored).mean() < 0.004, f"{name}: run python docs/draw.py"
+
+
+@pytest.mark.slow
+def test_picture_of_the_demo_is_what_the_code_draws(tmp_path: Path) -> None:
+    draw_report.draw_demo(tmp_path, tmp_path)
+    drawn, stored = (imread(folder / "demo.png") for folder in (tmp_path, ROOT / "docs/images"))
+    assert drawn.shape == stored.shape
+    # Text of other fonts, as above.
+    assert np.abs(drawn - stored).mean() < 0.004, "run python docs/draw_report.py"
 
 
 # Of scripts, not whether their own variables keep one type.
