@@ -295,6 +295,7 @@ def test_shadow_does_not_hide_a_positive_flux(seed: int) -> None:
     assert (found.dx, found.dy) == pytest.approx((2.0, 1.0), abs=0.5)
 
 
+@pytest.mark.bad_input(43)
 @pytest.mark.parametrize("unit", [1.0, 1e-6])
 def test_fit_that_does_not_converge_is_not_the_start(
     unit: float, monkeypatch: pytest.MonkeyPatch
@@ -307,6 +308,7 @@ def test_fit_that_does_not_converge_is_not_the_start(
     assert np.isnan(numbers(found)).all()
 
 
+@pytest.mark.bad_input(43)
 @each_method
 def test_direction_without_structure_is_not_fitted(method: str) -> None:
     stripes = np.tile(scene((32, 40))[20], (32, 1))  # any dy fits as well
