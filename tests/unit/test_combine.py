@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
-from files import digests, pixels, refused
+from files import NOISE, digests, pixels, refused
 from rolls import COMPANION, SCALE, STAR, write_roll
 
 from psfalign.errors import InputError
@@ -137,6 +137,44 @@ def test_pixels_whose_value_is_not_observed_are_left_out(
     count = pixels(output, "NFRAMES")
     column, row = np.rint(on_grid(8, 8, STAR, count.shape)).astype(int)
     assert count[row, column] == (2 if counts else 1)
+
+
+@pytest.mark.parametrize(("weight", "counts"), [(0.08, False), (0.12, True)])
+def test_pixels_that_the_mask_dims_to_less_than_a_tenth_are_left_out(
+    weight: float, counts: bool, rolls: list[Path], tmp_path: Path
+) -> None:
+    path, output = tmp_path / rolls[0].name, tmp_path / "n.fits"
+    with fits.open(rolls[0], memmap=False) as hdus:
+        hdus["WEIGHT"].data[7:10, 7:10] = weight
+        hdus["WEIGHT"].add_checksum(when="")
+        hdus.writeto(path)
+    combine_rolls([path], output, tmp_path / "c.ecsv")
+    count = pixels(output, "NFRAMES")
+    column, row = np.rint(on_grid(8, 8, STAR, count.shape)).astype(int)
+    assert count[row, column] == (2 if counts else 0)
+
+
+def test_errors_of_stages_are_those_of_their_images(rolls: list[Path], tmp_path: Path) -> None:
+    """Where nothing is subtracted, the scatter of the median of four numbers; psf images add theirs."""
+    output = tmp_path / "n.fits"
+    combine_rolls(rolls, output, tmp_path / "c.ecsv")
+    science, mean = pixels(output, "STAGEERR")[:, pixels(output, "NFRAMES") == 4]
+    np.testing.assert_allclose(science, 0.5461 * NOISE, rtol=0.005)  # tabulated; ours is fitted
+    assert np.all(mean > science)
+
+
+def test_the_picture_says_of_all_rolls_how_they_were_made(
+    rolls: list[Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "n.fits"
+    combine_rolls(rolls, output, tmp_path / "c.ecsv")
+    (records, *before) = (
+        {tuple(row) for row in fits.getdata(path, "PROVENANCE").tolist()}
+        for path in (output, *rolls)
+    )
+    assert before[0] != before[1]
+    assert before[0] | before[1] < records
+    assert {step for step, *_ in records - before[0] - before[1]} == {"combine_rolls"}
 
 
 def test_the_share_that_is_kept_is_told_where_it_was_measured(rolls: list[Path]) -> None:
