@@ -72,7 +72,8 @@ def align(case: Case, folder: Path, *, align_to: str = "each", errors: str = "va
     _psfalign("clean", input=case.science, output=steps.science)
     _psfalign("clean", input=steps.stack, output=steps.psfs)
     files = {"science": steps.science, "psfs": steps.psfs, "psfmask": mask}
-    _psfalign("fit-shifts", **files, align_to=align_to, output=steps.shifts)
+    # Wide, as jwst has no bounds: a plane whose fit failed is NaN, which its KLIP does not take.
+    _psfalign("fit-shifts", **files, align_to=align_to, max_shift=10, output=steps.shifts)
     shifts = {"psfs": steps.psfs, "shifts": steps.shifts, "psfmask": mask}
     _psfalign("align-psfs", **shifts, errors=errors, output=steps.product)
     return steps
