@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from files import ROOT, refused, write_campaign
+from workflow.test_planning import make_campaign
 
-from psfalign.campaign import run
+from psfalign.campaign import batches, run
 from psfalign.campaign.batches import Batch
 from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.run import (
@@ -175,12 +176,12 @@ def test_batches_of_a_cluster_go_on_unless_another_run_does(
 
     monkeypatch.setattr(Engine, "run_batches", run_batches)
     engine = Engine(Path("my campaign.yaml"), ["--workflow-profile", "a profile"])
-    batches = {
+    planned = {
         "shared": Batch((Path("a b.fits"),), 100, 60.0),
         "1": Batch((Path("c.json"), Path("d.json")), 200, 600.0, ("shared",)),
     }
     output = Path("my results")
-    assert run_on_cluster(engine, output, batches, exposures=1000, cores=4) is goes_on
+    assert run_on_cluster(engine, output, planned, exposures=1000, cores=4) is goes_on
     (content,) = asked
     assert content["lists"] == {"shared": "a b.fits\n", "1": "c.json\nd.json\n"}
     assert content["batches"]["1"]["after"] == ["shared"]
@@ -223,6 +224,25 @@ def test_campaign_that_is_wrong_starts_no_engine(
     config.write_text("exposures: [{science: no.fits, psfs: no_psfstack.fits, asn_id: a3001}]\n")
     assert main(["run", str(config), "--config", f"output_dir={tmp_path}/results"]) == 1
     assert "no.fits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("is_finished", "arguments", "n_batches"), [(False, [], 3), (True, [], 1), (True, ["-F"], 3)]
+)
+def test_batches_are_of_what_is_left(
+    is_finished: bool,
+    arguments: list[str],
+    n_batches: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_campaign(tmp_path, 3)
+    asked: list[str] = []
+    monkeypatch.setattr(Engine, "run", lambda _, *words: asked.append(words[-1]) or 0)
+    monkeypatch.setattr(batches, "find_left", lambda *_: [] if is_finished else range(6))
+    assert main(["run", "--batch", "2", "campaign.yaml", "--cores", "1", *arguments]) == 0
+    assert asked == ["exposures"] * (n_batches - 1) + ["psfalign", "report.html"]
 
 
 def test_report_of_results_in_storage_lies_here(

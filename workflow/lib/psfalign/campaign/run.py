@@ -24,6 +24,8 @@ PLACES = (PACKAGE.parents[2] / "Snakefile", Path("Snakefile"))
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 # With one of these the engine runs no jobs, and there is nothing to report.
 NO_JOBS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--summary", "--delete-all-output"}
+# With one of these it runs jobs again whose results are as they should be.
+FORCED = {"-f", "--force", "-F", "--forceall", "-R", "--forcerun", "-t", "--touch"}
 PROFILES = ("profile.yaml", "config.yaml")  # names of a profile in its folder
 LOCAL = "local"  # the engine's executor on this machine
 # What the engine of a batch is told: others work at the same time, on other exposures.

@@ -3,14 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..campaign.settings import Settings
 from ..errors import ConfigError, error_line
 from .arguments import Commands, at_least, positive, warn
-
-if TYPE_CHECKING:
-    from ..campaign.run import Engine
 
 NO_MASKS = (
     "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
@@ -160,11 +156,15 @@ def _add_run(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..campaign.batches import Work, find_left, plan_batches
     from ..campaign.configuration import complete_config
     from ..campaign.exposures import plan_exposures
     from ..campaign.facts import FactsStore
+    from ..campaign.judgement import Judgement
     from ..campaign.output_folder import say_elsewhere
+    from ..campaign.plan import Plan
     from ..campaign.run import (
+        FORCED,
         LOCAL,
         Engine,
         count_batches,
@@ -173,8 +173,10 @@ def _run(options: argparse.Namespace) -> int:
         options_of,
         run_campaign,
         run_in_batches,
+        run_on_cluster,
     )
     from ..campaign.yaml import read_yaml
+    from ..report.html import digest_looks
     from ..report.run_progress import Progress
 
     engine, given = Engine(options.config, options.arguments), given_by(options.arguments)
@@ -195,30 +197,21 @@ def _run(options: argparse.Namespace) -> int:
         lines = close_campaign(settings, exposures, facts, threads=2, warn=warn)
         print("\n".join(lines))
 
-    exposures, output = plan_exposures(settings), settings.output_dir
-    with Progress(output, exposures, interval=options.interval):
-        told = options_of(options.arguments)
-        if told["executor"] == LOCAL or "default_storage_provider" in told:
-            run_in_batches(engine, count_batches(len(exposures), options.batch))
-        elif not _run_on_cluster(engine, settings, most=options.batch, cores=told["cores"]):
-            return 1
+    told, output = options_of(options.arguments), settings.output_dir
+    in_storage = "default_storage_provider" in told
+    scripts = engine.workflow / "scripts"
+    plan = Plan(settings, scripts=scripts, looks=digest_looks(), in_storage=in_storage)
+    judgement, n_exposures = Judgement(plan), len(plan.exposures)
+    with Progress(output, plan.exposures.values(), interval=options.interval):
+        if told["executor"] == LOCAL or in_storage:
+            is_forced = not FORCED.isdisjoint(options.arguments)
+            n_left = n_exposures if is_forced else len(find_left(Work(plan), judgement))
+            run_in_batches(engine, count_batches(n_left, options.batch))
+        elif batches := plan_batches(plan, judgement, most=options.batch):
+            cores = told["cores"]
+            if not run_on_cluster(engine, output, batches, exposures=n_exposures, cores=cores):
+                return 1
         return run_campaign(engine, output, close=close)
-
-
-def _run_on_cluster(engine: "Engine", settings: Settings, *, most: int, cores: int) -> bool:
-    """Run what is left in jobs of a cluster; return False where another run is going on."""
-    from ..campaign.batches import plan_batches
-    from ..campaign.judgement import Judgement
-    from ..campaign.plan import Plan
-    from ..campaign.run import run_on_cluster
-    from ..report.html import digest_looks
-
-    plan = Plan(settings, scripts=engine.workflow / "scripts", looks=digest_looks())
-    batches = plan_batches(plan, Judgement(plan), most=most)
-    number = len(plan.exposures)
-    return not batches or run_on_cluster(
-        engine, settings.output_dir, batches, exposures=number, cores=cores
-    )
 
 
 def _add_summary(commands: Commands) -> None:
