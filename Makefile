@@ -113,6 +113,7 @@ bench: env
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/flight.py
 	$(BIN)/python docs/generate.py
 

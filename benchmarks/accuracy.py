@@ -14,13 +14,11 @@ prepare_process()
 from report import Report
 from runs import pin_to_one_core
 from studies import (
-    backgrounds,
     biases,
     capture,
     edges,
     errors,
     joint,
-    rivals,
     robustness,
     uncertainty,
 )
@@ -45,8 +43,6 @@ def main() -> None:
     )
     uncertainty.study(report, seen, options.pairs)
     biases.study(report, seen)
-    backgrounds.study(report, seen)
-    rivals.study(report, seen)
     capture.study(report, seen)
     robustness.study(report, seen)
     joint.study(report, seen)
