@@ -285,6 +285,8 @@ def test_known_companions_are_no_noise(tmp_path: Path) -> None:
         sky, grid = Sky.of(exposure), Grid(20, SCALE)
         hidden = find_hidden([exposure], [sky], "auto", grid)
         assert hidden.sum() == pytest.approx(np.pi * 4**2 if exclude else 0, abs=3)
+        finer = find_hidden([exposure], [sky], "auto", Grid(40, SCALE / 2))
+        assert finer.sum() == pytest.approx(np.pi * 8**2 if exclude else 0, abs=6)
         place = -np.sin(np.radians(angle)), np.cos(np.radians(angle))
         column, row = (20 + round(separation / SCALE * share) for share in place)
         assert hidden[row, column] == bool(exclude)
