@@ -284,7 +284,13 @@ def test_exposure_that_is_not_aligned_has_pages_that_say_so(
             assert image.size == (1200, 225)
 
 
-def test_exposure_whose_fits_all_failed_has_pages(tmp_path: Path) -> None:
+def test_exposure_whose_fits_all_failed_has_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(
+        "psfalign.report.exposure.draw_notice", lambda _, title, text: said.append(text)
+    )
     folder = tmp_path / "in"
     write_exposure(folder / "sci_calints.fits", np.full((2, 32, 40), np.nan))
     write_psfs(folder / "star_psfstack.fits")
@@ -292,6 +298,7 @@ def test_exposure_whose_fits_all_failed_has_pages(tmp_path: Path) -> None:
     paths = run(folder, tmp_path)
     made = plot(paths, tmp_path / "pages")
     assert json.loads(made.summary.read_text())["failed"] == {"bad_science": 6}
+    assert set(said) == {"all 6 fits failed: 6 bad_science"}
     show_product(paths["product"], tmp_path / "show.png")
     assert (tmp_path / "show.png").stat().st_size > 1000
 

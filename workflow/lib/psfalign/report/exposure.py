@@ -139,7 +139,8 @@ def _draw_all(
     if subtraction is None or summary.integration is None:
         text = "not aligned: the psf mask is N/A"
         if len(table):
-            text = f"all {summary.pairs} fits failed: {summary.failed}"
+            reasons = ", ".join(f"{n} {status}" for status, n in summary.failed.items())
+            text = f"all {summary.pairs} fits failed: {reasons}"
         notice = partial(draw_notice, title=name, text=text), NOTICE_HEIGHT
         return dict.fromkeys(FIGURES, notice)
     psfs = table.columns["psf"][usable_pairs(table.columns, summary.integration)]
