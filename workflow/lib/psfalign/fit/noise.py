@@ -11,8 +11,8 @@ of both images, or is a constant where they are not known; its scale comes from 
 itself, as Σ w² V is what E is expected to be. Where w² V is a constant, this is E / (n - 3) · H⁻¹.
 
 Noise in the science image also adds beta² N(d) to E, whose slope moves the minimum: a bias. Where
-the mask cuts through the star, N is not the same at all shifts. N is scaled as V is, so that errors
-that are all wrong by a factor do not matter.
+the mask cuts through the star, N is not the same at all shifts. N is scaled, too, so that errors
+that are all wrong by a factor do not matter: see `_true_scale`.
 """
 
 import math
@@ -171,7 +171,8 @@ def add_uncertainties(
         mixed = _mixed_shares(group, expected, scale, noises if is_known else None)
         columns = [_sigmas(group, spread, scale), mixed]
         if noises is not None and is_known:
-            columns += [_biases(group, noises, scale), scale, _chi2(group, expected)]
+            true = _true_scale(group, expected, noises, scale)
+            columns += [_biases(group, noises, scale, true), true, _chi2(group, expected)]
         for i, *numbers in zip(members, *(column.tolist() for column in columns), strict=True):
             finished[i] = _with_numbers(fits[i], *numbers)
     return finished
@@ -207,6 +208,27 @@ def _scale(
     return np.asarray(np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free)
 
 
+def _true_scale(
+    fits: Sequence[PairFit],
+    expected: NDArray[np.float64],
+    noises: Sequence[Jet],
+    scale: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """
+    Return what V is to be multiplied by where beta is what it would be without noise; (fits,).
+
+    The beta of a fit is too small by what N adds to C, so that more of the psf is left than noise.
+    The scale x is the smaller root of (A - x P)(C - x N) = B², with P = Σ w² V_p: the one by which
+    noise alone makes of a perfect fit what A, B and C are.
+    """
+    betas = np.array([fit.beta for fit in fits])
+    energy, noise = _curvatures(fits)[:, 2, 2], np.array([one.value for one in noises])
+    cost, of_psf = np.array([fit.cost for fit in fits]), expected - betas**2 * noise
+    middle = (cost + betas**2 * energy) * noise + of_psf * energy
+    root = np.sqrt(np.maximum(middle**2 - 4 * of_psf * noise * cost * energy, 0))
+    return np.asarray(scale * 2 * energy * expected / (middle + root))
+
+
 def _sigmas(
     fits: Sequence[PairFit], spread: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -223,7 +245,10 @@ def _chi2(fits: Sequence[PairFit], expected: NDArray[np.float64]) -> NDArray[np.
 
 
 def _biases(
-    fits: Sequence[PairFit], noises: Sequence[Jet], scale: NDArray[np.float64]
+    fits: Sequence[PairFit],
+    noises: Sequence[Jet],
+    scale: NDArray[np.float64],
+    true: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """
     Return how far beta² N(d), scaled, moved the minimum of E; (fits, (dx, dy, beta)).
@@ -237,11 +262,11 @@ def _biases(
         slope[:] = *(0.5 * fit.beta**2 * noise.gradient), fit.beta * noise.value
         bend[:] = energy_curvature(fit.beta, noise)
     whole = _curvatures(fits)
-    left = whole - scale[:, None, None] * bends
+    left = whole - true[:, None, None] * bends
     is_steep = np.linalg.eigvalsh(left - LEAST_CURVATURE * whole)[:, 0] > 0
     is_sure = is_steep & (scale <= MOST_NOISE)
     left[~is_sure] = np.eye(N_PARAMETERS)
-    steps = np.linalg.solve(left, scale[:, None, None] * slopes[:, :, None])[:, :, 0]
+    steps = np.linalg.solve(left, true[:, None, None] * slopes[:, :, None])[:, :, 0]
     return np.where(is_sure[:, None], -steps, np.nan)
 
 

@@ -49,8 +49,8 @@ class PairFit:
     misfit
         The cost over Σ w² psf², between 0 and 1; of psf less its mean, where a constant is fitted.
     noise_scale
-        What the variances of both images are to be multiplied by, so that the cost is what is
-        expected of it; NaN where they are not known.
+        What the variances of both images are to be multiplied by, so that noise alone explains the
+        cost; NaN where they are not known.
     chi2
         The cost over what is expected of it from the errors of both images; NaN where those are
         not known.
