@@ -202,7 +202,7 @@ def rolls(folder: Path, *angles: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_other_rolls_are_subtracted_where_that_is_asked_for(folder: Path, is_whole: bool) -> None:
-    config = rolls(folder, 30.0, 35.0)
+    config = rolls(folder, 30.0, 31.2)
     made = plan(config, is_whole=is_whole)
     assert made.list_warnings() == []
     for own, other in (("jw1", "jw2"), ("jw2", "jw1")):
@@ -219,7 +219,7 @@ def test_other_rolls_are_subtracted_where_that_is_asked_for(folder: Path, is_who
 
 
 def test_exposures_of_one_roll_are_none_of_each_other(folder: Path) -> None:
-    config = rolls(folder, 359.9, 0.2)
+    config = rolls(folder, 359.9, 0.7)
     made = plan(config)
     assert made.made_by("fit_shifts", "subtract_psf", "jw1_a3001", of_other_rolls=True) == []
     assert made.list_warnings() == [
