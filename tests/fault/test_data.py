@@ -143,7 +143,7 @@ def test_item_37_stop_says_how_many_in_one_line(
     lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("psfalign: error: ")]
     assert len(lines) == 1
     assert lines[0].endswith(
-        "align_refs.on_failed_fit=stop: 3 of 6 fits failed: {'bad_science': 3}; "
+        "align_refs.on_failed_fit=stop: 3 of 6 fits failed: 3 bad_science; "
         "look at the exposure, or set it to flag"
     )
 

@@ -492,7 +492,7 @@ def test_item_37_mean_leaves_out_what_holds_nothing(tmp_path: Path) -> None:
 def test_failed_fit_stops_where_that_is_asked_for(tmp_path: Path) -> None:
     message = (
         f"{tmp_path}/sci_clean.fits align_refs.on_failed_fit=stop: 3 of 6 fits failed: "
-        "{'bad_science': 3}; look at the exposure, or set it to flag"
+        "3 bad_science; look at the exposure, or set it to flag"
     )
     with refused(message, FitError):
         run(failing(tmp_path), tmp_path, on_failed_fit="stop")

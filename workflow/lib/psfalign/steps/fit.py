@@ -113,8 +113,9 @@ def fit_exposure(
             told = say_progress(fits, "integrations fitted", total=len(chosen))
             table = ShiftTable.of(list(told), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
+        reasons = ", ".join(f"{n} {status}" for status, n in table.count_failures().items())
         raise FitError(
-            f"{table.n_failed} of {len(table)} fits failed: {table.count_failures()}",
+            f"{table.n_failed} of {len(table)} fits failed: {reasons}",
             file=science,
             keyword="align_refs.on_failed_fit",
             value="stop",
