@@ -11,7 +11,14 @@ from psfalign.report.html import Cell, Table, digest_looks, render
 
 HOSTILE = "<b>&\"'\x1b[2J{{ 1 }}"
 SHOWN = r"&lt;b&gt;&amp;&#34;&#39;\x1b[2J{{ 1 }}"
-PAGE = {"title": "t", "pages": {}, "origin": [], "shifts": Table("shifts", ["a"], [])}
+PAGE = {
+    "title": "t",
+    "pages": {},
+    "remark": "",
+    "origin": [],
+    "pictures": {},
+    "shifts": Table("shifts", ["a"], []),
+}
 
 
 @pytest.mark.bad_input(60)
@@ -22,6 +29,8 @@ PAGE = {"title": "t", "pages": {}, "origin": [], "shifts": Table("shifts", ["a"]
         {"origin": [(HOSTILE, "x")]},
         {"origin": [("x", HOSTILE)]},
         {"pages": {HOSTILE: "a.png"}},
+        {"remark": HOSTILE},
+        {"pictures": {HOSTILE: "iVBORw=="}},
         {"shifts": Table(HOSTILE, [], [])},
         {"shifts": Table("a", [HOSTILE], [])},
         {"shifts": Table("a", ["b"], [[HOSTILE]])},
@@ -59,7 +68,7 @@ def test_cells_are_classed(cell: Cell, kinds: str) -> None:
 
 def test_content_that_a_template_lacks_is_no_empty_page() -> None:
     with pytest.raises(UndefinedError, match="'shifts' is undefined"):
-        render("exposure.html", title="t", pages={}, origin=[])
+        render("exposure.html", **{name: PAGE[name] for name in PAGE if name != "shifts"})
 
 
 @pytest.mark.parametrize(

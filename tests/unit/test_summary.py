@@ -115,7 +115,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"SIMPLE  =".ljust(2880) if entry.ending.endswith(".fits") else b"")
     parts = ("images", "shifts", "checks", "table", "summary")
-    pages = Pages(*(layout.result(output, "plot_exposure", NAME, part) for part in parts))
+    pages = Pages(**{p: layout.result(output, "plot_exposure", NAME, p) for p in parts})
     science = scene([*SCIENCE_STEPS, (0.7, -0.9)])
     psfs = scene([*PSF_STEPS, (0.9, 0.25), (-0.35, -0.8)], seed=2)
     cleaned = [
@@ -166,7 +166,7 @@ def test_every_number_of_the_summary(case: Case) -> None:
     assert summary.pop("versions") == software_versions()
     assert {entry[0] for entry in summary.pop("provenance")} == {"plot_exposure"}
     assert summary.pop("sizes") == {
-        path.name: path.stat().st_size for path in (*case.pages.figures, case.pages.table)
+        path.name: path.stat().st_size for path in (*case.pages.figures.values(), case.pages.table)
     }
     assert summary.pop("gain") == pytest.approx(expected_gain(case), rel=1e-5)
     columns = case.table.columns
