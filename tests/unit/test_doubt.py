@@ -259,3 +259,16 @@ def test_flight_exposures_are_not_doubtful(
 
 
 FLIGHT_OPTIONS = FitOptions(background="auto")
+
+
+def test_window_moves_a_shift_by_what_it_holds_of_the_information() -> None:
+    """In 10×10 blocks that tell alike of dx, dy and beta, and of no two together."""
+    alike = np.array([2.0, 0.0, 0.0, 2.0, 0.0, 2.0])
+    found = doubt._window_leverage(np.broadcast_to(alike[:, None, None], (6, 10, 10)))
+    assert found is not None
+    assert found.shape == (9, 9)
+    # Two by two blocks and a margin of one are 16; of each, dx, dy and beta count in the trace.
+    share = 16 * 3 / 100
+    assert found[4, 4] == pytest.approx(share / (1 - share) ** 2 / (100 * 2), rel=1e-12)
+    at_corner = 9 * 3 / 100  # where the margin lies beyond the image on two sides
+    assert found[0, 0] == pytest.approx(at_corner / (1 - at_corner) ** 2 / (100 * 2), rel=1e-12)
