@@ -40,17 +40,19 @@ def wait_for(condition: Callable[[], object]) -> object:
 
 
 def jobs_of(group: int) -> list[int]:
-    """List the processes of a group that run a script of psfalign."""
-    found = []
+    """List the processes of a group that run a script: forks of the one with all modules."""
+    parents, servers = {}, set()
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes()
-                if os.getpgid(int(folder.name)) == group and b"/.snakemake/scripts/" in command:
-                    found.append(int(folder.name))
-            except (OSError, ProcessLookupError):
-                continue
-    return found
+        try:
+            number = int(folder.name)
+            if os.getpgid(number) == group:
+                status = (folder / "stat").read_text().rpartition(")")[2].split()
+                parents[number] = int(status[1])
+                if b"psfalign.system.warm" in (folder / "cmdline").read_bytes():
+                    servers.add(number)
+        except (OSError, ValueError):
+            continue
+    return [number for number in servers if parents[number] in servers]
 
 
 def group_is_gone(group: int) -> bool:
@@ -85,7 +87,7 @@ def test_item_47_kill_of_engine_and_jobs_at_random_times(
 def test_item_47_kill_of_the_engine_alone(
     campaign: Campaign, undisturbed: tuple[dict[str, bytes], float]
 ) -> None:
-    """Its job goes on, and may publish while the two commands are at work."""
+    """Its job ends with it, as the process ends that the job is a fork of."""
     campaign.forget()
     process = campaign.start()
     wait_for(lambda: jobs_of(process.pid))

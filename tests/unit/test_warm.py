@@ -142,6 +142,23 @@ def test_no_process_is_left_after_control_c(tmp_path: Path) -> None:
     client.stdout.close()
 
 
+def test_script_that_is_asked_to_end_with_all_others_has_time_to_clean_up(
+    python: WarmPython, tmp_path: Path
+) -> None:
+    """A batch system asks all processes of a job at once; as from `kill` of a group."""
+    text = (
+        "import os, signal, time\n"
+        "def end(*_):\n    time.sleep(0.2)\n    raise SystemExit(7)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "for process in (os.getppid(), os.getpid()):\n    os.kill(process, signal.SIGTERM)\n"
+        "time.sleep(1e4)"
+    )
+    assert python.run(script(tmp_path, text), variables={}) == 7
+    # Without a handler, SIGTERM ends a script as it does any.
+    text = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    assert python.run(script(tmp_path, text), variables={}) == -signal.SIGTERM
+
+
 @pytest.mark.parametrize("killed", ["worker", "server"])
 def test_killed_script_is_told_and_leaves_no_process(tmp_path: Path, killed: str) -> None:
     client = start_client(tmp_path)

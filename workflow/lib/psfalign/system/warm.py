@@ -146,7 +146,9 @@ def _modules_of(source: str) -> list[str]:
 
 def serve(control: socket.socket) -> None:
     """Run the scripts that are asked for by a connection, until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks for scripts decides when to end
+    # Whoever asks for scripts decides when to end: scripts would die with this process.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -205,6 +207,7 @@ def _run(job: Mapping[str, Any]) -> None:
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.chdir(job["folder"])
         os.environ.update(job["variables"])
         sys.argv = [job["script"]]
