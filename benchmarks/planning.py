@@ -68,9 +68,10 @@ def profile(campaign: Campaign) -> list[tuple[str, ...]]:
     measure(command, cwd=campaign.folder)
     # File, line and function of each: calls without and with recursion, seconds without and with
     # what it calls.
+    calls = vars(pstats.Stats(stored))["stats"]  # an attribute that its type does not declare
     taken = {
         (Path(file).name, name): cumulative
-        for (file, _, name), (_, _, _, cumulative, _) in pstats.Stats(stored).stats.items()
+        for (file, _, name), (_, _, _, cumulative, _) in calls.items()
         if "snakemake" in file
     }
     return [
