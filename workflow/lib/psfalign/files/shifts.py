@@ -1,6 +1,7 @@
 """The table of shifts: one row for each integration and psf, as ECSV and as a FITS table."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,8 @@ def _parse(words: list[str], dtype: str) -> NDArray[Any]:
     if dtype == "bool":
         return np.array([TRUTH[word] for word in words], dtype=bool)
     return np.array(words, dtype="str" if dtype == "string" else dtype)
+
+
+def say_failures(failures: Mapping[str, int]) -> str:
+    """Return how many fits failed for each reason, in words."""
+    return ", ".join(f"{count} {status}" for status, count in failures.items())

@@ -11,7 +11,7 @@ from ..files.exposure import Exposure
 from ..files.frames import CleanFrames
 from ..files.origins import read_origins
 from ..files.provenance.records import Records, record_step, software_versions
-from ..files.shifts import ShiftTable
+from ..files.shifts import ShiftTable, say_failures
 from ..files.sky import Star
 from ..fit.result import Status
 from ..images.arrays import Figures, Image
@@ -139,8 +139,7 @@ def _draw_all(
     if subtraction is None or summary.integration is None:
         text = "not aligned: the psf mask is N/A"
         if len(table):
-            reasons = ", ".join(f"{n} {status}" for status, n in summary.failed.items())
-            text = f"all {summary.pairs} fits failed: {reasons}"
+            text = f"all {summary.pairs} fits failed: {say_failures(summary.failed)}"
         notice = partial(draw_notice, title=name, text=text), NOTICE_HEIGHT
         return dict.fromkeys(FIGURES, notice)
     psfs = table.columns["psf"][usable_pairs(table.columns, summary.integration)]

@@ -17,7 +17,7 @@ from ..files.frames import CleanFrames
 from ..files.provenance.records import Records, record_step, renamed
 from ..files.provenance.table import read_records
 from ..files.selectors import read_mask_selectors
-from ..files.shifts import ShiftTable
+from ..files.shifts import ShiftTable, say_failures
 from ..files.sky import Star, read_placing
 from ..fit.exposure import fit_shifts
 from ..fit.integration import FitOptions
@@ -113,9 +113,8 @@ def fit_exposure(
             told = say_progress(fits, "integrations fitted", total=len(chosen))
             table = ShiftTable.of(list(told), meta, shifts=shifts)
     if table.n_failed and on_failed_fit == "stop":
-        reasons = ", ".join(f"{n} {status}" for status, n in table.count_failures().items())
         raise FitError(
-            f"{table.n_failed} of {len(table)} fits failed: {reasons}",
+            f"{table.n_failed} of {len(table)} fits failed: {say_failures(table.count_failures())}",
             file=science,
             keyword="align_refs.on_failed_fit",
             value="stop",
