@@ -14,7 +14,7 @@ from .exposures import ScienceExposure
 from .judgement import Judgement
 from .plan import Plan
 from .sizes import Sizes
-from .targets import results_of
+from .targets import SCOPES, results_of
 
 SHARED = "shared"  # the name of the batch that makes what several others need
 MOST_MINUTES = 120  # that a batch of several exposures may take: clusters start such jobs soon
@@ -22,8 +22,6 @@ START = 1.0  # CPU seconds of an exposure and of a stack besides the work itself
 # The engine of a batch plans the whole campaign, and keeps one process with all libraries; the two
 # engines around it know nothing of the campaign.
 ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 600, 0.15
-PICTURE = Scope.ASSOCIATION
-SCOPES = (Scope.EXPOSURE, Scope.STACK, PICTURE)
 Part: TypeAlias = tuple[Scope, str]
 Groups: TypeAlias = defaultdict[Any, list[ScienceExposure]]
 
@@ -71,7 +69,6 @@ class Work:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.combined = frozenset(plan.combined)
         self._sizes = Sizes(plan)
         self.seconds = cache(self._sum_seconds)
 
@@ -79,7 +76,9 @@ class Work:
         """Return what is made for an exposure: itself, its stack, and the picture it is part of."""
         found = [(scope, exposure.name_in(scope)) for scope in SCOPES]
         return [
-            (s, name) for s, name in found if s is not Scope.ASSOCIATION or name in self.combined
+            (scope, name)
+            for scope, name in found
+            if scope is not Scope.ASSOCIATION or self.plan.is_combined(name)
         ]
 
     def megabytes(self, part: Part) -> int:

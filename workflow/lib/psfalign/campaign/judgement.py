@@ -32,7 +32,7 @@ class Judgement:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._combined = plan, frozenset(plan.combined)
+        self._plan = plan
         self._truth: Truth | None = None
         self.lines: list[str] = []
         if plan.is_whole and not plan.in_storage:
@@ -88,6 +88,6 @@ class Judgement:
         """Return the settings of a job; None where the campaign has no such job."""
         plan = self._plan
         scope = STEPS[step].scope
-        if scope is Scope.ASSOCIATION and exposure.name_in(scope) not in self._combined:
+        if scope is Scope.ASSOCIATION and not plan.is_combined(exposure.name_in(scope)):
             return None
         return plan.settings_of(step, exposure) if plan.has_step(step, exposure) else None

@@ -164,6 +164,14 @@ class Plan:
         """The names of the associations whose exposures are combined in one picture."""
         return self._combination[0]
 
+    def is_combined(self, association: str) -> bool:
+        """Return whether the exposures of an association are combined in one picture."""
+        return association in self._combined
+
+    @cached_property
+    def _combined(self) -> frozenset[str]:
+        return frozenset(self.combined)
+
     def _find_other_rolls(self, exposure: ScienceExposure) -> list[ScienceExposure]:
         """Return the other rolls that are subtracted from an exposure, beside the stars."""
         options = self.settings.psf_subtraction

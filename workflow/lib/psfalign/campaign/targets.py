@@ -13,6 +13,7 @@ from .plan import Plan
 # figures of all are in the folder of the report.
 MOST_REPORTED = 100
 HERE = Path()
+SCOPES = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)  # of jobs whose results stay
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def list_results(plan: Plan) -> list[Path]:
 
 def _parts(plan: Plan) -> Iterator[tuple[Scope, str]]:
     """Yield all exposures, stacks and associations that have results that stay."""
-    for scope in (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION):
+    for scope in SCOPES:
         for name in plan.combined if scope is Scope.ASSOCIATION else plan.names(scope):
             yield scope, name
 
