@@ -2,11 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..campaign.settings import Settings
 from ..errors import ConfigError, error_line
 from .arguments import Commands, at_least, positive, warn
+
+if TYPE_CHECKING:
+    from ..campaign.exposures import ScienceExposure
+    from ..campaign.facts import FactsStore
 
 NO_MASKS = (
     "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
@@ -105,22 +111,22 @@ def _add_check(commands: Commands) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from ..campaign.configuration import read_settings
+    from ..campaign.exposures import plan_exposures
+    from ..campaign.facts import FactsStore
 
     settings = read_settings(options.config)
     if options.output_dir:
         print(settings.output_dir)
         return 0
-    return not _is_right(settings)
+    return not _is_right(settings, plan_exposures(settings), FactsStore.of(settings))
 
 
-def _is_right(settings: Settings) -> bool:
+def _is_right(
+    settings: Settings, exposures: Collection["ScienceExposure"], facts: "FactsStore"
+) -> bool:
     """Check all files of a campaign, and print what is wrong or what would be done."""
     from ..campaign.checks import inspect_campaign
-    from ..campaign.exposures import plan_exposures
-    from ..campaign.facts import FactsStore
 
-    exposures = plan_exposures(settings)
-    facts = FactsStore.of(settings)
     findings = inspect_campaign(settings, exposures, facts)
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
@@ -158,8 +164,6 @@ def _add_run(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ..campaign.batches import Work, find_left, plan_batches
     from ..campaign.configuration import complete_config
-    from ..campaign.exposures import plan_exposures
-    from ..campaign.facts import FactsStore
     from ..campaign.judgement import Judgement
     from ..campaign.output_folder import say_elsewhere
     from ..campaign.plan import Plan
@@ -183,26 +187,25 @@ def _run(options: argparse.Namespace) -> int:
     if not is_run(options.arguments):
         return engine.run()
     settings = complete_config(read_yaml(options.config), options.config, command_line=given)
-    if not _is_right(settings):
+    told, output = options_of(options.arguments), settings.output_dir
+    in_storage = "default_storage_provider" in told
+    scripts = engine.workflow / "scripts"
+    plan = Plan(settings, scripts=scripts, looks=digest_looks(), in_storage=in_storage)
+    exposures = plan.exposures.values()
+    if not _is_right(settings, exposures, plan.facts):
         return 1
 
     def close() -> None:
         from ..archive.closing import close_campaign
 
-        if not settings.output_dir.is_dir():  # all is done, and not here
-            print(f"psfalign: {say_elsewhere(settings.output_dir)}", file=sys.stderr)
+        if not output.is_dir():  # all is done, and not here
+            print(f"psfalign: {say_elsewhere(output)}", file=sys.stderr)
             return
-        exposures = plan_exposures(settings)
-        facts = FactsStore.of(settings)
-        lines = close_campaign(settings, exposures, facts, threads=2, warn=warn)
+        lines = close_campaign(settings, exposures, plan.facts, threads=2, warn=warn)
         print("\n".join(lines))
 
-    told, output = options_of(options.arguments), settings.output_dir
-    in_storage = "default_storage_provider" in told
-    scripts = engine.workflow / "scripts"
-    plan = Plan(settings, scripts=scripts, looks=digest_looks(), in_storage=in_storage)
-    judgement, n_exposures = Judgement(plan), len(plan.exposures)
-    with Progress(output, plan.exposures.values(), interval=options.interval):
+    judgement, n_exposures = Judgement(plan), len(exposures)
+    with Progress(output, exposures, interval=options.interval):
         if told["executor"] == LOCAL or in_storage:
             is_forced = not FORCED.isdisjoint(options.arguments)
             n_left = n_exposures if is_forced else len(find_left(Work(plan), judgement))
