@@ -2,13 +2,23 @@
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from psfalign.system.process import QuotedPath, found_first, quote_interpreter
+from psfalign.system.process import (
+    QuotedPath,
+    ended_in_order,
+    found_first,
+    quote_interpreter,
+    temporary_folder,
+)
 
 PLAN = """
 import atexit, gc
@@ -57,3 +67,36 @@ def test_library_comes_before_what_was_there(before: str, monkeypatch: pytest.Mo
     assert found_first(Path("/lib")) == {
         "PYTHONPATH": f"/lib{os.pathsep}{before}".rstrip(os.pathsep)
     }
+
+
+@pytest.mark.parametrize(("module", "call"), [(os, "mkdir"), (os, "unlink"), (shutil, "rmtree")])
+def test_temporary_folder_is_gone_whenever_sigterm_comes(
+    module: Any, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, call, followed_by_sigterm(getattr(module, call)))
+    with (
+        pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)),
+        ended_in_order(),
+        temporary_folder("some-", tmp_path) as folder,
+    ):
+        (folder / "a").touch()
+        (folder / "b").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def followed_by_sigterm(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that sends this process a SIGTERM after it has worked."""
+
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        result = call(*arguments, **keywords)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    return called
+
+
+def test_temporary_folder_is_made_for_its_owner_alone_and_an_error_stays(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="wrong"), temporary_folder("some-", tmp_path) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        raise ValueError("wrong")
+    assert not folder.exists()

@@ -4,13 +4,13 @@ import io
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, PsfalignError
 from ..files.provenance.code import PACKAGE
+from ..system.process import temporary_folder
 
 # A wheel holds the files of a checkout in a folder beside the library; setup.py puts them there.
 INSTALLED = PACKAGE.parent / "psfalign_workflow"
@@ -98,8 +98,8 @@ def deploy_workflow(folder: Path, checkout: Path = CHECKOUT) -> None:
         problem, remedy = "is not empty", "name a new folder"
         raise ConfigError(problem, keyword="FOLDER", value=folder, remedy=remedy)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".psfalign-", dir=folder.parent) as name:
-        copy = Path(name, folder.name)
+    with temporary_folder(".psfalign-", folder.parent) as place:
+        copy = place / folder.name
         for path in [*list_code(checkout), *_list_files(checkout, CHANGED)]:
             target = copy / path.relative_to(checkout)
             target.parent.mkdir(parents=True, exist_ok=True)

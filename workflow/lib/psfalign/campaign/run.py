@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import yaml
 
 from ..errors import ConfigError
 from ..files.provenance.code import PACKAGE
-from ..system.process import found_first
+from ..system.process import found_first, temporary_folder
 from .batches import Batch, write_batches
 from .layout import BATCHES, CAMPAIGN_STATES, REPORT
 
@@ -123,10 +122,10 @@ def run_on_cluster(
     """
     place = output / BATCHES
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder:
+    with temporary_folder("run-", place) as folder:
         config = write_batches(
             batches,
-            Path(folder),
+            folder,
             place=place,
             command=engine.command(*IN_BATCH),
             exposures=exposures,

@@ -1,12 +1,12 @@
 """All steps of one exposure, from calibrated files to the product, without the engine."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..fit.integration import FitOptions
 from ..images.arrays import Errors
+from ..system.process import temporary_folder
 from .align import align_exposure
 from .clean import clean_exposure
 from .fit import fit_exposure
@@ -54,8 +54,7 @@ def align_files(
     """
     rest = dict(fitting or {})
     options = FitOptions.take(rest)
-    with tempfile.TemporaryDirectory(prefix="psfalign-") as name:
-        folder = Path(name)
+    with temporary_folder("psfalign-") as folder:
         mask, shifts = folder / "psfmask.json", folder / "shifts.ecsv"
         bad_bits = {k: v for k, v in (cleaning or {}).items() if k == "bad_bits"}
         resolve_psfmask(science, mask, psfmask=psfmask, convention=convention, **bad_bits)

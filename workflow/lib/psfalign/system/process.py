@@ -4,11 +4,14 @@ import atexit
 import ctypes
 import gc
 import os
+import secrets
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Parameters of glibc's mallopt (malloc.h).
@@ -104,3 +107,37 @@ def ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """
+    Make a folder that is there during the block only, whenever a signal ends the process.
+
+    `tempfile.TemporaryDirectory` leaves a folder behind where the signal comes between its making
+    and the beginning of the block, or while it is removed.
+
+    Parameters
+    ----------
+    prefix
+        How its name begins.
+    parent
+        Where it lies; by default where `tempfile` puts its files.
+    """
+    folder = Path(parent or tempfile.gettempdir(), prefix + secrets.token_hex(8))
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        with _signals_held(), suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
