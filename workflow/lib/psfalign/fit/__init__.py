@@ -1,1 +1,1 @@
-"""The shift between a science image and a psf image. It imports `images` and `system`."""
+"""Fit the shift between a science image and a psf image, and judge the fit."""

@@ -11,30 +11,34 @@ Floats = NDArray[np.float64]
 """One number for each pair, (integrations, psfs)."""
 
 SUSPICIOUS = 5.0  # sigma
-NEGLIGIBLE = 2e-4  # pixels, the least sigma: closer than a thousandth of a pixel nothing is wrong
-UNEXPLAINED = 0.05  # pixels, the largest scatter that may excuse a pair; a quarter is wrong anyway
-RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # of a length whose two components have unit sigma
-FEWEST = 4  # pairs of each image, for one wrong one to be known by the others
-N_REWEIGHTINGS = 20  # beyond one sigma by the inverse distance, which settles in a few
+# Pixels. A sigma counts as at least this much: a pair that is off by less than SUSPICIOUS times
+# this, a thousandth of a pixel, is never called wrong.
+NEGLIGIBLE = 2e-4
+# Pixels. The scatter of all pairs raises the limit at most to SUSPICIOUS times this: a pair that is
+# off by a quarter of a pixel is wrong, however much the others scatter.
+UNEXPLAINED = 0.05
+RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # median length of a vector with unit sigma on each axis
+FEWEST = 4  # pairs of each image that are needed to identify a single wrong one
+N_REWEIGHTINGS = 20  # iterations of Huber's estimate, which converges in a few
 
 
 @dataclass(frozen=True)
 class Closure:
     """
-    What the positions of all images imply for each pair, all (integrations, psfs).
+    The shift of each pair that the positions of all images imply.
 
     Attributes
     ----------
-    dx, dy
-        The shift that the pairs together imply, pixels; NaN for pairs that are not usable, and
-        for those of which the others, less the suspicious ones, imply nothing.
-    residual
-        Distance of a pair's own shift from it, or, where nothing is implied, from what all usable
-        pairs would imply; pixels. NaN where nothing can contradict the pair: the only usable one
-        of its integration or psf.
-    suspicious : bool
-        Pairs that contradict the majority by more than five sigma, and are left out of what is
-        implied.
+    dx, dy : (integrations, psfs) float64
+        The implied shift, in pixels. NaN for pairs that are not usable, and for pairs that no
+        chain of usable, unsuspicious pairs connects.
+    residual : (integrations, psfs) float64
+        Distance between the fitted and the implied shift, in pixels. Where no shift is implied,
+        the distance from what all usable pairs together would imply. NaN where no other pair can
+        contradict this one, because it is the only usable one of its integration or psf.
+    suspicious : (integrations, psfs) bool
+        Pairs that differ from the others by more than five sigma. They do not contribute to the
+        implied shifts.
     """
 
     dx: Floats
@@ -45,10 +49,10 @@ class Closure:
     @property
     def tells_who_is_wrong(self) -> bool:
         """
-        Return whether there are so many pairs that the wrong ones are sure to be those left out.
+        Return whether the suspicious pairs are certain to be the wrong ones.
 
-        Each image needs four pairs, of which at most one is suspicious, or a share of that size:
-        where two of three are wrong, nothing says which.
+        This needs at least four pairs for each image, of which at most a quarter is suspicious:
+        among three pairs of which two are wrong, the right one can look suspicious.
         """
         counts, wrong = self.suspicious.shape, self.suspicious
         too_many = any(
@@ -59,11 +63,11 @@ class Closure:
 
 def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
     """
-    Find the positions that agree best with the shifts of all pairs.
+    Find the image positions that agree best with the shifts of all pairs.
 
-    A shift is psf position minus science position, d_ik = t_k - u_i. The positions t, u that
-    fit all pairs best, weighted by 1 / sigma², leave a residual in each, which is noise where all
-    fits are right and stands out where one is not.
+    The shift of integration i and psf k is the position of the psf minus that of the science image,
+    d_ik = t_k - u_i. The positions t and u are fitted to all pairs with the weights 1 / sigma².
+    Where all shifts are right, the residuals are noise; a wrong shift has a large residual.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
     sigma : (integrations, psfs) float64
         Standard uncertainty of a shift along one axis, pixels.
     usable : (integrations, psfs) bool
-        The pairs that may be used.
+        The pairs whose fit succeeded.
     """
     alone = (usable.sum(axis=1) == 1)[:, None] | (usable.sum(axis=0) == 1)
     length, doubtful = _find_suspicious(dx, dy, sigma, usable)
@@ -86,7 +90,7 @@ def close(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> Closure:
 
 
 def _find_suspicious(dx: Floats, dy: Floats, sigma: Floats, usable: Bools) -> tuple[Floats, Bools]:
-    """Return distances from Huber's estimate, which few wrong pairs do not move, and who is far."""
+    """Return the distance of each pair from Huber's robust estimate, and which are suspicious."""
     sigma, length = np.maximum(sigma, NEGLIGIBLE), np.zeros(dx.shape)
     if not usable.any():
         return length, usable
@@ -101,7 +105,7 @@ def _are_linked(trusted: Bools) -> Bools:
     """
     Return for each pair whether a chain of trusted pairs connects its integration and its psf.
 
-    Without one, nothing says how far their positions are from each other.
+    Without such a chain, their distance is not determined.
     """
     links = trusted.astype(np.float64)
     reached = links.T @ links > 0  # psfs that share an integration
@@ -113,10 +117,10 @@ def _are_linked(trusted: Bools) -> Bools:
 
 def _implied(shift: Floats, weight: Floats) -> Floats:
     """
-    Solve the normal equations of d_ik = t_k - u_i for t_k - u_i.
+    Solve the normal equations of d_ik = t_k - u_i, and return t_k - u_i for all pairs.
 
-    The u are eliminated, so that the system is as small as the number of psfs; its null direction,
-    all positions together, drops out of the differences.
+    The u are eliminated, so that the system has one row for each psf. It is singular, because all
+    positions may move together, but that motion cancels in the differences.
     """
     known = np.where(weight > 0, shift, 0.0)
     total = weight.sum(axis=1)

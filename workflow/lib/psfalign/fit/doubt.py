@@ -1,23 +1,24 @@
 """
-Whether a shift can be believed: what it hangs on, and how much of the psf image it explains.
+Find doubtful shifts: those that depend on a small part of the image, or explain little of the psf.
 
-A companion, a cosmic ray or stray light pulls the shift of a pair, and that of all pairs of its
-integration alike, so that closure cannot see it. Two things give it away.
+A companion, a cosmic ray or stray light moves the fitted shifts of all pairs of an integration by
+the same amount, so that closure (`psfalign.fit.closure`) cannot detect it. Three tests do.
 
-*Influence.* Where a small window T of the image is left out, the minimum of E moves by
+*Influence.* If a small window T of the image is left out, the minimum of E moves by
 
-    (H - H_T)⁻¹ Σ_T w² r g,   H = Σ w² g gᵀ,   H_T = Σ_T w² g gᵀ,
+    -(H - H_T)⁻¹ Σ_T w² r g,   H = Σ w² g gᵀ,   H_T = Σ_T w² g gᵀ,
 
-one Gauss-Newton step (Cook & Weisberg 1982, Residuals and Influence in Regression, section 3),
-with the residual r = p - beta S(s, d) and its derivatives g. The influence of a pair is the
-largest move of the shift among all windows that moves it by more than noise does: noise in r of
-variance E / n makes a move with the covariance E / n · ((H - H_T)⁻¹ - H⁻¹).
+which is one Gauss-Newton step (Cook & Weisberg 1982, Residuals and Influence in Regression,
+section 3). Here r = p - beta S(s, d) is the residual, and g are the derivatives of beta S(s, d) by
+(dx, dy, log beta). Noise in r of variance E / n causes moves with the covariance
+E / n · ((H - H_T)⁻¹ - H⁻¹). The influence of a pair is the largest move of (dx, dy) among those
+windows that move it by more than this noise does.
 
-*Stripes.* Rows or columns that have a level of their own in both images hold a fit where they
-agree. How far the shift moves where the fit gives each line a level of its own is the same step,
-with what g and r have in common with the means of lines instead of a window's part.
+*Stripes.* Where each row (or column) of both images has an offset of its own, these offsets pull
+the fit to the shift at which they agree. The move of the shift when the fit gives each line a free
+offset is computed by the same step, from the components of g and r along the lines' means.
 
-*Misfit.* A fit that has found something else than the star leaves most of the psf unexplained.
+*Misfit.* A fit to something other than the star leaves most of the psf image unexplained.
 """
 
 import math
@@ -47,10 +48,10 @@ from .pair import Pair
 from .result import N_PARAMETERS, PairFit, Status, least_curvature
 from .spectral import Weighted
 
-CANDIDATES = 64  # windows that are looked at closely, of those with the largest moves at a glance
-LEAST_REST = 0.01  # of the information, what a window must leave to the others
-NOISY = 3.0  # standard deviations, up to which a window's move may be noise
-# The limits lie above what flight exposures have whose shifts are right (benchmarks/flight.py).
+CANDIDATES = 64  # windows whose moves are computed exactly: those with the largest rough estimates
+LEAST_REST = 0.01  # smallest share of the information (H) that must lie outside a window
+NOISY = 3.0  # standard deviations; a smaller move may be noise
+# The limits lie above the values of flight exposures with correct shifts (benchmarks/flight.py).
 MOST_INFLUENCE = 0.036  # pixels
 MOST_UNEXPLAINED = 0.5  # of the energy of the psf
 
@@ -58,14 +59,14 @@ MOST_UNEXPLAINED = 0.5  # of the energy of the psf
 @dataclass(frozen=True)
 class Levels:
     """
-    How a shift moves where each row, or each column, has a level of its own in the fit.
+    The move of a shift when each row, or each column, gets a free offset in the fit.
 
     Attributes
     ----------
-    moves : (2, lines)
-        The move of dx and dy for each Σ w² r along a line, in units where g has none.
+    moves : (2, lines) float64
+        The move of dx and dy for a unit Σ w² r along each line, for the scaled g of `Gradients`.
     noise
-        The variance of a move along an axis for noise of variance 1.
+        Variance of the move along one axis for noise of variance 1.
     """
 
     moves: Sums
@@ -73,31 +74,31 @@ class Levels:
 
     @classmethod
     def of(cls, total: Sums, sums: Sums, per_line: SingleImage) -> "Levels":
-        """Take H, (3, 3), Σ w² g along lines, (3, lines), and one over Σ w² along them."""
+        """Compute from H, (3, 3), and for each line Σ w² g, (3, lines), and 1 / Σ w², (lines,)."""
         shares = sums * per_line
         rest = total - shares @ sums.T
         if np.linalg.det(rest) <= LEAST_REST**3 * np.linalg.det(total):
-            return cls(np.zeros((2, len(per_line))), 0.0)  # lines are all that there is
+            return cls(np.zeros((2, len(per_line))), 0.0)  # offsets explain nearly everything
         without = np.linalg.inv(rest)
         noise = float((without - np.linalg.inv(total)).diagonal()[:2].max())
         return cls((without @ shares)[:2], max(0.0, noise))
 
     def move(self, sums: SingleImage, scale: float) -> float:
-        """Return the move for sums of w² r along lines, 0 where noise of a variance explains it."""
+        """Return the move for Σ w² r along lines; 0 if noise of variance ``scale`` explains it."""
         length = math.hypot(*(self.moves @ sums))
         return length if length > NOISY * math.sqrt(scale * self.noise) else 0.0
 
 
 @dataclass(frozen=True)
 class Leverage:
-    """What windows, and levels of columns and of rows, can do to a shift."""
+    """How far windows, and free offsets of columns and of rows, can move a shift."""
 
     windows: Sums | None
     levels: tuple[Levels, Levels]
 
     @classmethod
     def of(cls, derivatives: Singles, weighted: Weighted) -> "Leverage":
-        """Take the derivatives of a science image, less the background."""
+        """Compute from the derivatives of a science image less its background, see `Gradients`."""
         information = sum_products(derivatives, weighted.shares)
         total, products = as_matrices(information.sum(axis=(1, 2))), weighted.shares * derivatives
         along = (products.sum(axis=axis, dtype=float) for axis in (1, 2))
@@ -111,7 +112,7 @@ class Leverage:
 @dataclass(frozen=True)
 class Leverages:
     """
-    What parts of a science image can do to a shift; the same near the same whole pixels.
+    How far parts of a science image can move a shift, computed once per whole-pixel shift.
 
     Attributes
     ----------
@@ -123,7 +124,7 @@ class Leverages:
     _known: dict[Whole, Leverage] = field(default_factory=dict, init=False, repr=False)
 
     def at(self, fit: PairFit) -> Leverage:
-        """Return what they can do at a fit."""
+        """Return the leverage at the whole-pixel shift that is nearest to a fit."""
         whole = round(fit.dy), round(fit.dx)
         if whole not in self._known:
             derivatives = self.gradients.at(whole)
@@ -134,7 +135,7 @@ class Leverages:
 def add_doubts(
     fits: Sequence[PairFit], pairs: Sequence[Pair | None], gradients: Gradients
 ) -> list[PairFit]:
-    """Return the fits of some pairs with `influence` and `doubtful`, where they have a minimum."""
+    """Return the fits with `influence` and `doubtful`; those without a minimum are unchanged."""
     judged, leverages = [], Leverages(gradients)
     for fit, pair in zip(fits, pairs, strict=True):
         if pair is None or fit.curvature is None:
@@ -155,10 +156,10 @@ def _judge(fit: PairFit, influence: float) -> PairFit:
 
 def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
     """
-    Return how wrong the residual can make a shift at most, √(E / H) by Cauchy and Schwarz.
+    Return an upper limit of the error of a shift, √(E / H) by the Cauchy-Schwarz inequality.
 
-    It costs nothing, and spares the rest where it is small. Where errors are known, only what
-    they do not explain of E counts; the noise of E itself is 2 E² / n.
+    It is cheap, and where it is small, the influence need not be computed. Where errors are known,
+    only the part of E that they do not explain counts; the variance of E itself is 2 E² / n.
     """
     excess = 1.0
     if fit.chi2 > 0:
@@ -169,9 +170,12 @@ def _bound_error(fit: PairFit, curvature: NDArray[np.float64]) -> float:
 
 def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     """
-    Return how far the shift moves without the window, or with the levels, that it hangs on most.
+    Return the largest move of a shift if a window is left out or lines get free offsets.
 
-    In pixels; NaN where nothing can move it far enough to matter.
+    Returns
+    -------
+    float
+        Pixels; NaN where no window and no offsets can move the shift by `MOST_INFLUENCE`.
     """
     gradients, shares = leverages.gradients, pair.weighted.shares
     unit = fit.beta * gradients.peak * pair.weighted.peak / math.sqrt(pair.psf.energy)
@@ -185,7 +189,7 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     by_levels = _move_by_levels(leverage, weighted, scale) / abs(unit)
     if _bound_moves(leverage.windows, energies) < MOST_INFLUENCE * abs(unit):
         return by_levels if by_levels > MOST_INFLUENCE else np.nan
-    # What the psf image is more than the residual is the model less its background.
+    # The psf image minus the residual is the model less its background.
     derivatives = derivatives_of(moved, pair.psf.image - residual)
     without_background(derivatives[:-1], pair.weighted)
     products = sum_products(derivatives, shares)
@@ -197,7 +201,7 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
 
 
 def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
-    """Return what no window can move a shift beyond, in units where the derivatives have none."""
+    """Return an upper limit of the moves of all windows, for the scaled derivatives."""
     if leverage is None:
         return math.inf
     return math.sqrt(max(0.0, (leverage * _add_neighbours(energies[None])[0]).max()))
@@ -205,12 +209,13 @@ def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
 
 def _window_leverage(information: Sums) -> Sums | None:
     """
-    Return the factor from Σ_T w² r² to the square of what window T can move a shift at most.
+    Return the factor between Σ_T w² r² and an upper limit of the squared move by window T.
 
-    The shift is in units where the derivatives have none. With x = H^½ (dx, dy, log beta) and H_T
-    the share P_T of H, whose trace is t, a move of x is (1 - P_T)⁻¹ v, where the square of v is at
-    most t Σ_T w² r² by Cauchy and Schwarz. The information is that of derivatives at the nearest
-    whole pixels: a margin of one block takes account of that. None where a window may hold all.
+    In the coordinates x = H^½ (dx, dy, log beta), the window's share of H is P_T = H^-½ H_T H^-½,
+    with the trace t, and the move of x is (1 - P_T)⁻¹ v with v² <= t Σ_T w² r² by the
+    Cauchy-Schwarz inequality. The derivatives are those at the nearest whole-pixel shift; a margin
+    of one block around each window allows for the rest of the shift. The result is None where a
+    window may hold all information.
     """
     inverse = np.linalg.inv(as_matrices(information.sum(axis=(1, 2))))
     shares = np.tensordot(_doubled(inverse), information, axes=1)
@@ -225,21 +230,21 @@ def _window_leverage(information: Sums) -> Sums | None:
 
 
 def _move_by_levels(leverage: Leverage, weighted: SingleImage, scale: float) -> float:
-    """Return the larger move of the levels of columns and of rows, from w² r and its variance."""
-    # Products with ones: BLAS sums faster than NumPy.
+    """Return the larger move by offsets of columns and of rows, from w² r and the noise of r."""
+    # Sums are products with ones, because BLAS is faster than NumPy's sum.
     rows, columns = (np.ones(size, dtype=np.float32) for size in weighted.shape)
     sums = rows @ weighted, weighted @ columns
     return max(one.move(line, scale) for one, line in zip(leverage.levels, sums, strict=True))
 
 
 def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
-    """Return the largest move of dx and dy without one of the parts, (6, n) and (3, n)."""
+    """Return the largest move of (dx, dy) without one of n windows, from Σ_T w² g gᵀ and w² r g."""
     inverse = np.linalg.inv(total)
-    share = _doubled(inverse) @ parts  # of the information that a window holds
+    share = _doubled(inverse) @ parts  # of the information, held by each window
     rough = np.hypot(*(inverse @ score)[:2]) / np.maximum(1 - share, LEAST_REST)
     chosen = np.argpartition(rough, -min(CANDIDATES, len(rough)))[-CANDIDATES:]
     rest, score = total - as_matrices(parts[:, chosen]), score[:, chosen].T
-    # A window that holds all there is about one of the numbers leaves nothing to fit.
+    # Without a window that holds nearly all information on a parameter, there is no fit.
     fitted = np.linalg.det(rest) > LEAST_REST**3 * np.linalg.det(total)
     without = np.linalg.inv(rest[fitted])
     moves = np.einsum("nij,nj->ni", without, score[fitted])[:, :2]
@@ -249,11 +254,11 @@ def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
 
 
 def _doubled(matrix: NDArray[np.floating]) -> Sums:
-    """Return the upper triangle of a symmetric matrix, (6,), those twice that stand twice in it."""
+    """Return the upper triangle of a symmetric matrix, (6,), with off-diagonal entries doubled."""
     return np.asarray(np.where(FIRST == SECOND, 1.0, 2.0) * matrix[FIRST, SECOND])
 
 
 def _add_neighbours(sums: Sums) -> Sums:
-    """Sum blocks two by two, at every block."""
+    """Sum each block and its next neighbours to windows of two by two blocks."""
     in_y = sums[:, 1:] + sums[:, :-1]
     return np.asarray(in_y[:, :, 1:] + in_y[:, :, :-1])

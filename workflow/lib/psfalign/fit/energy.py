@@ -1,14 +1,14 @@
 """
-Weighted sums of squares as functions of the shift, the same for all psf images.
+Compute the sums over a science image that the fit needs, as functions of the shift.
 
-For a science image s of variance V and a weight w, they are what the image and its noise add to E:
+For a science image s with noise n of variance V, and a weight w, they are
 
     C(d) = Σ w² S(s, d)²        with twice the bandwidth of s,
     N(d) = Σ w² Var S(n, d)     = Σ w² (K² ∗ V), K the kernel of the shift.
 
-Either is tabulated by a Chebyshev expansion around the shifts where it is asked for: over a wide
-square where one weight serves many psf images, over a narrow one where it serves a single image,
-whose shift is known from a first fit.
+They do not depend on the psf image. Each is tabulated by Chebyshev polynomials around the shifts
+where it is evaluated: on a wide square where one weight serves many psf images, and on a narrow
+square where the weight belongs to a single psf image whose shift is known from a first fit.
 """
 
 from abc import ABC, abstractmethod
@@ -46,15 +46,15 @@ class Expansion:
 
     @cached_property
     def nodes(self) -> Floats:
-        """Where values determine the coefficients, relative to the centre, pixels."""
+        """Chebyshev nodes relative to the centre of the square, in pixels, (terms,)."""
         return np.array([self.cell * node for node in chebyshev.chebpts1(self.n_terms)])
 
     def coefficients(self, values: Floats) -> Floats:
-        """Return the coefficients that give some values on all pairs of nodes, (dy, dx)."""
+        """Return the coefficients of the polynomial through values at all nodes, (dy, dx)."""
         return np.asarray(self._from_nodes @ values @ self._from_nodes.T)
 
     def at(self, offset: float) -> Floats:
-        """Return the polynomials and two derivatives, (3, terms), so far from the centre."""
+        """Return the polynomials and two derivatives at an offset from the centre, (3, terms)."""
         position = min(1.0, max(-1.0, offset / self.cell))
         return np.asarray(self._derivatives @ np.cos(self._orders * np.arccos(position)))
 
@@ -75,15 +75,15 @@ class Expansion:
         return np.stack([np.pad(d, ((0, order), (0, 0))).T for order, d in enumerate(made)])
 
 
-# What is left of a term at the limit of C's band, where a phase of 2π a pixel turns:
-# J_28(3π) = 2e-11, of white images; 1e-15 of real ones. J_12(0.3π) = 2e-13.
+# The truncation error of the highest frequency in C, 2π per pixel, is J_28(3π) = 2e-11 (wide) and
+# J_12(0.3π) = 2e-13 (narrow) of its amplitude. Of real images, little power is at that frequency.
 WIDE = Expansion(cell=1.5, n_terms=28)
 NARROW = Expansion(cell=0.15, n_terms=12)
 
 
 @dataclass
 class Tabulated(ABC):
-    """A function of the shift that is tabulated in squares where it is asked for."""
+    """A function of the shift, tabulated on demand in squares around the shifts asked for."""
 
     expansion: Expansion = field(default=WIDE, kw_only=True)
     _cells: list[tuple[Shift, Floats]] = field(default_factory=list, init=False, repr=False)
@@ -113,13 +113,13 @@ class Tabulated(ABC):
 @dataclass
 class NoiseTerm(Tabulated):
     """
-    N(d) = Σ w² Var S(n, d), what independent noise n of some variance adds to C.
+    N(d) = Σ w² Var S(n, d), the expected contribution of independent noise n to C.
 
     Parameters
     ----------
     spectrum : (rows, columns // 2 + 1) complex128
-        ``rfft2`` of the variance times the conjugate of that of w²; columns that stand for two
-        frequencies are counted twice.
+        ``rfft2`` of the variance times the conjugate ``rfft2`` of w². Columns whose conjugates
+        ``rfft2`` leaves out are doubled.
     shape
         Rows and columns of the images.
     """
@@ -161,12 +161,12 @@ class EnergyTerm(Tabulated):
     ----------
     spectrum : (2 rows + 1, columns + 1) complex128
         Coefficients of exp(2πi (ky dy / rows + kx dx / columns)) for ky from -rows to rows and
-        kx from 0 to columns, those of kx > 0 counted twice.
+        kx from 0 to columns; those of kx > 0 are doubled.
     shape
         Rows and columns of the images.
     background
-        Σ w² b S(s, d), for each function b of the background that is subtracted; their squares
-        are taken away.
+        Σ w² b S(s, d) for each orthonormal function b of the fitted background. Their squares
+        are subtracted from C.
     """
 
     spectrum: Spectrum
@@ -187,7 +187,7 @@ class EnergyTerm(Tabulated):
 
 @dataclass(frozen=True)
 class LessNoise:
-    """C(d) less what noise adds to it: some times N(d)."""
+    """C(d) minus the contribution of noise, ``scale`` times N(d)."""
 
     energy: EnergyTerm
     noise: NoiseTerm
@@ -200,17 +200,25 @@ class LessNoise:
 
 def energy_harmonics(science: Spectrum, shape: tuple[int, int]) -> Spectrum:
     """
-    Return what C takes of a science image, from its ``rfft2``: the same for all weights.
+    Return the factor of the science image in the spectrum of C, which serves all weights.
 
-    These are the conjugate coefficients of S(s, ·)² at the frequencies of `EnergyTerm`, over the
-    number of pixels squared. S(s, ·)² is formed on a grid that is fine enough for its bandwidth.
+    These are the conjugate Fourier coefficients of S(s, ·)² at the frequencies of `EnergyTerm`,
+    divided by the squared number of pixels. S(s, ·) is squared on a grid of twice the resolution,
+    because its square has twice the bandwidth.
+
+    Parameters
+    ----------
+    science : (rows, columns // 2 + 1) complex128
+        ``rfft2`` of the science image.
+    shape
+        Rows and columns of the image.
     """
     rows, columns = shape
     fine_rows, fine_columns = fast_length(2 * rows + 1), fast_length(2 * columns + 1)
     padded = _pad_rows(_split_nyquist(science, shape), rows, fine_rows)
     image = irfft(ifft(padded, axis=0, norm="forward"), n=fine_columns, norm="forward")
     np.square(image, out=image)
-    # One axis at a time, so that what is zero or not wanted is not transformed.
+    # One axis after the other, so that unneeded columns are dropped before the second transform.
     squares = rfft(image, norm="forward")[:, : columns + 1]
     spectrum = fft(squares, axis=0, norm="forward")[np.arange(-rows, rows + 1)]
     np.conj(spectrum, out=spectrum)
@@ -223,7 +231,8 @@ def weight_harmonics(squared_weight: Spectrum, shape: tuple[int, int]) -> Spectr
     """
     Return the transform of w² at the frequencies of `EnergyTerm`, from its ``rfft2``.
 
-    It repeats by the size of each axis; what ``rfft2`` leaves out is conjugate.
+    The transform is periodic with the size of each axis; the frequencies that ``rfft2`` leaves out
+    are complex conjugates of others.
     """
     rows, columns = shape
     kept = columns // 2 + 1
@@ -237,9 +246,10 @@ def weight_harmonics(squared_weight: Spectrum, shape: tuple[int, int]) -> Spectr
 @cache
 def fast_length(least: int) -> int:
     """
-    Return the smallest product of 2, 3 and 5 that is not less: what transforms do fast.
+    Return the smallest product of powers of 2, 3 and 5 that is at least ``least``.
 
-    `scipy.fft.next_fast_len` gives the same, but takes longer to import than most fits take.
+    Transforms of such lengths are fast. `scipy.fft.next_fast_len` returns the same, but its import
+    takes longer than most fits.
     """
     odd = (3**i * 5**j for i in range(20) for j in range(14))
     return min(factor << max(0, (-(-least // factor) - 1).bit_length()) for factor in odd)
@@ -247,10 +257,10 @@ def fast_length(least: int) -> int:
 
 def _split_nyquist(spectrum: Spectrum, shape: tuple[int, int]) -> Spectrum:
     """
-    Halve the Nyquist terms of even axes between +N/2 and -N/2.
+    Split the Nyquist terms of even axes into halves at the frequencies +N/2 and -N/2.
 
-    Where a half plane of ``rows`` rows comes in, one of ``rows + 1`` goes out for an even number:
-    frequencies 0 … N/2, then -N/2 … -1.
+    If the number of rows is even, the result has one row more than ``spectrum``; its frequencies
+    are 0 … N/2, -N/2 … -1.
     """
     rows, columns = shape
     half = rows // 2
@@ -262,14 +272,14 @@ def _split_nyquist(spectrum: Spectrum, shape: tuple[int, int]) -> Spectrum:
         split = split.copy()
         split[:, columns // 2] *= 0.5
     if rows % 2 == columns % 2 == 0:
-        # The corner stands at (+, +) and (-, -), the second of which the half plane implies.
+        # The corner term belongs to (+, +) and (-, -); the half plane implies the second.
         split[half, columns // 2] *= 2
         split[half + 1, columns // 2] = 0
     return split
 
 
 def _pad_rows(spectrum: Spectrum, rows: int, fine: int) -> Spectrum:
-    """Put zeros between the positive and the negative frequencies of the first axis."""
+    """Insert zeros between the positive and the negative frequencies of the first axis."""
     n_positive = rows // 2 + 1
     zeros = np.zeros((fine - len(spectrum), spectrum.shape[1]), dtype=complex)
     return np.concatenate([spectrum[:n_positive], zeros, spectrum[n_positive:]])

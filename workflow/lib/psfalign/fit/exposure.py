@@ -21,22 +21,22 @@ def fit_shifts(
     """
     Fit every psf image to every science image.
 
-    Minimises, for each pair, Σ w² (psf - beta S(science, (dx, dy)))² over dx, dy and beta, with
-    the Fourier shift S of `psfalign.images.fourier`.
+    Minimise Σ w² (psf - beta S(science, (dx, dy)))² over dx, dy and beta for each pair. S is the
+    Fourier shift of `psfalign.images.fourier`.
 
     Parameters
     ----------
     science
-        The science integrations; asked for one by one, as they are needed.
+        The science integrations. They are read one by one, when they are needed.
     psfs
-        The psf images; asked for once, and again by fits that need one as it is. What either are
-        read from stays open until the last fit was taken.
+        The psf images. They are read once at the beginning; some options read single ones again.
+        Keep the files behind ``science`` and ``psfs`` open until the last fit is yielded.
     weight : (rows, columns) float64
-        Weight of each pixel of the residual, in the frame of the psf images; 0 leaves it out.
+        Weight w of each pixel of the residual, in the frame of the psf images; 0 excludes a pixel.
     options
-        How to fit; by default `FitOptions()`.
+        The options of the fit; by default `FitOptions()`.
     threads
-        How many integrations to fit at a time. The result does not depend on it.
+        How many integrations are fitted at the same time. The result does not depend on it.
 
     Yields
     ------

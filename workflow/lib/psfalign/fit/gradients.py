@@ -1,4 +1,4 @@
-"""Derivatives of a shifted science image, which uncertainties and doubts take alike."""
+"""Compute the derivatives of a shifted science image, for `noise` and `doubt`."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +13,7 @@ from .result import N_PARAMETERS
 from .spectral import Source, Weighted
 
 BLOCK = 4  # pixels; a window is two blocks wide and high, as large as a companion is at 2 to 4 λ/D
-# The products of two derivatives, as rows and columns of a symmetric matrix.
+# Rows and columns of the upper triangle of a symmetric 3×3 matrix, such as g gᵀ.
 FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
 Singles = NDArray[np.float32]
@@ -24,10 +24,10 @@ Whole = tuple[int, int]  # a shift by whole pixels, (dy, dx)
 @dataclass(frozen=True)
 class Gradients:
     """
-    Derivatives of S(s, d) by dx and dy, and S itself, less the background, over the peak of s.
+    S(s, d) and its derivatives by dx and dy, less the background, divided by the peak of s.
 
-    Within half a pixel they are taken to move rigidly: they serve all fits whose shifts are near
-    the same whole pixels. Single precision is plenty for what depends on them.
+    They are computed at whole-pixel shifts, and serve all fits whose shifts round to the same whole
+    pixels. Single precision suffices for uncertainties and doubts.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Gradients:
 
 
 def derivatives_of(spectrum: NDArray[np.complex64], image: SingleImage) -> Singles:
-    """Return those of S(s, d) by dx and dy, at d = 0, from the ``rfft2`` of s, and an image."""
+    """Return ∂S/∂dx and ∂S/∂dy at d = 0, from the ``rfft2`` of s, and ``image``, stacked."""
     in_x, in_y = gradient_rates(image.shape)
     made = np.empty((N_PARAMETERS, *image.shape), dtype=np.float32)
     for slope, rates in zip(made, (in_x, in_y[:, None]), strict=False):
@@ -72,21 +72,21 @@ def derivatives_of(spectrum: NDArray[np.complex64], image: SingleImage) -> Singl
 
 
 def without_background(derivatives: Singles, weighted: Weighted) -> Singles:
-    """Take off what derivatives have in common with the background."""
+    """Subtract the background that fits each derivative best, in place."""
     for image in derivatives if len(weighted.span) else ():
         image[:] = weighted.single_span.subtract(image)
     return derivatives
 
 
 def sum_products(derivatives: Singles, shares: SingleImage) -> Sums:
-    """Return sums of w² g gᵀ over blocks, the upper triangle, (6, rows, columns)."""
+    """Return Σ w² g gᵀ over each block of pixels, as upper triangles, (6, block rows, columns)."""
     weighted = shares * derivatives
     pairs = zip(FIRST, SECOND, strict=True)
     return np.stack([sum_blocks(weighted[i] * derivatives[j]) for i, j in pairs])
 
 
 def sum_blocks(image: SingleImage) -> Sums:
-    """Sum an image over blocks; the last ones are smaller where they end."""
+    """Sum an image over blocks of `BLOCK` pixels; the last blocks may be smaller."""
     return _sum_rows(_sum_rows(image).T).T.astype(np.float64)
 
 

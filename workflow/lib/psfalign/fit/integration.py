@@ -19,27 +19,29 @@ from .result import PairFit, Status
 from .spectral import Psf, Science, Weighted
 from .weighting import pair_weight
 
-UNLIMITED = 3  # pixels; what stands for the largest shift where there is no limit
+UNLIMITED = 3  # pixels; the assumed largest shift where max_shift is 0, which sets no limit
 
 
 @dataclass(frozen=True)
 class FitOptions:
     """
-    How to fit.
+    The options of the fit.
 
     Attributes
     ----------
     method
         ``spectral`` (exact derivatives) or ``leastsq`` (for comparison; slow).
     max_shift
-        Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
+        Largest shift along each axis, in pixels. 0 starts at no shift without a search, and sets
+        no limit.
     weighting
         ``mask``, ``mask+dq`` or ``inverse_variance``, see `psfalign.fit.weighting`.
     background
-        ``fit`` a constant difference between psf and science, a ``plane``, or ``none``; ``auto``
-        is the plane, see `fitted_background`.
+        The difference between psf and science that is fitted: ``fit`` (a constant), ``plane`` or
+        ``none``; ``auto`` means ``plane``, see `fitted_background`.
     padding
-        Pixels between opposite edges, against wrapping around; see `psfalign.images.padding`.
+        Pixels that are added between opposite edges, so that the shift does not wrap content
+        around them; see `psfalign.images.padding`.
     """
 
     method: Method = "spectral"
@@ -50,13 +52,13 @@ class FitOptions:
 
     @classmethod
     def take(cls, settings: dict[str, Any]) -> "FitOptions":
-        """Return those options that are among some settings, and take them out of there."""
+        """Remove the options of the fit from a mapping of settings, and return them."""
         names = [field.name for field in fields(cls) if field.name in settings]
         return cls(**{name: settings.pop(name) for name in names})
 
     @property
     def reach(self) -> float:
-        """How far a fit that may be used moves a pixel of the science image along each axis."""
+        """Largest shift of a successful fit along each axis, in pixels."""
         return (self.max_shift or UNLIMITED) + HALF_PIXEL
 
     @property
@@ -64,8 +66,8 @@ class FitOptions:
         """
         The background that is fitted.
 
-        A plane for both instruments: benchmarks/flight.py and benchmarks/studies/backgrounds.py
-        show nothing that a choice between the three could gain.
+        ``auto`` means a plane for both instruments: in benchmarks/flight.py and
+        benchmarks/studies/backgrounds.py no choice by instrument or exposure is better.
         """
         return "plane" if self.background == "auto" else self.background
 
@@ -73,19 +75,22 @@ class FitOptions:
 @dataclass(frozen=True)
 class PsfSet:
     """
-    The psf images, of which only what every fit needs is kept.
+    The psf images, prepared for the fit.
+
+    Only what every fit needs is kept in memory. A fit that needs the pixels themselves reads the
+    image again, which takes a few hundredths of the time of such a fit.
 
     Attributes
     ----------
     frames, padding
-        The images, asked for again where a fit needs one as it is, and their padding. To read
-        one again takes a few hundredths of such a fit.
+        The images, and how many rows and columns are appended to them.
     weighted
         The weight of the mask.
     prepared
-        Each image, prepared; None for one that cannot be fitted.
+        The prepared images; None for an image that cannot be fitted.
     noises
-        The noise of each, where one weight serves all of them.
+        The noise of each image under the weight of the mask; empty where each pair gets its own
+        weight.
     """
 
     frames: Frames
@@ -111,7 +116,7 @@ class PsfSet:
         return len(self.frames)
 
     def frame(self, psf: int) -> Frame:
-        """Return an image as it is, but for the padding."""
+        """Read an image again, and pad it."""
         return pad_frame(self.frames[psf], self.padding)
 
 
@@ -122,11 +127,16 @@ def fit_integration(science: Frame, psfs: PsfSet, options: FitOptions) -> list[P
     Parameters
     ----------
     science
-        The science image.
+        The science image, padded.
     psfs
-        The psf images and their weight.
+        The psf images and the weight of the mask.
     options
-        How to fit.
+        The options of the fit.
+
+    Returns
+    -------
+    list of PairFit
+        In the order of the psf images, with uncertainties and doubts.
     """
     if not _usable(science, np.ones(science.image.shape, dtype=bool)):
         return [PairFit(status=Status.BAD_SCIENCE) for _ in range(len(psfs))]
@@ -145,7 +155,7 @@ class _Integration:
     options: FitOptions
 
     def search(self, psf: int) -> PairFit:
-        """Fit a psf with the weight of the mask, without knowing where it is."""
+        """Search the shift of a psf with the weight of the mask, and fit it."""
         pair = self._pair(psf)
         if pair is None:
             return PairFit(status=Status.BAD_PSF)
@@ -158,7 +168,7 @@ class _Integration:
         return None if prepared is None else Pair(self.science, prepared, weighted)
 
     def finish(self, fits: list[PairFit]) -> list[PairFit]:
-        """Fit again where weights depend on a first fit, and add uncertainties."""
+        """Fit again where weights depend on a first fit, and add uncertainties and doubts."""
         if self.options.weighting == "mask":
             gradients = Gradients(self.science.source, self.psfs.weighted)
             noise = ScienceNoise(self.frame, gradients)
@@ -168,7 +178,7 @@ class _Integration:
         return [self._refine(i, fit) for i, fit in enumerate(fits)]
 
     def _refine(self, psf: int, fit: PairFit) -> PairFit:
-        """Fit a psf again with a weight of its own."""
+        """Fit a psf again with the weight of its pair."""
         if fit.status is not Status.OK:
             return fit
         shift, frame = Shift(fit.dx, fit.dy), self.psfs.frame(psf)
@@ -177,12 +187,12 @@ class _Integration:
         own = Weighted(weight, self.options.fitted_background, NARROW)
         if own.n_pixels == 0:
             return PairFit(status=Status.NO_WEIGHT)
-        # leastsq minimises what it is documented to minimise, noise included.
+        # leastsq minimises the documented sum, without a correction for noise.
         corrected = kind == "inverse_variance" and self.options.method == "spectral"
         gradients = Gradients(self.science.source, own)
         noise, psf_noise = ScienceNoise(self.frame, gradients), PsfNoise.of(frame.variance, own)
         pair = Pair(Science(self.science.source, own), Psf.of(frame.image, own), own, frame.image)
-        # The first fit, whose weight is the same at all shifts, knows of its rivals.
+        # Only the search compares the fit with its rivals, under a weight that serves all shifts.
         first = replace(self._fit(pair, shift), rival=fit.rival)
         found = add_uncertainties([first], noise, [psf_noise])
         (first,) = found
@@ -200,6 +210,6 @@ class _Integration:
 
 
 def _usable(frame: Frame, seen: Bools) -> bool:
-    """Return whether there is something to fit: finite values that differ."""
+    """Return whether the image can be fitted: its values are finite and not all equal."""
     values = frame.image[seen]
     return bool(values.size and np.isfinite(values).all() and values.min() < values.max())

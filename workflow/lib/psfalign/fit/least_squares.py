@@ -1,4 +1,4 @@
-"""The fit as its documentation has it: `scipy.optimize.leastsq` on the weighted residuals."""
+"""Fit as the jwst documentation describes it, by `scipy.optimize.leastsq`, for comparison."""
 
 import numpy as np
 from numpy.fft import irfft2
@@ -17,7 +17,7 @@ def fit_least_squares(
     science: Science, psf_image: Image, weighted: Weighted, start: Shift, beta: float
 ) -> tuple[Shift, int, bool]:
     """
-    Minimise Σ w² (p - beta S(s, (dx, dy)))² with numerical derivatives.
+    Minimise Σ w² (p - beta S(s, (dx, dy)))² over dx, dy and beta with numerical derivatives.
 
     Parameters
     ----------
@@ -28,11 +28,16 @@ def fit_least_squares(
     weighted
         The weight w.
     start, beta
-        Where to start.
+        The initial shift and flux ratio.
 
     Returns
     -------
-    The shift, the number of evaluations, and whether it converged.
+    shift
+        The fitted shift.
+    n_calls
+        How often the residuals were evaluated.
+    converged
+        Whether `leastsq` reports success.
     """
     seen = weighted.weight != 0
     psf, weight, basis = psf_image[seen], weighted.weight[seen], weighted.span.images[:, seen]

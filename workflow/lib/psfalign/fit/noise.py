@@ -1,18 +1,19 @@
 """
-How the noise of both images spreads to the fitted shift and flux.
+Propagate the noise of both images to the uncertainties and biases of the fitted shift and flux.
 
-At the minimum of E = Σ w² r², with the residual r = p - beta S(s, d) and g its derivatives by dx,
-dy and beta, noise of variance V in r makes errors with the covariance
+At the minimum of E = Σ w² r², with the residual r = p - beta S(s, d) and its derivatives g by dx,
+dy and beta, noise of variance V in r causes errors with the covariance
 
     H⁻¹ M H⁻¹,   H = ½ ∂²E,   M = Σ w⁴ V g gᵀ,
 
-whether or not the weight is the best for that noise. V = V_p + beta² S(V_s) comes from the errors
-of both images, or is a constant where they are not known; its scale comes from the residual
-itself, as Σ w² V is what E is expected to be. Where w² V is a constant, this is E / (n - 3) · H⁻¹.
+for any weight, whether or not it is optimal for that noise. V is V_p + beta² (K² ∗ V_s), from the
+errors of both images and the kernel K of the shift, or a constant where errors are not known. V is
+multiplied by a factor such that Σ w² V, the expected E, equals the actual E but for the number of
+fitted parameters. Where w² V is constant, the covariance is E / (n - 3) · H⁻¹.
 
-Noise in the science image also adds beta² N(d) to E, whose slope moves the minimum: a bias. Where
-the mask cuts through the star, N is not the same at all shifts. N is scaled, too, so that errors
-that are all wrong by a factor do not matter: see `_true_scale`.
+Noise in the science image also adds beta² N(d) to E. Where the mask cuts through the star, N
+depends on the shift, and its slope moves the minimum of E, which is a bias. N is scaled, too, so
+that a common factor in all errors does not matter: see `_true_scale`.
 """
 
 import math
@@ -32,29 +33,29 @@ from .polynomials import Jet
 from .result import N_PARAMETERS, PairFit, Status, energy_curvature
 from .spectral import Weighted
 
-# Times the expected E, above which not noise but what differs between the images makes most of it,
-# unless all errors are half as large as they should be.
+# Largest ratio of E to the expected E for which a bias is computed. Above it, differences between
+# the images, not noise, make up most of E, unless all errors are too small by a factor of two.
 MOST_NOISE = 4.0
-# Share of the curvature of E that is left in all directions where N is taken away. In simulations
-# (benchmarks/studies/biases) unbiased numbers are better above it, and worse below it.
+# Smallest share of the curvature of E that must remain, in all directions, when N is subtracted. In
+# simulations (benchmarks/studies/biases) the unbiased numbers are better above it, worse below it.
 LEAST_CURVATURE = 0.7
-SIGNIFICANT = 5.0  # sigma of beta; of all places in an image, noise alone reaches four to five
-# How much better than its rivals a fit must be, see `_is_alone`. Of wrong fits in simulations
-# (benchmarks/studies/rivals), none is better than 1.4.
+SIGNIFICANT = 5.0  # sigma of beta; the highest noise peak in an image has four to five
+# How many sigma a fit must be ahead of its rivals, see `_is_alone`. In simulations
+# (benchmarks/studies/rivals), no wrong fit is ahead by more than 1.4.
 LEAD = 2.0
 
 
 @dataclass(frozen=True)
 class Spread:
     """
-    w⁴ V, which spreads to what is fitted.
+    w⁴ V of one plane, from which the matrix M is computed.
 
     Attributes
     ----------
     shares : (pixels,) float32
-        w⁴ V over its largest value, so that images in any unit fit into single precision.
+        w⁴ V divided by its largest value, so that it fits into single precision in any unit.
     largest
-        That value.
+        The largest value of w⁴ V.
     """
 
     shares: NDArray[np.float32]
@@ -67,7 +68,7 @@ class Spread:
         return cls((spread / largest).astype(np.float32).ravel(), largest)
 
     def through(self, products: Singles) -> NDArray[np.float64]:
-        """Return Σ w⁴ V g gᵀ, (3, 3), from the products of each two of g, (6, pixels)."""
+        """Return M = Σ w⁴ V g gᵀ, (3, 3), from the upper triangles of g gᵀ, (6, pixels)."""
         return self.largest * as_matrices((products @ self.shares).astype(np.float64))
 
 
@@ -89,7 +90,7 @@ class PsfNoise:
 
     @classmethod
     def of(cls, variance: Image | None, weighted: Weighted) -> "PsfNoise | None":
-        """Collect the noise of a psf image; None where its errors are not known."""
+        """Compute the noise of a psf image; return None where its errors are not known."""
         if variance is None:
             return None
         expected = float(np.vdot(weighted.squared, variance))
@@ -119,7 +120,7 @@ class ScienceNoise:
 
     @cached_property
     def term(self) -> NoiseTerm | None:
-        """N(d), what noise adds to C; None where the errors of the image are not known."""
+        """N(d), the contribution of noise to C; None where the errors are not known."""
         variance, weighted = self.frame.variance_spectrum, self.weighted
         if variance is None:
             return None
@@ -134,7 +135,7 @@ class ScienceNoise:
         return [self.term.at(Shift(fit.dx, fit.dy)) for fit in fits]
 
     def variance(self, whole: Whole) -> Image:
-        """Return the variance, where it is known, after a shift by whole pixels."""
+        """Return the variance after a shift by whole pixels; it must be known."""
         assert self.frame.variance is not None
         return np.roll(self.frame.variance, whole, axis=(0, 1))
 
@@ -143,10 +144,10 @@ def add_uncertainties(
     fits: Sequence[PairFit], science: ScienceNoise, psfs: Sequence[PsfNoise | None]
 ) -> list[PairFit]:
     """
-    Return the fits of one integration, one for each psf, their uncertainties and biases.
+    Return the fits of one integration, one for each psf, with uncertainties and biases.
 
-    Those whose flux is not significant get the status that says so. Within half a pixel, the
-    derivatives and variances of the science image are taken to move rigidly, but not in N(d).
+    Fits whose flux is not significant get the status `INSIGNIFICANT`. The derivatives and variances
+    of the science image are taken at the nearest whole-pixel shift; N(d) is exact.
     """
     finished = list(fits)
     for (whole, is_known), members in _alike(fits, psfs).items():
@@ -179,7 +180,7 @@ def add_uncertainties(
 
 
 def unbiased(fit: PairFit) -> PairFit:
-    """Return a fit that reached a minimum, marked as one that took noise into account."""
+    """Return a fit with biases of 0, if it reached a minimum, because N was subtracted from C."""
     return fit if fit.curvature is None else replace(fit, dx_bias=0.0, dy_bias=0.0, beta_bias=0.0)
 
 
@@ -187,9 +188,10 @@ def _alike(
     fits: Sequence[PairFit], psfs: Sequence[PsfNoise | None]
 ) -> dict[tuple[Whole, bool], list[int]]:
     """
-    Collect the fits that reached a minimum by what their uncertainties have in common.
+    Group the fits that reached a minimum, so that a group shares the sums over pixels.
 
-    That is their nearest whole-pixel shift (dy, dx), and whether the errors of the psf are known.
+    The key is the nearest whole-pixel shift (dy, dx), and whether the errors of the psf are known;
+    the values are indices of fits.
     """
     groups: dict[tuple[Whole, bool], list[int]] = {}
     for i, (fit, psf) in enumerate(zip(fits, psfs, strict=True)):
@@ -202,7 +204,7 @@ def _alike(
 def _scale(
     fits: Sequence[PairFit], expected: NDArray[np.float64], weighted: Weighted
 ) -> NDArray[np.float64]:
-    """Return what V is to be multiplied by, so that each E is what is expected of it; (fits,)."""
+    """Return the factor on V by which each E is as large as expected, (fits,)."""
     n_pixels = np.array([fit.n_pixels for fit in fits])
     n_free = n_pixels - N_PARAMETERS - len(weighted.span)
     return np.asarray(np.array([fit.cost for fit in fits]) / expected * n_pixels / n_free)
@@ -215,11 +217,11 @@ def _true_scale(
     scale: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """
-    Return what V is to be multiplied by where beta is what it would be without noise; (fits,).
+    Return the factor x on V that explains E for the unbiased beta; (fits,).
 
-    The beta of a fit is too small by what N adds to C, so that more of the psf is left than noise.
-    The scale x is the smaller root of (A - x P)(C - x N) = B², with P = Σ w² V_p: the one by which
-    noise alone makes of a perfect fit what A, B and C are.
+    The fitted beta is too small, because N is part of C, and so E contains more than noise. Without
+    noise, a perfect fit has A C = B². With noise, x P is part of A, where P = Σ w² V_p, and x N is
+    part of C: x is the smaller root of (A - x P)(C - x N) = B².
     """
     betas = np.array([fit.beta for fit in fits])
     energy, noise = _curvatures(fits)[:, 2, 2], np.array([one.value for one in noises])
@@ -232,7 +234,7 @@ def _true_scale(
 def _sigmas(
     fits: Sequence[PairFit], spread: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Propagate noise through the curvature of the cost; (fits, (dx, dy, beta))."""
+    """Return the roots of the diagonal of H⁻¹ M H⁻¹; (fits, (dx, dy, beta))."""
     by_beta = np.array([(fit.beta, fit.beta, 1.0) for fit in fits])
     inverse = np.linalg.inv(_curvatures(fits)) * by_beta[:, None, :]
     variances = scale[:, None] * np.einsum("nij,njk,nik->ni", inverse, spread, inverse)
@@ -240,7 +242,7 @@ def _sigmas(
 
 
 def _chi2(fits: Sequence[PairFit], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cost of each fit over Σ w² V."""
+    """Return the cost of each fit divided by Σ w² V, (fits,)."""
     return np.asarray(np.array([fit.cost for fit in fits]) / expected)
 
 
@@ -251,10 +253,10 @@ def _biases(
     true: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """
-    Return how far beta² N(d), scaled, moved the minimum of E; (fits, (dx, dy, beta)).
+    Return how far the scaled beta² N(d) moved the minimum of E; (fits, (dx, dy, beta)).
 
-    It is Newton's step from the fit to the minimum of E - beta² N; NaN where N is so large that the
-    step is not to be trusted.
+    The bias is minus Newton's step from the fit to the minimum of E - beta² N; NaN where N is so
+    large that one step is not accurate.
     """
     slopes = np.empty((len(fits), N_PARAMETERS))
     bends = np.empty((len(fits), N_PARAMETERS, N_PARAMETERS))
@@ -281,11 +283,11 @@ def _mixed_shares(
     noises: Sequence[Jet] | None,
 ) -> NDArray[np.float64]:
     """
-    Return which share of the noise of B is that of the psf times that of the science image.
+    Return the share of the product of both noises in the variance of B, (fits,).
 
-    In pixels of one weight, B has the variance Σ (V_p s² + V_s p² + V_p V_s). The last part does
-    not know the star: it is another one at the next pixel. Where errors are not known, each
-    image is taken to make half of E.
+    For a constant weight, B has the variance Σ (V_p s² + V_s p² + V_p V_s). The last term comes
+    from noise times noise, and is independent at each shift. Where errors are not known, each image
+    is assumed to cause half of E.
     """
     science = 0.5 * expected
     if noises is not None:
@@ -297,13 +299,13 @@ def _mixed_shares(
 
 def _is_alone(fit: PairFit, sigma_beta: float, mixed: float) -> bool:
     """
-    Return whether noise cannot have raised a fit above its best rival, a pixel away or more.
+    Return whether a fit is higher than its best rival, at least a pixel away, by more than noise.
 
-    Both are heights B / √C, in units of whose noise the fit is ahead by
-    beta / sigma_beta · (1 - ρ), where ρ is the root of what the rival explains over what the
-    fit does. If the truth were the rival, the fit would be expected as far behind it; the noise
-    of the difference has the variance 2 (1 - ρ) as far as it is alike where the star is alike, and
-    2 where it is mixed, of which nothing is expected.
+    Both have a height B / √C. In units of the noise of a height, the fit is ahead by beta /
+    sigma_beta · (1 - ρ), where ρ² is the ratio of the B²/C of the rival to that of the fit. If the
+    rival were right, the fit would be expected to be behind by as much. The noise of the difference
+    has the variance 2 (1 - ρ) for noise that is correlated like the star, and 2 for the mixed part,
+    which is not correlated.
     """
     behind = 1 - math.sqrt(fit.rival)
     return fit.beta * behind >= LEAD * sigma_beta * math.sqrt(behind / 2 + 2 * mixed)
@@ -317,7 +319,7 @@ def _with_numbers(
     noise_scale: float = np.nan,
     chi2: float = np.nan,
 ) -> PairFit:
-    """Note what noise does to a fit, and whether its flux is significant."""
+    """Return a fit with its uncertainties and biases, and the status if it is insignificant."""
     (sigma_dx, sigma_dy, sigma_beta), (dx_bias, dy_bias, beta_bias) = sigma, bias
     significant = fit.beta >= SIGNIFICANT * sigma_beta and _is_alone(fit, sigma_beta, mixed)
     return replace(

@@ -22,11 +22,11 @@ from .spectral import (
     search_window,
 )
 
-LITTLE = 0.05  # misfit, from which the whole image is searched for a better place
-ROUNDING = 1e-14  # of A, what rounding leaves of E
-TOLERABLE = 0.01  # pixels, that rounding may move a shift
-APART = 1.0  # pixels; what is nearer than that is the same place
-HALF_PIXEL = 0.5  # a grid point of the search stands for this much on either side
+LITTLE = 0.05  # misfit; above it, the whole image is searched for a better shift
+ROUNDING = 1e-14  # of A, the rounding error of E
+TOLERABLE = 0.01  # pixels, the largest move of a shift that rounding may cause
+APART = 1.0  # pixels; shifts that are closer belong to the same peak
+HALF_PIXEL = 0.5  # pixels on either side that a grid point of the search represents
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Pair:
     Attributes
     ----------
     science, psf, weighted
-        What they are made of.
+        The prepared images and their weight.
     psf_image
-        The psf image as it is, which `leastsq` takes.
+        The pixels of the psf image; only `leastsq` needs them.
     noise, noise_scale
-        N(d), and how often it is to be taken away from C.
+        N(d), and the factor with which it is subtracted from C.
     """
 
     science: Science
@@ -53,7 +53,7 @@ class Pair:
 
     @property
     def energy(self) -> EnergyTerm | LessNoise:
-        """C(d), less the noise."""
+        """C(d), minus the noise if it is given."""
         if self.noise is None:
             return self.science.energy
         return LessNoise(self.science.energy, self.noise, self.noise_scale)
@@ -75,18 +75,23 @@ def fit_pair(
     pair
         The images and their weight.
     max_shift
-        Largest shift in pixels along each axis that is searched for; 0 starts from no shift.
+        Largest shift in pixels along each axis; 0 starts from no shift and sets no limit.
     method
         ``spectral`` or ``leastsq``.
     start
-        A shift to start from instead of a search.
+        The initial shift, which replaces the search.
 
     Returns
     -------
     PairFit
-        The shift is psf position minus science position. A fit that did not converge to a
-        minimum within the range, with a positive flux, carries the status that says so. It has
-        no uncertainties yet, see `psfalign.fit.noise`.
+        The shift is psf position minus science position. The status says why a fit failed: it did
+        not converge to a minimum, the flux is not positive, or the shift is out of range. It has
+        no uncertainties yet; `psfalign.fit.noise` adds them.
+
+    Raises
+    ------
+    ValueError
+        If ``leastsq`` is asked for and the pair lacks `psf_image`.
     """
     if pair.weighted.n_pixels <= N_PARAMETERS + len(pair.weighted.span):
         return PairFit(n_pixels=pair.weighted.n_pixels, status=Status.NO_WEIGHT)
@@ -109,9 +114,10 @@ def _look_around(
     fit: PairFit, pair: Pair, cross: CrossTerm, method: Method, max_shift: int
 ) -> PairFit:
     """
-    Look at all other places, in steps of half a pixel where the search went.
+    Compare a fit with all other shifts, in steps of half a pixel within the range of the search.
 
-    Noise makes peaks between whole pixels, and on the slopes of others.
+    Noise causes peaks between whole pixels and on the slopes of other peaks. A higher peak in the
+    range replaces the fit; a higher one outside means that the shift is out of range.
     """
     reach = reach_of(pair.science.shape, max_shift)
     places, inverse = pair.science.half_pixels(reach)
@@ -133,7 +139,7 @@ def _look_around(
 
 
 def _explained(fit: PairFit, pair: Pair) -> float:
-    """Return B²/C."""
+    """Return B²/C, the part of A that the fit explains."""
     return (1 - fit.misfit) * pair.psf.energy
 
 
@@ -163,7 +169,7 @@ def _judge(climb: Climb, pair: Pair) -> PairFit:
     cost, curvature = cost_and_curvature(pair.psf.energy, b, c)
     if _is_lost_in_rounding(pair, curvature):
         return PairFit(n_pixels=n_pixels, n_iterations=climb.n_iterations, status=Status.ROUNDING)
-    if pair.noise is not None:  # it is in the residual all the same
+    if pair.noise is not None:  # E was computed from C less N, but the residual contains the noise
         noise = pair.noise_scale * pair.noise.at(climb.shift).value
         cost += (b.value / c.value) ** 2 * noise
     dx, dy = climb.shift
@@ -180,5 +186,5 @@ def _judge(climb: Climb, pair: Pair) -> PairFit:
 
 
 def _is_lost_in_rounding(pair: Pair, curvature: NDArray[np.float64]) -> bool:
-    """Return whether the shift hangs on the last digits of A: E = A - B²/C has no more."""
+    """Return whether rounding of E = A - B²/C can move the shift by more than `TOLERABLE`."""
     return ROUNDING * pair.psf.energy > TOLERABLE**2 * least_curvature(curvature)

@@ -1,10 +1,10 @@
 """
-Sums over an image as functions of the shift, with exact derivatives.
+Evaluate sums over an image as functions of the shift, with exact derivatives.
 
-For a science image s, a psf image p and a weight w, the sums that the fit is made of are
-trigonometric polynomials of the shift d = (dx, dy). Here is B(d) = Σ w² p S(s, d), whose
-coefficients are FFT(w² p) · conj(FFT(s)): a value, its gradient and its Hessian cost one small
-matrix product and no transform. Those that are the same for all psf images are in `energy`.
+For a science image s, a psf image p and a weight w, the sums that the fit needs are trigonometric
+polynomials of the shift d = (dx, dy). This module computes B(d) = Σ w² p S(s, d), whose
+coefficients are FFT(w² p) · conj(FFT(s)): the value, gradient and Hessian at a shift cost one small
+matrix product and no transform. The sums that are the same for all psf images are in `energy`.
 """
 
 import math
@@ -22,7 +22,7 @@ from ..images.fourier import Shift, column_factors, row_factors
 
 
 class Jet(NamedTuple):
-    """A function of (dx, dy) at one point: its value and derivatives."""
+    """The value and the first and second derivatives of a function of (dx, dy) at one point."""
 
     value: float
     x: float
@@ -32,18 +32,18 @@ class Jet(NamedTuple):
     yy: float
 
     def moved(self, dx: float, dy: float) -> "Jet":
-        """Extrapolate to a point so near that third derivatives do not count."""
+        """Extrapolate to second order to a point at (dx, dy) from this one."""
         in_x, in_y = self.xx * dx + self.xy * dy, self.xy * dx + self.yy * dy
         value = self.value + (self.x + in_x / 2) * dx + (self.y + in_y / 2) * dy
         return self._replace(value=value, x=self.x + in_x, y=self.y + in_y)
 
     def minus(self, other: "Jet", times: float) -> "Jet":
-        """Take another function away, so many times."""
+        """Subtract another function, multiplied by ``times``."""
         return Jet(*(mine - times * its for mine, its in zip(self, other, strict=True)))
 
     @classmethod
     def of(cls, products: NDArray[np.float64]) -> "Jet":
-        """Read the derivatives off a 3×3 array of orders (in y, in x)."""
+        """Take the derivatives from a 3×3 array by order in y (rows) and in x (columns)."""
         (value, x, xx), (y, xy, _), (yy, _, _) = products.tolist()
         return cls(value, x, y, xx, xy, yy)
 
@@ -79,7 +79,7 @@ class CrossTerm:
         return irfft2(self.spectrum, s=self.shape)
 
     def on_window(self, reach: int) -> Image:
-        """Values at whole-pixel shifts from -reach to reach, (dy, dx); cheaper than all of them."""
+        """Values at whole-pixel shifts from -reach to reach, (dy, dx); cheaper than `on_grid`."""
         rows, columns = self.shape
         in_y = _whole_powers(_row_rates, rows, reach)
         in_x = _doubled(_whole_powers(_column_rates, columns, reach).copy(), columns)
@@ -104,11 +104,11 @@ class CrossTerm:
         sines_y: NDArray[np.float64],
         sines_x: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Sum over all frequencies; the sines are those of the corner of two even axes."""
+        """Sum over all frequencies; sin(π d) corrects the corner term of two even axes."""
         rows, columns = self.shape
         sums = real_product(in_y, self.spectrum, in_x)
         if rows % 2 == columns % 2 == 0:
-            # cos(π(dx + dy)) = cos cos - sin sin; the product of cosines is already in.
+            # cos(π(dx + dy)) = cos cos - sin sin; the sums contain the product of cosines.
             corner = self.spectrum[rows // 2, columns // 2].real
             sums -= corner * np.outer(sines_y, sines_x)
         return np.asarray(sums / (rows * columns))
@@ -118,9 +118,10 @@ def real_product(
     left: NDArray[np.complex128], middle: Spectrum, right: NDArray[np.complex128]
 ) -> NDArray[np.float64]:
     """
-    Return Re(left @ middle @ rightᵀ); of a few rows, BLAS multiplies real ones faster.
+    Return Re(left @ middle @ rightᵀ), computed by products of real matrices.
 
-    `middle` is in C order, so that it can be seen as pairs of real numbers.
+    They are faster than complex ones where left and right have few rows. ``middle`` must be in C
+    order, so that it can be viewed as pairs of real numbers.
     """
     parts = np.concatenate([left.real, left.imag]) @ middle.view(np.float64)
     by_real, by_imaginary = parts.view(np.complex128).reshape(2, len(left), -1)
@@ -132,9 +133,9 @@ def gradient_rates(
     shape: tuple[int, ...],
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """
-    Return the factors that turn the ``rfft2`` of f into those of ∂S(f, d)/∂dx and ∂dy at d = 0.
+    Return factors that turn the ``rfft2`` of f into that of ∂S(f, d)/∂dx, and of ∂S/∂dy, at d = 0.
 
-    At Nyquist's frequency a shift multiplies by a cosine, whose derivative is 0.
+    They are 0 at the Nyquist frequency, where a shift multiplies by a cosine.
     """
     rows, columns = shape
     in_x = _powers(_column_rates(columns), 0.0, columns)
@@ -154,19 +155,19 @@ def _column_rates(size: int) -> NDArray[np.complexfloating]:
     return 2j * np.pi * rfftfreq(size)
 
 
-@lru_cache(maxsize=4)  # of all psf images, or of all functions of a background
+@lru_cache(maxsize=4)  # all psf images, and all functions of a background, use the same nodes
 def _node_powers(
     shape: tuple[int, int], dx: tuple[float, ...], dy: tuple[float, ...]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """exp(2πi f d) for some dy and dx, (d, frequencies)."""
     rows, columns = shape
-    # An image that is moved has the conjugate factors.
+    # row_factors and column_factors shift an image, and so are conjugate to these.
     in_y, in_x = row_factors(rows, -np.array(dy)), column_factors(columns, -np.array(dx))
     return in_y, _doubled(in_x, columns)
 
 
 def _doubled(in_x: NDArray[np.complex128], columns: int) -> NDArray[np.complex128]:
-    """Count the frequencies twice whose conjugates rfft2 leaves out; overwrites its argument."""
+    """Double the frequencies whose conjugates ``rfft2`` leaves out, in place."""
     in_x[:, 1 : (columns + 1) // 2] *= 2
     return in_x
 

@@ -1,4 +1,4 @@
-"""What a fit found: numbers, uncertainties, and whether they may be used."""
+"""The result of a fit: numbers, uncertainties, and whether they may be used."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ N_PARAMETERS = 3  # dx, dy and beta
 
 
 class Status(StrEnum):
-    """Why a fit may be used (`OK`) or not."""
+    """Whether a fit may be used (`OK`), or why it failed."""
 
     OK = "ok"
     NO_CONVERGENCE = "no_convergence"
@@ -34,41 +34,44 @@ class PairFit:
     Attributes
     ----------
     dx, dy
-        Position of the psf minus position of the science, pixels along columns and rows.
+        Position of the psf minus position of the science image, in pixels along a row (dx) and
+        along a column (dy).
     beta
-        Flux of the psf over flux of the science.
+        Flux of the psf divided by the flux of the science image.
     sigma_dx, sigma_dy, sigma_beta
         Standard uncertainties, see `psfalign.fit.noise`.
     dx_bias, dy_bias, beta_bias
-        The expected errors of dx, dy and beta that come from noise in the science image; 0 where
-        it was taken into account. A number minus its bias is the unbiased one. NaN where they are
-        not known: without the errors of both images, where the residual is far from what these
-        make one expect, or where the star is so faint that the numbers would become worse.
+        The expected errors of dx, dy and beta that noise in the science image causes: the unbiased
+        value is the value minus its bias. 0 where the fit already took that noise into account. NaN
+        where errors are not known, where the cost is far above its expectation, or where the star
+        is so faint that a correction would make the values worse.
     cost
-        Σ w² (psf - beta S(science, (dx, dy)))² at the minimum.
+        Σ w² (psf - beta S(science, (dx, dy)))² at the minimum, less the background if it is fitted.
     misfit
-        The cost over Σ w² psf², between 0 and 1; of psf less its mean, where a constant is fitted.
+        The cost divided by Σ w² psf², between 0 and 1; the fitted background is subtracted from
+        the psf first.
     noise_scale
-        What the variances of both images are to be multiplied by, so that noise alone explains the
-        cost; NaN where they are not known.
+        The factor on the variances of both images by which noise alone explains the cost; NaN
+        where errors are not known.
     chi2
-        The cost over what is expected of it from the errors of both images; NaN where those are
+        The cost divided by its expectation from the errors of both images; NaN where errors are
         not known.
     influence
-        Largest move of the shift where a small window of the image is left out, or lines have
-        levels of their own, pixels; see `psfalign.fit.doubt`.
+        Largest move of the shift, in pixels, if a small window of the image is left out or lines
+        get free offsets, see `psfalign.fit.doubt`; NaN where no move can matter.
     doubtful
-        Whether the shift hangs on such a part, or most of the psf stays unexplained.
+        Whether the influence is too large, or most of the psf stays unexplained.
     n_pixels
         Number of pixels with weight.
     n_iterations
-        Evaluations of the cost and its derivatives; of the last fit, where each pair is weighted.
+        How often the cost and its derivatives were evaluated in the last fit.
     status
-        Whether the numbers may be used; where it is not `OK`, they are what was reached, or NaN.
+        Whether the numbers may be used. Where it is not `OK`, they are the last values, or NaN.
     rival
-        What the second peak of the search explains of the psf, over what the first one does.
+        Ratio of the B²/C of the best other shift, at least one pixel away, to that of the fit; 0
+        where no other shift was examined.
     curvature : (3, 3) float64, optional
-        ½ ∂²E by (dx, dy, beta) at a minimum that was reached.
+        ½ ∂²E by (dx, dy, beta), if a minimum was reached.
     """
 
     dx: float = np.nan
@@ -97,7 +100,7 @@ def cost_and_curvature(
     psf_energy: float, cross: Jet, energy: Jet
 ) -> tuple[float, NDArray[np.float64]]:
     """
-    Return E = A - 2 beta B(d) + beta² C(d) at beta = B/C, and ½ ∂²E by (dx, dy, beta), (3, 3).
+    Return E = A - 2 beta B(d) + beta² C(d) at beta = B/C, and ½ ∂²E by (dx, dy, beta).
 
     Parameters
     ----------
@@ -116,7 +119,7 @@ def cost_and_curvature(
 
 
 def least_curvature(curvature: NDArray[np.float64]) -> float:
-    """Return ½ ∂²E along the direction of (dx, dy) in which a shift is determined least."""
+    """Return ½ ∂²E along the direction of (dx, dy) in which the shift is least well determined."""
     (xx, xy, _), (_, yy, _), _ = curvature.tolist()
     return 0.5 * (xx + yy) - math.hypot(0.5 * (xx - yy), xy)
 

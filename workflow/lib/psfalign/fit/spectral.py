@@ -1,12 +1,12 @@
 """
-The fit by exact derivatives of trigonometric polynomials.
+Fit the shift by Newton's method with exact derivatives of trigonometric polynomials.
 
-The flux ratio is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p², B of `polynomials` and C of
-`energy`. A background, a constant or a plane, is eliminated, too, where it is fitted: what p and
-S(s, d) have in common with it under the weight is then subtracted from both. Noise in s adds
-N(d) = Σ w² Var S(n, d) to C, which biases beta and, as N varies with d, the shift; where N is
-given, it is taken away from C (Fuller 1987, Measurement Error Models, section 2.2).
-A search of B²/C over whole-pixel shifts finds the basin, Newton's method on log(B²/C) its bottom.
+The flux ratio beta = B/C is eliminated: E(d) = A - B(d)²/C(d), with A = Σ w² p², B from
+`polynomials` and C from `energy`. If a background, a constant or a plane, is fitted, it is
+eliminated, too: the background that fits p, and that which fits S(s, d), is subtracted. Noise in s
+adds N(d) = Σ w² Var S(n, d) to C, which biases beta and, as N depends on d, the shift. Where N is
+given, it is subtracted from C (Fuller 1987, Measurement Error Models, section 2.2). A search of the
+largest B²/C among whole-pixel shifts gives the start, and Newton's method on log(B²/C) the maximum.
 """
 
 import math
@@ -30,9 +30,9 @@ from .energy import (
 )
 from .polynomials import CrossTerm, Jet
 
-LAST_STEP = 1e-5  # pixels; after such a step, Newton's error is about its square
-FLATTEST = 1e-10  # of the steepest curvature; less is rounding, and leaves a direction undetermined
-LONGEST_STEP = 0.5  # pixels, half the grid of the search: farther is another basin
+LAST_STEP = 1e-5  # pixels; after a step of this length, the error of the shift is about its square
+FLATTEST = 1e-10  # of the largest curvature; a smaller one is rounding: the shift is undetermined
+LONGEST_STEP = 0.5  # pixels, half the grid of the search; a longer step may reach another maximum
 MAX_ITERATIONS = 40
 MAX_HALVINGS = 20
 
@@ -40,15 +40,15 @@ MAX_HALVINGS = 20
 @dataclass(frozen=True)
 class Weighted:
     """
-    A weight and what the fit needs of it, shared by all images that it weights.
+    A weight and its transforms and sums, shared by all images that use this weight.
 
     Attributes
     ----------
     weight : (rows, columns) float64
     background
-        What is subtracted, so that it drops out: nothing, a constant, or a plane.
+        The background that is fitted: nothing, a constant or a plane.
     expansion
-        Where sums are tabulated: widely for a weight that serves many images.
+        The square on which sums are tabulated: wide for a weight that serves many psf images.
     """
 
     weight: Image
@@ -78,12 +78,12 @@ class Weighted:
 
     @cached_property
     def shares(self) -> SingleImage:
-        """w² over its largest value, for what single precision suffices for."""
+        """w² divided by its largest value, for computations in single precision."""
         return (self.squared / self.peak**2).astype(np.float32)
 
     @cached_property
     def per_line(self) -> tuple[SingleImage, SingleImage]:
-        """One over the sums of `shares` along each column and each row, 0 for those without any."""
+        """Inverse sums of `shares` along each column and along each row; 0 where the sum is 0."""
         return _inverse(self.shares.sum(axis=0)), _inverse(self.shares.sum(axis=1))
 
     @cached_property
@@ -93,12 +93,12 @@ class Weighted:
 
     @cached_property
     def span(self) -> Span:
-        """What spans the background under the weight."""
+        """The functions of the background, orthonormal under w²."""
         return Span.of(self.squared, self.background)
 
     @cached_property
     def single_span(self) -> Span:
-        """The same in single precision, for images that `shares` weights."""
+        """The functions of the background in single precision, orthonormal under `shares`."""
         return self.span.scaled(self.shares, self.peak)
 
     @cached_property
@@ -112,7 +112,7 @@ class Weighted:
 
     @cached_property
     def background_spectra(self) -> list[Spectrum]:
-        """``rfft2`` of w² b, for each b of the background: sums of those of w², w² y and w² x."""
+        """``rfft2`` of w² b for each function b of the background, from those of w², w² y, w² x."""
         spectra = [self.spectrum]
         if len(self.span) > 1:
             y, x = (np.arange(size) / size - 0.5 for size in self.shape)
@@ -122,28 +122,28 @@ class Weighted:
 
     @cached_property
     def harmonics(self) -> Spectrum:
-        """FFT(w²) at the frequencies of C."""
+        """The transform of w² at the frequencies of C."""
         return weight_harmonics(self.spectrum, self.shape)
 
     @cached_property
     def n_pixels(self) -> int:
-        """How many pixels have weight."""
+        """Number of pixels with weight."""
         return int(np.count_nonzero(self.weight))
 
 
 @dataclass(frozen=True)
 class Psf:
     """
-    The side of a psf image in the fit.
+    A psf image p, prepared for the fit.
 
     Attributes
     ----------
     energy
-        A.
+        A = Σ w² p², where p is less its background.
     spectrum
         ``rfft2`` of w² p.
     image : (rows, columns) float32
-        p / √A, as far as it has weight, for the weight over its largest value.
+        p less its background, scaled such that Σ `Weighted.shares` p² = 1.
     """
 
     energy: float
@@ -152,7 +152,7 @@ class Psf:
 
     @classmethod
     def of(cls, image: Image, weighted: Weighted) -> "Psf":
-        """Prepare a psf image; what stands under zero weight is never looked at."""
+        """Prepare a psf image; pixels with zero weight have no effect, even if they are NaN."""
         seen = np.where(weighted.weight != 0, image, 0.0)
         seen = weighted.span.subtract(seen)
         product = weighted.squared * seen
@@ -164,7 +164,7 @@ class Psf:
 @dataclass(frozen=True)
 class Source:
     """
-    What the fit takes of a science image whatever the weight.
+    A science image and its transforms, which do not depend on the weight.
 
     Attributes
     ----------
@@ -187,25 +187,26 @@ class Source:
 
     @cached_property
     def conjugate(self) -> Spectrum:
-        """That of the spectrum, which every pair takes."""
+        """The conjugate of `spectrum`."""
         return self.spectrum.conj()
 
     @cached_property
     def harmonics(self) -> Spectrum:
-        """What C takes of the image."""
+        """The factor of the image in the spectrum of C."""
         return energy_harmonics(self.spectrum, self.shape)
 
 
 @dataclass(frozen=True)
 class Science:
     """
-    The side of a science image in the fit: its spectrum, and C on the grid and between.
+    A science image s, prepared for the fit with one weight.
 
     Attributes
     ----------
     source
-        The image.
+        The image and its transforms.
     weighted
+        The weight.
     """
 
     source: Source
@@ -216,8 +217,9 @@ class Science:
         """
         Prepare a science image, finite everywhere.
 
-        The background that fits it best is taken off beforehand: a constant would round, and a
-        slope ends in a step at the edges, which the shift would turn into waves.
+        The background that fits it best is subtracted first: a large constant would cause
+        rounding errors, and a slope makes a step at the edges, which a Fourier shift turns into
+        ripples.
         """
         return cls(Source(weighted.span.subtract(image)), weighted)
 
@@ -237,7 +239,7 @@ class Science:
 
     @cached_property
     def grid_inverse(self) -> Image:
-        """1/C at all whole-pixel shifts; 0 where rounding left C without a positive value."""
+        """1/C at all whole-pixel shifts; 0 where rounding makes C zero or negative."""
         return _inverse(self.grid_energy)
 
     def window_inverse(self, reach: int) -> Image:
@@ -248,7 +250,7 @@ class Science:
         return self._windows[reach]
 
     def half_pixels(self, reach: int) -> tuple[NDArray[np.float64], Image]:
-        """Return shifts along an axis, half a pixel beyond a reach, and 1/C at them, (dy, dx)."""
+        """Return shifts in steps of half a pixel, up to reach + ½, and 1/C at them, (dy, dx)."""
         places = np.arange(-2.0 * reach - 1, 2 * reach + 2) / 2
         if reach not in self._halves:
             self._halves[reach] = _inverse(self.energy.on_nodes(places, places))
@@ -280,23 +282,23 @@ class Science:
 
 
 def _inverse(energy: NDArray[Real]) -> NDArray[Real]:
-    positive = energy > np.finfo(energy.dtype).tiny  # less has no finite inverse
+    positive = energy > np.finfo(energy.dtype).tiny  # smaller values have no finite inverse
     return np.divide(1.0, energy, out=np.zeros_like(energy), where=positive)
 
 
 def reach_of(shape: tuple[int, int], max_shift: int) -> int:
-    """Return how far a search goes: half an image away is as far one way as the other."""
+    """Return the largest shift of a search: shifts are periodic, so half an image at most."""
     return min(max_shift, (min(shape) - 1) // 2)
 
 
 def search_window(merit: Image) -> Shift:
     """
-    Find the best shift of a square of whole pixels, and place it between them by parabolas.
+    Return the whole-pixel shift with the largest merit, refined by a parabola along each axis.
 
     Parameters
     ----------
     merit : (2 reach + 1, 2 reach + 1)
-        B²/C at whole-pixel shifts around none, (dy, dx), 0 where B is negative.
+        B²/C at whole-pixel shifts from -reach to reach, (dy, dx), 0 where B is negative.
     """
     reach = len(merit) // 2
     row, column = np.unravel_index(np.argmax(merit), merit.shape)
@@ -306,7 +308,7 @@ def search_window(merit: Image) -> Shift:
 
 
 def _parabola(values: NDArray[np.float64], best: int) -> float:
-    """Return where the parabola through a largest value and its neighbours has its summit."""
+    """Return the position of the maximum of the parabola through a value and its neighbours."""
     if not 0 < best < len(values) - 1:
         return float(best)
     left, middle, right = values[best - 1 : best + 2].tolist()
@@ -324,7 +326,7 @@ def merit_of(cross: Image, inverse: Image) -> Image:
 
 @dataclass(frozen=True)
 class Climb:
-    """Where Newton's method arrived."""
+    """The shift that Newton's method reached, with B and C there."""
 
     shift: Shift
     cross: Jet
@@ -334,7 +336,7 @@ class Climb:
 
 
 def maximise(cross: CrossTerm, energy: EnergyTerm | LessNoise, start: Shift) -> Climb:
-    """Climb to the maximum of log(B²/C) that is next to a start."""
+    """Find the maximum of log(B²/C) next to an initial shift by Newton's method."""
     shift = start
     b, c = cross.at(shift), energy.at(shift)
     for n_iterations in range(1, MAX_ITERATIONS + 1):
@@ -353,14 +355,14 @@ def maximise(cross: CrossTerm, energy: EnergyTerm | LessNoise, start: Shift) -> 
 
 
 def is_summit(b: Jet, c: Jet) -> bool:
-    """Return whether log(B²/C) bends down in all directions, given B > 0."""
+    """Return whether the curvature of log(B²/C) is negative in all directions; B must be > 0."""
     (_, _), (xx, xy, yy) = _log_derivatives(b, c)
     steepest = abs(xx) + abs(yy)
     return xx < 0 and xx * yy - xy * xy > FLATTEST * steepest**2
 
 
 def _newton_step(b: Jet, c: Jet) -> NDArray[np.float64]:
-    """Newton's step towards the maximum of log(B²/C), uphill along both axes of its curvature."""
+    """Return Newton's step for log(B²/C), with signs such that it leads uphill."""
     (x, y), (xx, xy, yy) = _log_derivatives(b, c)
     determinant = xx * yy - xy * xy
     if xx < 0 < determinant:
@@ -371,7 +373,7 @@ def _newton_step(b: Jet, c: Jet) -> NDArray[np.float64]:
 
 
 def _log_derivatives(b: Jet, c: Jet) -> tuple[tuple[float, float], tuple[float, float, float]]:
-    """Gradient (x, y) and Hessian (xx, xy, yy) of 2 log B - log C."""
+    """Return the gradient (x, y) and the Hessian (xx, xy, yy) of 2 log B - log C."""
     bx, by, cx, cy = b.x / b.value, b.y / b.value, c.x / c.value, c.y / c.value
     xx = 2 * (b.xx / b.value - bx * bx) - (c.xx / c.value - cx * cx)
     xy = 2 * (b.xy / b.value - bx * by) - (c.xy / c.value - cx * cy)
@@ -382,7 +384,7 @@ def _log_derivatives(b: Jet, c: Jet) -> tuple[tuple[float, float], tuple[float, 
 def _backtrack(
     cross: CrossTerm, energy: EnergyTerm | LessNoise, here: tuple[Shift, Jet, Jet], there: Shift
 ) -> tuple[Shift, Jet, Jet]:
-    """Halve a step until it does not lead downhill."""
+    """Halve a step until B²/C is not smaller at its end."""
     shift, b, c = here
     merit = b.value**2 / c.value
     for _ in range(MAX_HALVINGS):

@@ -1,4 +1,4 @@
-"""Weights that depend on the pair of images: bad pixels left out, or inverse variance."""
+"""Weight the pixels of a pair of images, by bad pixels or by inverse variance."""
 
 from typing import assert_never
 
@@ -14,25 +14,25 @@ def pair_weight(
     weight: Image, science: Frame, psf: Frame, shift: Shift, beta: float, *, weighting: Weighting
 ) -> Image:
     """
-    Weight the residual psf - beta S(science, shift) of one pair.
+    Return the weight of the residual psf - beta S(science, shift) of one pair.
 
     Parameters
     ----------
     weight : (rows, columns) float64
-        The weight that the mask gives, the same for all pairs.
+        The weight of the mask, the same for all pairs.
     science, psf
         The images, with `replaced`, and for ``inverse_variance`` with `variance`.
     shift, beta
-        A first fit with ``weight`` alone.
+        The result of a first fit with ``weight`` alone.
     weighting
-        ``mask+dq`` leaves out what was replaced in the psf, or comes from what was replaced in
-        the science image or from beyond its edges; ``inverse_variance`` divides by the standard
-        error of the residual as well.
+        ``mask`` returns ``weight``. ``mask+dq`` sets it to 0 at pixels that were replaced in the
+        psf, or that the shift fills from replaced pixels of the science image or from beyond its
+        edges. ``inverse_variance`` does so, too, and divides by the standard error of the residual.
 
     Returns
     -------
     (rows, columns) float64
-        0 everywhere where ``inverse_variance`` lacks the variance of an image.
+        All 0 if ``inverse_variance`` is asked for and an image has no variance.
     """
     if weighting == "mask":
         return weight
@@ -41,7 +41,7 @@ def pair_weight(
         return masked
     if weighting == "inverse_variance":
         return np.asarray(masked / np.sqrt(_residual_variance(science, psf, shift, beta)))
-    assert_never(weighting)  # so that the type checker asks for what a new word means
+    assert_never(weighting)  # mypy reports a new word that is not handled here
 
 
 def _touched(science: Frame, psf: Frame, shift: Shift) -> Bools:
