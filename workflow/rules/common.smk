@@ -1,4 +1,4 @@
-"""Where the plan of the campaign meets the engine: what rules share."""
+"""Read the configuration, plan the campaign, and define the functions that rules share."""
 
 import os
 from functools import cache
@@ -18,7 +18,7 @@ from psfalign.steps.registry import STEPS
 from psfalign.system import warm
 
 IS_MAIN = workflow.is_main_process  # on a cluster, each job starts the engine again
-# The prefix of a module, which the engine puts before outputs itself, and object storage.
+# The prefix of a module (the engine itself puts it before outputs), and object storage.
 PLACES = workflow.modifier.path_modifier
 if not IS_MAIN:  # a job that failed for its data ends at once when the engine tries it again
     os.environ[ATTEMPT] = str(workflow.attempt)
@@ -49,7 +49,7 @@ if SETTINGS.warm_start and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
 
 
-# Not the names themselves: the engine goes through this text for each file of each job.
+# A pattern and not the list of names, because the engine matches it for each file of each job.
 wildcard_constraints:
     exposure=NAME.pattern,
     stack=NAME.pattern,
@@ -57,12 +57,12 @@ wildcard_constraints:
 
 
 def file_of(step, part=""):
-    """Return where a step writes the main or another output, with the wildcard of its scope."""
+    """Return the path of the main or another output of a step, with the wildcard of its scope."""
     return f"{OUTPUT}/{layout.result_pattern(step, part)}"
 
 
 def files_of(step):
-    """Return all outputs of a step by their names; those that only other steps need can go."""
+    """Return the outputs of a step by name; intermediate ones are temporary unless kept."""
     keep = SETTINGS.keep_intermediates or not STEPS[step].is_intermediate
     parts = [part for part, file in STEPS[step].outputs.items() if SETTINGS.is_written(file)]
     return {p: file_of(step, p) if keep else temp(file_of(step, p)) for p in parts}
@@ -79,19 +79,19 @@ def name_of(step, wildcards):
 
 @cache
 def tell_engine():
-    """Mark outdated results for the engine to make again, as --forcerun does; ask for no file."""
+    """Mark outdated results, so that the engine makes them again if they are needed."""
     workflow.dag.forcefiles.update(map(str, JUDGEMENT.outdated))
 
 
 def raw(path):
-    """Mark an input from outside: its digest decides what runs again, not its time."""
+    """Mark an input from outside as ancient: its digest decides what runs again, not its time."""
     if PLAN.facts.is_made_first(path):
         return str(path)
     address = PLAN.facts.manifest.address_of(path)
     if address:
         return ancient(storage(address))
-    # The prefix of a module is for what psfalign writes, not for what it is given; a default
-    # storage provider is for both. `local` would keep both away.
+    # The prefix of a module belongs to outputs only, a default storage provider to inputs, too.
+    # `local` would switch off both.
     return ancient(flag(PLACES.apply_default_storage(str(path)), PATH_MODIFIER_FLAG))
 
 
@@ -111,7 +111,7 @@ def sources_of(step):
 
 
 def made_by(step, *, for_step, of_other_rolls=False):
-    """Return the input function for what another step makes; nothing where it does not run."""
+    """Return the input function for the results of another step; none if it is not run."""
 
     @said_in_one_line()
     def paths(wildcards):
@@ -119,7 +119,7 @@ def made_by(step, *, for_step, of_other_rolls=False):
         name = name_of(for_step, wildcards)
         made = PLAN.made_by(step, for_step, name, of_other_rolls=of_other_rolls)
         files = [f"{OUTPUT}/{path}" for path in made]
-        # An input whose time tells nothing is ancient, and so is what is only waited for.
+        # Inputs are ancient where their time must not decide whether the job runs again.
         found = files if JUDGEMENT.follows(step, for_step, name) else [*map(ancient, files)]
         return found[0] if len(found) == 1 and not of_other_rolls else found
 
@@ -127,12 +127,12 @@ def made_by(step, *, for_step, of_other_rolls=False):
 
 
 def job_of(step):
-    """Return the function for what a job depends on besides its input files, as one parameter."""
+    """Return the function for the parameter with all that a job depends on besides its inputs."""
 
     def job(wildcards):
         return PLAN.job(step, name_of(step, wildcards))
 
-    # The engine never counts a parameter that is derived from `input`, as this pretends to be.
+    # A parameter function with the argument `input` never makes the engine run a job again.
     def uncounted(wildcards, input):
         return job(wildcards)
 
@@ -140,7 +140,7 @@ def job_of(step):
 
 
 def crds_reason(wildcards, input):
-    """Return by which rules CRDS chose the mask of an exposure."""
-    # Not counted either: where another context chooses the same file, nothing is to be done again.
+    """Return by which rules CRDS chose the mask of an exposure, for the record."""
+    # It has the argument `input`, too: a new context that chooses the same file changes no result.
     choice = PLAN.crds_choice(wildcards.exposure)
     return choice.reason if choice else ""

@@ -11,9 +11,9 @@ from ..errors import ConfigError
 from .arrays import Bools, Flags, Image
 from .dq_flags import NON_SCIENCE
 
-SMALLEST_BOX = 2  # pixels: half a width of one, the least that has neighbours
-FEWEST = 4  # good pixels in a box whose scatter says something
-CHUNK = 1 << 21  # values gathered at a time: 16 MB, so that a large box stays affordable
+SMALLEST_BOX = 2  # pixels; its half-width of 1 is the smallest that includes neighbours
+FEWEST = 4  # good pixels in a box that are needed to estimate their scatter
+CHUNK = 1 << 21  # values gathered at a time, 16 MB, which limits the memory for large boxes
 
 Places = NDArray[np.intp]
 
@@ -21,21 +21,21 @@ Places = NDArray[np.intp]
 @dataclass(frozen=True)
 class CleanImage:
     """
-    An image without bad pixels, and what was done to it.
+    An image whose bad pixels were replaced.
 
     Attributes
     ----------
     image : (rows, columns) float64
-        The cleaned image; all NaN where the image held no good pixel.
+        The cleaned image; all NaN if the image has no good pixel.
     replaced : (rows, columns) bool
-        The pixels whose value is not the observed one.
+        The pixels that were replaced.
     scatter : (replaced pixels,) float64
-        How far the good pixels around each are from the median that replaced it, RMS; 0 for those
-        that were set to 0.
+        RMS deviation of the good pixels in the box from their median, for each replaced pixel; 0
+        for pixels that were set to 0.
     n_grown : int
-        How many of them needed a larger box than was asked for.
+        Number of replaced pixels that needed a larger box.
     n_zeroed : int
-        How many of them lie outside the science area and were set to 0.
+        Number of replaced pixels that lie outside the science area and were set to 0.
     """
 
     image: Image
@@ -61,10 +61,10 @@ def clean_image(
     """
     Replace the bad pixels of one image.
 
-    Each becomes the median of the good pixels of the *original* image in a box of half-width
-    ``median_box_length // 2`` around it, clipped at the edges of the image. Where that box holds
-    no good pixel, it grows by one pixel on each side until it does. The median of an even number
-    of values is the mean of the two in the middle.
+    A bad pixel becomes the median of the good pixels of the *original* image in a box of half-width
+    ``median_box_length // 2`` around it, clipped at the edges of the image. If the box has no good
+    pixel, it grows by one pixel on each side until it has. The median of an even number of values
+    is the mean of the two in the middle.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def clean_image(
     dq : (rows, columns) uint32
         JWST data quality flags.
     bad_bits
-        Flags that make a pixel bad; one that is not finite is bad anyway.
+        Flags that make a pixel bad. A pixel that is not finite is always bad.
     median_box_length
-        Side of the box in pixels; 2 and 3, like 4 and 5, mean the same.
+        Side of the box in pixels; 2 is the same as 3, and 4 the same as 5.
     zero_non_science
         Set bad pixels that are flagged NON_SCIENCE to 0 instead, as is done for MIRI.
 
@@ -98,12 +98,12 @@ def clean_image(
 
 
 def fill_pixels(image: Image, bad: Bools) -> Image:
-    """Return a copy of an image with bad pixels replaced as in `clean_image`, by a box of three."""
+    """Return a copy of an image with bad pixels replaced as in `clean_image`, by a box of 3×3."""
     return _fill(image, bad, np.flatnonzero(bad), half_width=1).put()
 
 
 def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
-    """Refuse a box that has no neighbours in it, or is larger than the image."""
+    """Raise `ConfigError` if a box includes no neighbours or is larger than the image."""
     if median_box_length < SMALLEST_BOX:
         problem, remedy = "a box of one pixel or less holds no neighbours", "use 3 or more"
     elif median_box_length > max(shape):
@@ -119,19 +119,20 @@ def check_box(median_box_length: int, shape: tuple[int, ...]) -> None:
 
 class _Filling(NamedTuple):
     """
-    What replaces some pixels.
+    The values that replace bad pixels.
 
     Attributes
     ----------
     good : (rows, columns) float64
         The image, in which bad pixels are NaN.
     pixels : (pixels,)
-        Their places in the flattened image.
+        Indices of the pixels to replace in the flat image.
     medians : (pixels,) float64
+        Their new values.
     grown : (grown pixels,)
-        Which of them needed a larger box.
+        Indices into `pixels` of those that needed a larger box.
     radius : (grown pixels,)
-        Half the width of that; its outermost ring holds the first good pixel.
+        The half-width of that box; only its outermost ring has good pixels.
     """
 
     good: Image
@@ -141,13 +142,13 @@ class _Filling(NamedTuple):
     radius: Places
 
     def put(self) -> Image:
-        """Return the image with the medians in their places, which overwrites it."""
+        """Write the medians into the image `good`, and return it."""
         self.good.ravel()[self.pixels] = self.medians
         return self.good
 
 
 def _fill(image: Image, bad: Bools, pixels: Places, half_width: int) -> _Filling:
-    """Find what replaces some of the bad pixels."""
+    """Compute the medians that replace some of the bad pixels."""
     good = np.where(bad, np.nan, image)
     medians = _medians(good, pixels, _box(half_width))
     grown = np.flatnonzero(np.isnan(medians))
@@ -164,9 +165,10 @@ def _fill(image: Image, bad: Bools, pixels: Places, half_width: int) -> _Filling
 
 def _scatter(filling: _Filling, half_width: int) -> NDArray[np.float64]:
     """
-    Return how far the good pixels around each are from its median, RMS.
+    Return the RMS deviation of the good pixels in each box from their median.
 
-    A few pixels say little; where there are so few, the scatter is also that of a wider box.
+    Where a box has fewer than `FEWEST` good pixels, the scatter is at least that in a box that is
+    larger by one pixel on each side.
     """
     good, pixels, medians = filling.good, filling.pixels, filling.medians
     scatter, n_good = _deviations(good, pixels, medians, _box(half_width))
@@ -199,14 +201,14 @@ def _ring(radius: int) -> Places:
 
 
 def _medians(good: Image, pixels: Places, offsets: Places) -> NDArray[np.float64]:
-    """Return the median of what is not NaN at some offsets from each pixel; NaN where nothing."""
+    """Return the median of the good pixels at some offsets from each pixel; NaN without any."""
     medians = np.empty(len(pixels))
     for part in _parts(pixels, offsets):
         values = _gather(good, pixels[part], offsets)
         values.sort(axis=1)  # NaN last
         count = values.shape[1] - np.isnan(values).sum(axis=1)
         pixel = np.arange(len(values))
-        # Where nothing is good, these are the last and the first, which are NaN like all others.
+        # Without good values, these are the last and the first value, which are NaN.
         lower, upper = values[pixel, (count - 1) // 2], values[pixel, count // 2]
         medians[part] = lower + 0.5 * (upper - lower)
     return medians
@@ -215,7 +217,7 @@ def _medians(good: Image, pixels: Places, offsets: Places) -> NDArray[np.float64
 def _deviations(
     good: Image, pixels: Places, medians: NDArray[np.float64], offsets: Places
 ) -> tuple[NDArray[np.float64], Places]:
-    """Return the RMS distance of good pixels at some offsets from medians, and their number."""
+    """Return the RMS deviation of good pixels at some offsets from medians, and their number."""
     scatter, number = np.empty(len(pixels)), np.empty(len(pixels), dtype=np.intp)
     for part in _parts(pixels, offsets):
         values = _gather(good, pixels[part], offsets)

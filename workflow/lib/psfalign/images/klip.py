@@ -1,10 +1,11 @@
 """
 Subtract a star by the principal components of psf images (KLIP).
 
-R. Soummer, L. Pueyo and J. Larkin, 2012, ApJL 755, L28: psf images less their mean in a region are
-projected on the first K eigenvectors of their covariance, and so is the science image. As each
-eigenvector is a combination of psf images, so is what is subtracted, Σ c_k psf_k plus a constant;
-of the images themselves only the products of each two are needed to find c.
+The method is that of R. Soummer, L. Pueyo and J. Larkin, 2012, ApJL 755, L28. The mean of each psf
+image in a region is subtracted. The science image is projected on the first K eigenvectors of the
+covariance of the psf images, and the projection is subtracted. Each eigenvector is a linear
+combination of the psf images, and so the subtracted image is Σ c_k psf_k plus a constant. The
+coefficients c are computed from the scalar products of the images alone.
 """
 
 from collections.abc import Sequence
@@ -19,15 +20,15 @@ from .arrays import Bools, Cube, Image
 from .zones import Zone
 
 Vectors = NDArray[np.float64]
-Images = NDArray[np.floating]  # of many images, in the precision of their file
+Images = NDArray[np.floating]  # many images, in the precision of their file
 
-ROUNDING = 1e-12  # relative: planes that vary less are constant, those that differ less are equal
-NULL = 1e-13  # share of the largest eigenvalue below which one is rounding of float32 pixels
-BLOCK = 4096  # pixels whose images are in double precision at a time
+ROUNDING = 1e-12  # relative; smaller variations of a plane, or between planes, are rounding errors
+NULL = 1e-13  # of the largest eigenvalue; smaller ones come from the rounding of float32 pixels
+BLOCK = 4096  # pixels that are converted to double precision at a time
 
 
 class Fate(StrEnum):
-    """What became of a psf image."""
+    """Whether a psf image is used, or why it is left out."""
 
     USED = "used"
     FAILED = "not finite, as where a fit failed"
@@ -36,29 +37,39 @@ class Fate(StrEnum):
 
 
 def clip_modes(modes: Sequence[int], n_psfs: int) -> list[int]:
-    """Return the numbers of modes in ascending order, none more than there are psf images."""
+    """Return the numbers of modes in ascending order, each at most the number of psf images."""
     return sorted({min(mode, n_psfs) for mode in modes})
 
 
 class Modes(NamedTuple):
-    """Principal components of psf images, as combinations of these."""
+    """Principal components of psf images, as linear combinations of the images."""
 
-    values: Vectors  # eigenvalues in descending order, none that is rounding
+    values: Vectors  # eigenvalues in descending order, without those that are rounding errors
     vectors: Vectors  # (psfs, values)
 
     @classmethod
     def of(cls, products: Vectors) -> "Modes":
-        """Find them in the products (psfs, psfs) of psf images less their means."""
+        """Compute them from the scalar products (psfs, psfs) of psf images less their means."""
         values, vectors = np.linalg.eigh(products)
         kept = np.flatnonzero(values > NULL * values[-1])[::-1]
         return cls(values[kept], vectors[:, kept])
 
     def combine(self, products: Vectors, numbers: Sequence[int]) -> Vectors:
         """
-        Return the coefficients (stages, psfs) for the products of psf and science images.
+        Return the coefficients of the psf images at each stage, (stages, psfs).
 
-        The first row is for no psf, the second for the mean of all at its best flux, the others
-        for some numbers of components.
+        Parameters
+        ----------
+        products : (psfs,) float64
+            Scalar product of each psf image with the science image.
+        numbers
+            Numbers of principal components, in ascending order.
+
+        Returns
+        -------
+        (2 + numbers, psfs) float64
+            The first row subtracts nothing, the second the mean of all psf images at the flux that
+            fits best, the others the numbers of components.
         """
         rows = np.zeros((2 + len(numbers), len(products)))
         power = np.sum((self.vectors.sum(axis=0) ** 2) * self.values)
@@ -70,7 +81,7 @@ class Modes(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Psf images among the pixels that a zone is fitted in, less their means there."""
+    """The pixels of psf images in which a zone is fitted, less their mean there."""
 
     pixels: NDArray[np.intp]  # of the flat image
     images: Vectors  # (psfs, pixels)
@@ -79,7 +90,7 @@ class Part(NamedTuple):
 
     @classmethod
     def of(cls, psfs: Images, fitted: Bools) -> "Part":
-        """Take the pixels of flat images (psfs, pixels); double precision from here on."""
+        """Select pixels of flat images (psfs, pixels), and convert them to double precision."""
         pixels = np.flatnonzero(fitted)
         taken = psfs if pixels.size == psfs.shape[1] else psfs.take(pixels, axis=1)
         images = taken.astype(np.float64)
@@ -89,7 +100,7 @@ class Part(NamedTuple):
             return cls(pixels, images, means, images @ images.T)
 
     def only(self, used: Bools) -> "Part":
-        """Return some of the psf images."""
+        """Return the part with some of the psf images only."""
         if used.all():
             return self
         products = self.products[used][:, used]
@@ -99,13 +110,14 @@ class Part(NamedTuple):
 @dataclass(frozen=True)
 class Fit:
     """
-    What to subtract from a science image, for each stage and zone.
+    The linear combination to subtract from a science image, for each stage and zone.
 
     Attributes
     ----------
     coefficients : (zones, stages, psfs) float64
-        Of the psf images that are used.
+        Coefficients of the psf images that are used.
     constants : (zones, stages) float64
+        Constant that is subtracted with them.
     """
 
     coefficients: NDArray[np.float64]
@@ -114,32 +126,31 @@ class Fit:
 
 class PsfLibrary:
     """
-    Psf images that were aligned to a science image, ready to be subtracted from it.
+    Psf images that were aligned to a science image, prepared to be subtracted from it.
 
     Parameters
     ----------
     psfs : (psfs, rows, columns) float32 or float64
-        All is computed in double precision.
+        Computations are in double precision.
     zones
-        See `psfalign.images.zones.divide`.
+        The zones of the image, see `psfalign.images.zones.divide`.
     modes
         Numbers of principal components, in ascending order.
 
     Attributes
     ----------
     fates
-        What became of each psf image.
-    used
-        Which of them are used; where members are asked for, these count.
+        Whether each psf image is used, or why not.
+    used : (psfs,) bool
+        Which psf images are used. The argument ``members`` of methods counts among these.
     numbers
         The numbers of principal components.
-    images : (psfs, pixels)
+    images : (used psfs, pixels)
         The flat images that are used.
     owner : (pixels,) intp
         The zone in which each pixel is subtracted.
     parts, components
-        The images that are used and their principal components, for each zone; none where no
-        image is used.
+        The pixels and the principal components of each zone; empty if no image is used.
     """
 
     def __init__(self, psfs: Images, zones: Sequence[Zone], modes: Sequence[int]) -> None:
@@ -164,11 +175,11 @@ class PsfLibrary:
 
     @property
     def n_stages(self) -> int:
-        """How many stages there are: nothing, the mean at its best flux, numbers of components."""
+        """Number of stages: nothing, the mean psf, and each number of components."""
         return 2 + len(self.numbers)
 
     def fit(self, science: Image) -> Fit:
-        """Fit the psf images to a science image (rows, columns), finite everywhere."""
+        """Fit the psf images to a science image (rows, columns), which must be finite."""
         flat = science.ravel()
         rows, constants = [], []
         for part, modes in zip(self.parts, self.components, strict=True):
@@ -178,11 +189,11 @@ class PsfLibrary:
         return Fit(np.array(rows), np.array(constants))
 
     def subtract(self, science: Image, fit: Fit) -> Cube:
-        """Return what is left of a science image: (stages, rows, columns) float64."""
+        """Return the residuals of a science image, (stages, rows, columns) float64."""
         flat, left = science.ravel(), np.empty((self.n_stages, science.size))
         for start in range(0, flat.size, BLOCK):
             here = slice(start, start + BLOCK)
-            # Large coefficients of opposite signs leave little of what single precision has.
+            # Large coefficients of opposite signs cancel, which single precision cannot afford.
             images, owner = self.images[:, here].astype(np.float64), self.owner[here]
             subtracted = _add(images, fit.coefficients, owner) + fit.constants.T[:, owner]
             left[:, here] = flat[here] - subtracted
@@ -190,16 +201,16 @@ class PsfLibrary:
 
     def variance(self, variances: Images, fit: Fit, members: slice) -> Images:
         """
-        Return what psf images add to the variance, Σ c_k² V_k: (stages, rows, columns).
+        Return the variance that psf images add, Σ c_k² V_k, (stages, rows, columns).
 
         Parameters
         ----------
         variances : (psfs, rows, columns) float32 or float64
-            V_k of the members.
+            The variances V_k of the members.
         fit
-            Of the science image.
+            The fit of the science image.
         members
-            Which of the psf images that are used these are.
+            Which of the used psf images ``variances`` belong to.
         """
         factors = fit.coefficients[..., members] ** 2
         flat = variances.reshape(len(variances), -1)
@@ -208,16 +219,19 @@ class PsfLibrary:
 
     def share(self, flagged: Bools, pixels: NDArray[np.intp], fit: Fit, members: slice) -> Vectors:
         """
-        Return the share of flagged psf images in what the last stage subtracts, (pixels,).
+        Return the share of flagged psf images in the image that the last stage subtracts.
+
+        It is the sum of the absolute coefficients of the flagged members, divided by that of all
+        psf images, (pixels,) float64.
 
         Parameters
         ----------
         flagged : (psfs, pixels) bool
-            Which of the members are flagged.
+            Which of the members are flagged in each of the pixels.
         pixels
-            Of the flat image.
+            Indices into the flat image.
         fit, members
-            As those of `variance`.
+            See `variance`.
         """
         size = np.abs(fit.coefficients[:, -1])
         size /= np.maximum(size.sum(axis=1, keepdims=True), np.finfo(float).tiny)
@@ -225,14 +239,14 @@ class PsfLibrary:
 
 
 def constants_of(rows: Vectors, means: Vectors, mean: float) -> Vectors:
-    """Return the constant of each stage: the mean of science less that of what is subtracted."""
+    """Return the constant of each stage: the mean of science minus that of Σ c_k psf_k."""
     constants = mean - rows @ means
     constants[0] = 0.0
     return np.asarray(constants)
 
 
 def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
-    """Add up flat images (psfs, pixels) with the factors (zones, stages, psfs) of their zones."""
+    """Return the sums of flat images (psfs, pixels) times the factors of each pixel's zone."""
     if len(factors) == 1:
         return np.asarray(factors[0] @ images)
     total = np.zeros((factors.shape[1], images.shape[1]), images.dtype)
@@ -243,7 +257,7 @@ def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
 
 
 def _judge(psfs: Part, finite: Bools) -> list[Fate]:
-    """Return for each psf image whether it can be used."""
+    """Return whether each psf image can be used, or why not."""
     norms = np.sqrt(np.diag(psfs.products))
     rounding = ROUNDING * np.abs(psfs.means) * np.sqrt(psfs.pixels.size)
     fates: list[Fate] = []

@@ -1,4 +1,4 @@
-"""What is left of a science image when psf images are subtracted, each at its best flux."""
+"""Subtract psf images from a science image, each at the flux that fits best, for the report."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ N_RINGS = 40
 @dataclass(frozen=True)
 class Subtraction:
     """
-    A science image and what psf images leave of it, before and after they are aligned to it.
+    The residuals of a science image less psf images, before and after they were aligned to it.
 
-    A psf image that is the only one to be subtracted is scaled by least squares under the weight.
-    The beta of the fit of shifts is not its scale: that is how much of the science image the psf
-    image holds, which noise and speckles of the science image make smaller.
+    Each psf image is scaled by least squares under the weight. The factor is not 1 / beta of the
+    fit of shifts, which scales the science image to the psf image: noise and speckles in the
+    science image make beta smaller.
 
     Attributes
     ----------
     psf : (rows, columns) float64
-        The mean of the aligned psf images at the flux of the science image, less its median
-        where a background is fitted.
+        The mean of the aligned psf images at the flux of the science image. Its median is
+        subtracted if a background is fitted.
     unaligned, aligned : (rows, columns) float64
-        What the mean leaves, less the background that was fitted with it.
+        The residual after the mean psf and the fitted background are subtracted.
     weight : (rows, columns) float64
         The weight of the fit.
     rms : (psfs, 2) float64
-        Weighted RMS of what each psf image leaves, unaligned and aligned.
+        Weighted RMS of the residual of each psf image, unaligned and aligned.
     """
 
     psf: Image
@@ -44,12 +44,12 @@ class Subtraction:
 
     @property
     def science(self) -> Image:
-        """The science image less its background: what was subtracted, and what is left."""
+        """The science image less its background, which is `psf` plus `aligned`."""
         return self.psf + self.aligned
 
     @property
     def gain(self) -> float:
-        """By which factor alignment divides the RMS that a psf image leaves; median over them."""
+        """The factor by which alignment reduces the RMS of a residual; median over psf images."""
         return float(np.median(self.rms[:, 0] / self.rms[:, 1]))
 
 
@@ -57,7 +57,7 @@ def subtract_psfs(
     science: Image, psfs: Iterable[tuple[Image, Image]], weight: Image, background: Background
 ) -> Subtraction:
     """
-    Subtract psf images from a science image, one by one and their mean.
+    Subtract each psf image, and the mean of all, from a science image.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def subtract_psfs(
     psfs
         Each psf image before and after it was aligned.
     weight : (rows, columns) float64
-        Of the fit.
+        The weight of the fit.
     background
-        What is fitted besides each flux.
+        The background that is fitted together with each flux.
     """
     squared = weight**2
     span = Span.of(squared, background)
@@ -84,25 +84,25 @@ def subtract_psfs(
         totals += states
     (unaligned, _), (aligned, flux) = map(left_by, totals)
     psf = flux * totals[1]
-    if len(span):  # most pixels hold nothing else
+    if len(span):  # most pixels contain only background
         psf -= np.median(psf[weight > 0])
     return Subtraction(psf, unaligned, aligned, weight, np.array(rms))
 
 
 def flux_in(image: Image, psf: Image, squared_weight: Image) -> float:
-    """Return the factor at which a psf image fits an image best."""
+    """Return the factor by which a psf image fits an image best, Σ w² p f / Σ w² p²."""
     energy = float(np.vdot(squared_weight, psf**2))
     return float(np.vdot(squared_weight, psf * image)) / energy if energy else 0.0
 
 
 def weighted_rms(image: Image, weight: Image) -> float:
-    """Return the root mean square of an image, its pixels weighted by the square of a weight."""
+    """Return the root mean square of an image, √(Σ w² f² / Σ w²)."""
     squared = weight**2
     return float(np.sqrt(np.vdot(squared, image**2) / squared.sum()))
 
 
 def scatter_of_psfs(psfs: Cube, weight: Image) -> tuple[Image, Image]:
-    """Return the mean of psf images (psfs, rows, columns), and how much they differ at its flux."""
+    """Return the mean of psf images (psfs, rows, columns), and their RMS deviation at its flux."""
     mean, squared = np.mean(psfs, axis=0), weight**2
     scaled = np.array([flux_in(mean, psf, squared) * psf for psf in psfs])
     return mean, np.sqrt(np.mean((scaled - mean) ** 2, axis=0))
@@ -121,7 +121,8 @@ def radial_scatter(image: Image, radii: Image) -> tuple[NDArray[np.float64], NDA
     Parameters
     ----------
     image, radii : (rows, columns) float64
-        The image, whose NaN are left out, and how far its pixels are from where rings are about.
+        The image, whose NaN are left out, and the distance of each pixel from the centre of the
+        rings.
     """
     edges, known = np.linspace(0, _reach(radii), N_RINGS + 1), np.isfinite(image)
     squares, _ = np.histogram(radii[known], edges, weights=image[known] ** 2)
@@ -131,6 +132,6 @@ def radial_scatter(image: Image, radii: Image) -> tuple[NDArray[np.float64], NDA
 
 
 def _reach(radii: Image) -> float:
-    """Return the radius at which a ring about the middle of a square meets its edges."""
+    """Return the largest radius at which a ring about the centre is inside the image."""
     middle = radii[radii.shape[0] // 2], radii[:, radii.shape[1] // 2]
     return float(min(line.max() for line in middle))

@@ -1,4 +1,4 @@
-"""align_psfs: the psfalign product, written plane by plane."""
+"""Step align_psfs: shift the psf images, and write the psfalign product plane by plane."""
 
 from pathlib import Path
 
@@ -77,21 +77,26 @@ def align_exposure(
     shifts
         Their table of shifts.
     psfmask
-        The psfmask.json of the exposure. Where it says N/A, the psf images are passed on as they
-        are, in three dimensions, with S_PSFALI = SKIPPED.
+        The psfmask.json of the exposure. If the mask is N/A, the psf images are copied unchanged,
+        with the axes (psfs, rows, columns) and S_PSFALI = SKIPPED.
     output
-        The product. SCI, ERR and DQ have the axes (integrations, psfs, rows, columns), without
-        the first of them where the psfs were aligned to one image only.
+        The product to write. SCI, ERR and DQ have the axes (integrations, psfs, rows, columns), or
+        (psfs, rows, columns) if all psf images were aligned to a single image.
     candidate
         Association candidate, for the header.
     association
-        The association file that names the exposure, where there is one.
+        The association file that lists the exposure, if there is one.
     product_name
-        The name of its product there, which may be none for a file.
+        The name of its product in the association file; it need not be a valid file name.
     errors
         ``variance`` or ``fourier``, see `psfalign.images.shifted_psf`.
     threads
-        How many processes shift planes; the bytes do not depend on it.
+        How many processes shift planes. The written bytes do not depend on it.
+
+    Raises
+    ------
+    InputError
+        If the table of shifts does not belong to the psf images.
     """
     table, mask = ShiftTable.read(shifts), ResolvedMask.read(psfmask)
     settings = {"candidate": candidate, "errors": errors}
@@ -100,7 +105,8 @@ def align_exposure(
     records = [*table.records, *_record(association, settings)]
     exposure = Exposure(psfs)
     _check_rows(table, mask, exposure, shifts)
-    with publishing(output) as stream, exposure:  # psf images that change leave nothing
+    # Leaving `exposure` raises an error if the psf images have changed: nothing is published then.
+    with publishing(output) as stream, exposure:
         writer = FitsWriter(stream)
         shape = _product_shape(table, mask, exposure)
         primary = _primary(exposure, table, mask, output, candidate, errors)
@@ -131,7 +137,7 @@ def _record(association: Path | None, settings: dict[str, str]) -> Records:
 def _summarise(
     header: Header, records: Records, association: Path | None, product_name: str
 ) -> None:
-    """Put into the header what people look for first; the table PROVENANCE holds all of it."""
+    """Add the most important settings to the header; the table PROVENANCE has all of them."""
     for keyword, (name, comment) in CLEANING.items():
         value = find_parameter(records, "clean_psfs", name)
         if value is not None:
@@ -144,7 +150,7 @@ def _summarise(
 
 
 def _add_weight(writer: FitsWriter, weight: Image, table: ShiftTable) -> None:
-    """Add the weight of the fit and, where it leaves out circles, that of the mask alone."""
+    """Add the weight of the fit and, if circles were excluded, the weight of the mask alone."""
     images = {"WEIGHT": (table.leave_out(weight), "weight of the fit")}
     if table.circles:
         images[WHOLE_MASK] = (weight, "weight of the mask, circles included")
@@ -154,7 +160,7 @@ def _add_weight(writer: FitsWriter, weight: Image, table: ShiftTable) -> None:
 
 
 def _copy_origins(exposure: Exposure, writer: FitsWriter) -> None:
-    """Pass on which exposure and integration each psf image came from."""
+    """Copy the table of the exposure and integration that each psf image came from."""
     with open(exposure.path, "rb") as source:
         for hdu in exposure.hdus:
             if hdu.name == "PSFORIG":
@@ -222,7 +228,7 @@ def _primary(
 
 
 def _science_header(exposure: Exposure, table: ShiftTable, mask: ResolvedMask) -> Header:
-    """Return the header of the psf images, placed where they were shifted to."""
+    """Return the header of the psf images with the position of the science exposure on the sky."""
     header = exposure.science.header.copy()
     if mask.applies:
         take_placing(header, "SCI", table.meta["placing"])

@@ -1,4 +1,4 @@
-"""clean_science, clean_psfs: a copy of an exposure in which bad pixels are replaced."""
+"""Steps clean_science and clean_psfs: copy an exposure with bad pixels replaced."""
 
 import sys
 from dataclasses import dataclass
@@ -58,26 +58,39 @@ def clean_exposure(
     """
     Replace the bad pixels of all integrations of an exposure or a psfstack.
 
-    The output has the HDUs of the source. SCI holds the cleaned images, and DQ marks each
-    replaced pixel as FLUX_ESTIMATED besides the flags that it had, or as DO_NOT_USE where the
-    integration held no good pixel and it stays NaN. ERR, where the source has it, is completed by
-    `psfalign.images.pixel_errors.clean_error`; everything else is copied. The table
-    PROVENANCE follows, with the records of the source if it has some.
+    The output has the HDUs of the source. SCI holds the cleaned images. In DQ, replaced pixels get
+    the flag FLUX_ESTIMATED in addition to those that they have. If an integration has no good
+    pixel, its pixels stay NaN and get DO_NOT_USE. ERR, if the source has it, is completed by
+    `psfalign.images.pixel_errors.clean_error`. Everything else is copied, and the table PROVENANCE
+    is appended, with the records of the source if it has some.
 
     Parameters
     ----------
     source, output
-        The file to clean and the one to write.
+        The file to clean and the file to write.
     median_box_length
         Side in pixels of the box whose median replaces a bad pixel.
     bad_bits
         DQ flags that make a pixel bad.
+
+    Returns
+    -------
+    CleaningCounts
+        How many pixels were replaced, over all integrations.
+
+    Raises
+    ------
+    InputError
+        If the source is damaged or does not hold an exposure.
+    ConfigError
+        If the box includes no neighbours or is larger than the image.
     """
     exposure = Exposure(source)
     for card in exposure.unreadable:
         sys.stderr.write(f"psfalign: warning: {source}{card} cannot be read; kept as it is\n")
     check_box(median_box_length, exposure.shape[1:])
-    with publishing(output) as stream, exposure:  # a source that changes leaves nothing
+    # Leaving `exposure` raises an error if the source has changed: nothing is published then.
+    with publishing(output) as stream, exposure:
         writer = FitsWriter(stream)
         digest = sha256(source)
         counted = Header([(keyword, 0, comment) for keyword, comment in COUNTS.items()])
@@ -110,7 +123,7 @@ def clean_exposure(
 
 
 def flag_replaced(cleaned: CleanImage, flags: Flags) -> Flags:
-    """Flag what was replaced as estimated, and what could not be replaced as not to be used."""
+    """Return flags with FLUX_ESTIMATED in replaced pixels, or DO_NOT_USE where they are NaN."""
     flagged, replaced = flags.copy(), cleaned.replaced
     is_filled = np.isfinite(cleaned.image[replaced])
     flagged[replaced] |= np.where(is_filled, np.uint32(FLUX_ESTIMATED), np.uint32(DO_NOT_USE))

@@ -1,4 +1,4 @@
-"""subtract_psf: the science exposure less its star, by the psf images that were aligned to it."""
+"""Step subtract_psf: subtract the aligned psf images from the science exposure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +27,7 @@ from .stages import Subtraction, SubtractionOptions
 from .throughput import Throughput
 
 STEP = "subtract_psf"
-# Keyword of SCI that counts what became of psf images, summed over the integrations: comment
+# Keywords of SCI that count used and unused psf images over all integrations, with comments.
 FATES = {
     Fate.USED: ("NREFUSED", "psf images that were used"),
     Fate.FAILED: ("NREFFAIL", "left out: not finite, their fit failed"),
@@ -48,32 +48,32 @@ def subtract_psf(
     """
     Subtract the star from all integrations of a science exposure by KLIP.
 
-    The output is a copy of the cleaned exposure: SCI, ERR and DQ are what the largest number of
-    principal components leaves. STAGES and STAGEERR, (integrations, stages, rows, columns), hold
-    the science image, what the mean of the psf images leaves, and what each number of components
-    leaves. WEIGHT is that of the mask, and THROUGHPUT says which share of a point source each
-    stage keeps.
+    The output is a copy of the cleaned exposure, in which SCI, ERR and DQ are the residual after
+    the largest number of principal components is subtracted. STAGES and STAGEERR, (integrations,
+    stages, rows, columns), hold the science image, the residual of the mean psf image, and the
+    residual of each number of components. WEIGHT is the weight of the mask, and THROUGHPUT the
+    share of a point source that each stage keeps.
 
     Parameters
     ----------
     science
         The cleaned science exposure.
     product
-        The psf images that were aligned to it. Where they were passed on unaligned, they are
-        subtracted as they are, fitted in the whole image.
+        The psf images that were aligned to it. Psf images of a product that was not aligned
+        (S_PSFALI = SKIPPED) are fitted in the whole image.
     output
         The file to write.
     rolls
-        Exposures of the same target at other rolls, fitted with the same psf images. They count
-        where the options ask for them.
+        Exposures of the same target at other rolls, fitted with the same psf images. They are used
+        if the option `references` is ``stars+rolls``.
     options
-        How to subtract.
+        The options of the subtraction.
 
     Raises
     ------
     InputError
-        If the product is not that of the science exposure, rings are asked for around a star
-        whose place nobody knows, or what is given as another roll is none.
+        If the product does not belong to the science exposure, if rings are asked for and the
+        position of the star is not known, or if an exposure of ``rolls`` has the same roll.
     """
     options = options or SubtractionOptions()
     exposure, psfs = Exposure(science), AlignedPsfs(product)
@@ -111,7 +111,7 @@ def subtract_psf(
 
 
 def _check_together(exposure: Exposure, psfs: AlignedPsfs) -> None:
-    """Refuse psf images that were aligned to another science exposure."""
+    """Raise `InputError` if the psf images were aligned to another science exposure."""
     cleaned, aligned_to = text_of(exposure.primary, "RAWSHA"), text_of(psfs.primary, "SCISHA")
     fitting = psfs.integrations in (None, len(exposure)) and psfs.shape == exposure.shape[1:]
     if cleaned != aligned_to or not fitting:
@@ -145,7 +145,7 @@ def _primary(psfs: AlignedPsfs, exposure: Exposure, output: Path, work: Subtract
 
 
 def _name_rolls(header: Header, library: StarsAndRolls) -> None:
-    """Say whether other rolls were subtracted, too, and which."""
+    """Record in the header which other rolls were subtracted."""
     references = "stars+rolls" if library.exposures else "stars"
     set_text(header, "KLIPREF", references, "psf images: stars, or stars+rolls")
     for number, exposure in enumerate(library.exposures, start=1):
@@ -153,7 +153,7 @@ def _name_rolls(header: Header, library: StarsAndRolls) -> None:
 
 
 def _name_circles(header: Header, own: Sequence[Circle], library: StarsAndRolls) -> None:
-    """Say what the fit left out: circles on the science image, and those on the other rolls."""
+    """Record in the header the circles that the fit excluded, on the science image and on rolls."""
     circles = [(circle, "[pix] from 0, left out") for circle in own]
     for number, of_roll in enumerate(library.circles, start=1):
         circles += [(circle, f"[pix] from 0, of ROLL{number}") for circle in of_roll]
