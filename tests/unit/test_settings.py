@@ -271,6 +271,33 @@ REFUSED = {
         valid(psf_subtraction={"star_flux": math.inf}),
         "psf_subtraction.star_flux=inf: is not finite; write a finite number",
     ),
+    "item_05_text_for_number": (
+        with_circles({**PIXELS, "radius": "1e1"}),
+        "align_refs.exclude[0].radius='1e1': is a string, expected a number; write 10.0",
+    ),
+    "item_05_star_without_flux": (
+        valid(psf_subtraction={"star_flux": 0}),
+        "psf_subtraction.star_flux=0: is not more than 0; write more than 0",
+    ),
+    "item_05_star_of_one_number": (
+        valid(psf_subtraction={"star": [1]}),
+        "psf_subtraction.star=[1]: has 1 value, not 2; "
+        "write auto, or its [column, row], counted from 0",
+    ),
+    "item_05_star_of_three_numbers": (
+        valid(psf_subtraction={"star": [1, 2, 3]}),
+        "psf_subtraction.star=[1, 2, 3]: has 3 values, not 2; "
+        "write auto, or its [column, row], counted from 0",
+    ),
+    "item_13_variable_for_output": (
+        valid(output_dir="$HOME/results"),
+        "output_dir='$HOME/results': the variable $HOME is not replaced; write the path in full",
+    ),
+    "item_13_variable_for_mask": (
+        valid(psfmask={"references": ["masks", "/data/${USER}"]}),
+        "psfmask.references[1]='/data/${USER}': the variable ${USER} is not replaced; "
+        "write the path in full",
+    ),
     "item_05_one_circle_that_is_no_list": (
         valid(align_refs={"exclude": PIXELS}),
         f"align_refs.exclude={PIXELS!r}: is a mapping, expected a list; write a list",

@@ -11,8 +11,10 @@ from psfalign.errors import ConfigError
 
 def test_plain_yaml_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text('a: 1\nb: {c: [x, "y: z"], d: null}\nblicht: "ä"\n', encoding="utf-8")
-    assert read_yaml(path) == {"a": 1, "b": {"c": ["x", "y: z"], "d": None}, "blicht": "ä"}
+    text = 'a: 1\nb: {c: [x, "y: z"], d: null}\nblicht: "ä"\ne: ["010", 0, -0.5, 0x1F, 08]\n'
+    path.write_text(text, encoding="utf-8")
+    expected = {"a": 1, "b": {"c": ["x", "y: z"], "d": None}, "blicht": "ä"}
+    assert read_yaml(path) == expected | {"e": ["010", 0, -0.5, 31, "08"]}
 
 
 def test_the_demo_is_plain_yaml() -> None:
@@ -33,6 +35,21 @@ MISTAKES = {
         "a: 2020-99-99\n",
         "line 1, column 4: 2020-99-99 is no value: month must be in 1..12",
     ),
+    "item_05_octal": (
+        "a: {b: -010}\n",
+        "line 1, column 8: -010 is the number -8 in YAML; write a decimal number, or put text in "
+        "quotes",
+    ),
+    "item_05_base_60": (
+        "a: 1:30.5\n",
+        "line 1, column 4: 1:30.5 is the number 90.5 in YAML; write a decimal number, or put text "
+        "in quotes",
+    ),
+    "item_05_octal_key": (
+        "010: a\n",
+        "line 1, column 1: 010 is the number 8 in YAML; write a decimal number, or put text in "
+        "quotes",
+    ),
     "item_04_duplicate_key": (
         "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n",
         "line 5, column 3: the key c is there twice, in lines 3 and 5",
@@ -52,7 +69,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.bad_input(1, 4, 12)
+@pytest.mark.bad_input(1, 4, 5, 12)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_refused_where_it_stands(name: str, tmp_path: Path) -> None:
     text, problem = MISTAKES[name]

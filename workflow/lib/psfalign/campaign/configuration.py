@@ -3,6 +3,7 @@
 import copy
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,12 @@ from ..images.bad_pixels import SMALLEST_BOX
 from ..images.dq_flags import parse_bad_bits
 from .options import Json, build, paths_in
 from .settings import Settings, config_schema
-from .words import all_of
+from .words import all_of, plural
 from .yaml import read_yaml
 
 COMMAND_LINE = "--config"
 FORBIDDEN = ("://", "\0", "\n", "\r")
+VARIABLE = re.compile(r"(^|/)\$(\w+|\{\w+\})(/|$)")  # of a shell, as a whole part of a path
 # Characters that bound a wildcard or a variable in a path for the engine.
 WILDCARD = "{}<>"
 # The names in YAML of the types of JSON Schema, and of Python.
@@ -53,6 +55,7 @@ LIMITS = {
 REMEDIES = {
     "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
     "asn_id": "write o, c or a and digits, for example a3001",
+    "star": "write auto, or its [column, row], counted from 0",
     "context": "write the name of a pipeline mapping, for example jwst_1413.pmap",
 }
 
@@ -245,7 +248,7 @@ def _expectation(error: Any) -> tuple[str, str]:
         if "number" in names and isinstance(error.instance, float):
             return "is not finite", "write a finite number"
         kinds = " or ".join(KINDS[name] for name in names)
-        number = _meant_integer(error.instance) if "integer" in names else ""
+        number = _meant_number(error.instance, names)
         found = KINDS.get(type(error.instance), f"a {type(error.instance).__name__}")
         return f"is {found}, expected {kinds}", f"write {number or kinds}"
     if error.validator == "enum":
@@ -255,18 +258,22 @@ def _expectation(error: Any) -> tuple[str, str]:
     if error.validator in LIMITS:
         problem, remedy = LIMITS[error.validator]
         return problem.format(expected), remedy.format(expected)
+    if error.validator in ("minItems", "maxItems") and error.instance:
+        return f"has {plural(len(error.instance), 'value')}, not {expected}", "see config/README.md"
     if error.validator in ("minLength", "minItems"):
         return "is empty", "fill it in, or leave it out"
     return f"does not match {expected}", "see config/README.md"
 
 
-def _meant_integer(value: Any) -> str:
-    """Return the integer that 3.0 or 1e1 was meant to be; 1e1 is text in YAML 1.1."""
+def _meant_number(value: Any, kinds: Sequence[str]) -> str:
+    """Return the number that 3.0 or 1e1 was meant to be; 1e1 is text in YAML 1.1."""
     try:
         number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:
         return ""
-    return str(int(number)) if number.is_integer() else ""
+    if "number" in kinds:
+        return str(number) if math.isfinite(number) else ""
+    return str(int(number)) if "integer" in kinds and number.is_integer() else ""
 
 
 def _join(path: Any) -> str:
@@ -279,6 +286,9 @@ def _join(path: Any) -> str:
 def _check_path(path: str, keyword: str, file: object) -> None:
     if path.startswith("~") or any(part in path for part in FORBIDDEN):
         problem, remedy = "is not a path: no URL, no ~, no line break", "write a file's path"
+    elif variable := VARIABLE.search(path):
+        problem = f"the variable ${variable[2]} is not replaced"
+        remedy = "write the path in full"
     elif keyword == "output_dir" and any(character in path for character in WILDCARD):
         problem = f"the engine reads {' '.join(WILDCARD)} itself"
         remedy = "name a folder without them"

@@ -276,7 +276,7 @@ class SubtractionOptions:
         step="combine_rolls",
         unit="Jy",
         values="number",
-        minimum=0,
+        exclusiveMinimum=0,
     )
 
 

@@ -1,5 +1,6 @@
 """Read YAML that means what it says: no duplicate keys, aliases, merge keys or tags."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from ..errors import ConfigError
 from ..files.text import check_size
 
 MERGE_KEY = "<<"
+NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+# Numbers of YAML 1.1 that few know: 010 is octal, 1:30 is in base 60.
+OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|.*:.*")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -39,10 +43,14 @@ class _StrictLoader(yaml.SafeLoader):
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
         except ValueError as error:  # a date or a number that only looks like one
             problem = f"{node.value} is no value: {error}"
             raise _Refused(problem, node.start_mark) from error
+        if node.tag in NUMBERS and OTHER_BASE.fullmatch(node.value):
+            problem = f"{node.value} is the number {value} in YAML; write a decimal number"
+            raise _Refused(f"{problem}, or put text in quotes", node.start_mark)
+        return value
 
 
 class _Refused(yaml.MarkedYAMLError):
