@@ -71,6 +71,19 @@ def test_arrays_are_what_the_files_of_the_workflow_hold(
     assert [path.read_bytes() for path in inputs] == before
 
 
+def test_errors_name_the_files_that_were_given(
+    inputs: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    science = write_exposure(inputs[0], DETECTOR="NRCA2")
+    message = (
+        f"{science}: DETECTOR differ: science {science} DETECTOR=NRCA2; psf {inputs[1]} "
+        f"DETECTOR=NRCALONG; psfmask {inputs[2]} DETECTOR=-; use files that belong together"
+    )
+    with refused(message, InputError):
+        align_files(science, [inputs[1]], str(inputs[2]), tmp_path / "product.fits")
+    assert not (tmp_path / "product.fits").exists()
+
+
 def test_failed_fit_is_nan_and_flagged(inputs: tuple[Path, Path, Path]) -> None:
     science, psfs = map(psfalign.read_exposure, inputs[:2])
     science.science[1] = np.nan

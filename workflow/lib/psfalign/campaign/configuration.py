@@ -258,11 +258,12 @@ def _expectation(error: Any) -> tuple[str, str]:
     if error.validator in LIMITS:
         problem, remedy = LIMITS[error.validator]
         return problem.format(expected), remedy.format(expected)
-    if error.validator in ("minItems", "maxItems") and error.instance:
-        return f"has {plural(len(error.instance), 'value')}, not {expected}", "see config/README.md"
-    if error.validator in ("minLength", "minItems"):
+    if error.validator in ("minLength", "minItems") and not error.instance:
         return "is empty", "fill it in, or leave it out"
-    return f"does not match {expected}", "see config/README.md"
+    problem = f"does not match {expected}"
+    if error.validator in ("minItems", "maxItems"):
+        problem = f"has {plural(len(error.instance), 'value')}, not {expected}"
+    return problem, "see config/README.md"
 
 
 def _meant_number(value: Any, kinds: Sequence[str]) -> str:

@@ -1,9 +1,11 @@
 """All steps of one exposure, from calibrated files to the product, without the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..errors import PsfalignError
 from ..fit.integration import FitOptions
 from ..images.arrays import Errors
 from ..system.process import temporary_folder
@@ -65,16 +67,30 @@ def align_files(
         clean_science, clean_psfs = folder / "science.fits", folder / "psfs.fits"
         clean_exposure(science, clean_science, **(cleaning or {}))
         clean_exposure(stack, clean_psfs, **(cleaning or {}))
-        fit_exposure(
-            clean_science, clean_psfs, mask, shifts, options=options, threads=threads, **rest
-        )
-        align_exposure(
-            clean_psfs,
-            shifts,
-            mask,
-            output,
-            candidate=candidate,
-            association=association,
-            errors=errors,
-            threads=threads,
-        )
+        with named_as({clean_science: science, clean_psfs: psfs[0]}):
+            fit_exposure(
+                clean_science, clean_psfs, mask, shifts, options=options, threads=threads, **rest
+            )
+            align_exposure(
+                clean_psfs,
+                shifts,
+                mask,
+                output,
+                candidate=candidate,
+                association=association,
+                errors=errors,
+                threads=threads,
+            )
+
+
+@contextmanager
+def named_as(originals: Mapping[Path, Path]) -> Iterator[None]:
+    """Name in errors the files that temporary ones were made from."""
+    try:
+        yield
+    except PsfalignError as error:
+        for temporary, original in originals.items():
+            error.problem = error.problem.replace(str(temporary), str(original))
+            if error.file is not None:
+                error.file = str(error.file).replace(str(temporary), str(original))
+        raise
