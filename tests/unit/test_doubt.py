@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_glow_stick_makes_a_shift_doubtful(background: str, share: float) -> Non
 
 def test_stripes_are_doubted_by_what_they_move(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each row has a level of its own in the fit, so little that one step leads there."""
-    monkeypatch.setattr(doubt, "_largest_move", lambda *_: 0.0)  # of windows
+    monkeypatch.setattr(doubt.Windows, "move", lambda *_: 0.0)
     monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)
     star, true = scene(SHAPE, seed=4), (0.6, -0.4)
     stripes = 0.005 * PEAK * noise((SHAPE[0], 1), seed=5) * np.ones(SHAPE)
@@ -202,27 +203,48 @@ def test_bound_of_moves_is_none_too_small(
 ) -> None:
     """Also half a pixel from where its information is taken, and with most of it in one window."""
     bounds, moves = [], []
-    bound_moves, largest_move = doubt._bound_moves, doubt._largest_move
-    monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)  # so that both are computed
-    monkeypatch.setattr(
-        doubt, "_bound_moves", lambda *terms: bounds.append(bound_moves(*terms)) or bounds[-1]
-    )
-    monkeypatch.setattr(
-        doubt, "_largest_move", lambda *terms: moves.append(largest_move(*terms)) or moves[-1]
-    )
+    risky, move = doubt.Windows.risky, doubt.Windows.move
+
+    def record_bounds(windows: doubt.Windows, energies: Image, limit: float) -> Image:
+        chosen = risky(windows, energies, limit)
+        assert chosen.all()  # so that all moves are computed
+        by_two = energies[1:] + energies[:-1]
+        bounds.append(np.sqrt((windows.bounds * (by_two[:, 1:] + by_two[:, :-1])).max()))
+        return chosen
+
+    def record_move(*arguments: Any) -> float:
+        moves.append(move(*arguments))
+        return moves[-1]
+
+    monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)
+    monkeypatch.setattr(doubt.Windows, "risky", record_bounds)
+    monkeypatch.setattr(doubt.Windows, "move", record_move)
     star = scene((150, 160), seed=2)
-    units = []
     for flux in (0.01, 0.1, 1.0):
         science = star.copy()
         science[90, 70] += flux * PEAK
         psf = 1.4 * shifted(star, shift)
-        found = fit(Frame(science), Frame(psf), transmission(star.shape))
-        unit = found.beta / np.sqrt(np.sum((transmission(star.shape) * psf) ** 2))
-        units.append(unit * np.abs(science).max())
-    # Bounds are in units of derivatives over the largest pixel, of a psf of energy 1.
-    assert all(np.divide(bounds, units) >= moves)
+        fit(Frame(science), Frame(psf), transmission(star.shape))
+    assert all(np.array(bounds) >= moves)
     # A single bright pixel is hardly like a slope of the star: the bound is 80 to 130 times it.
-    assert all(np.divide(bounds, units) < 300 * np.array(moves))
+    assert all(np.array(bounds) < 300 * np.array(moves))
+
+
+@pytest.mark.parametrize("place", [(10, 13), (40, 36), (68, 70)])
+def test_windows_that_cannot_matter_are_left_out(
+    place: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    star, (column, row) = scene(SHAPE, seed=1), place
+    science = observed(star + 3 * PEAK * point(column, row), 1, 0.01)
+    psf = observed(1.4 * shifted(star, TRUE), 2, 0.01)
+    chosen, risky = [], doubt.Windows.risky
+    monkeypatch.setattr(
+        doubt.Windows, "risky", lambda *terms: chosen.append(risky(*terms)) or chosen[-1]
+    )
+    found = fit(science, psf, transmission(SHAPE))
+    assert 0 < chosen[0].sum() < chosen[0].size
+    monkeypatch.setattr(doubt, "MOST_INFLUENCE", 0.0)
+    assert fit(science, psf, transmission(SHAPE)).influence == found.influence
 
 
 @pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
@@ -264,9 +286,9 @@ FLIGHT_OPTIONS = FitOptions(background="auto")
 def test_window_moves_a_shift_by_what_it_holds_of_the_information() -> None:
     """In 10×10 blocks that tell alike of dx, dy and beta, and of no two together."""
     alike = np.array([2.0, 0.0, 0.0, 2.0, 0.0, 2.0])
-    found = doubt._window_leverage(np.broadcast_to(alike[:, None, None], (6, 10, 10)))
-    assert found is not None
-    assert found.shape == (9, 9)
+    windows = doubt.Windows.of(np.broadcast_to(alike[:, None, None], (6, 10, 10)))
+    assert windows.shares == pytest.approx(np.full((9, 9), 4 * 3 / 100), rel=1e-12)
+    found = windows.bounds
     # Two by two blocks and a margin of one are 16; of each, dx, dy and beta count in the trace.
     share = 16 * 3 / 100
     assert found[4, 4] == pytest.approx(share / (1 - share) ** 2 / (100 * 2), rel=1e-12)

@@ -26,26 +26,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.fft import irfft2
 from numpy.typing import NDArray
 
-from ..images.arrays import SingleImage
-from ..images.fourier import Shift, shift_spectrum
+from ..images.arrays import Bools, SingleImage
+from ..images.fourier import Shift
 from .gradients import (
+    BLOCK,
     FIRST,
     SECOND,
     Gradients,
+    Shifted,
     Singles,
     Sums,
     Whole,
     as_matrices,
-    derivatives_of,
     sum_blocks,
     sum_products,
-    without_background,
 )
 from .pair import Pair
-from .result import N_PARAMETERS, PairFit, Status, least_curvature
+from .result import PairFit, Status, least_curvature
 from .spectral import Weighted
 
 CANDIDATES = 64  # windows whose moves are computed exactly: those with the largest rough estimates
@@ -90,23 +89,77 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """
+    The move of a shift if a window is left out of the fit, for the scaled g of `Gradients`.
+
+    Attributes
+    ----------
+    total : (3, 3)
+        H.
+    parts : (6, rows, columns)
+        H_T of each window, the upper triangle.
+    shares : (rows, columns)
+        The share of H that each window holds, the trace of H⁻¹ H_T.
+    bounds : (rows, columns)
+        The factor between Σ_T w² r² and an upper limit of the squared move.
+    """
+
+    total: Sums
+    parts: Sums
+    shares: Sums
+    bounds: Sums
+
+    @classmethod
+    def of(cls, information: Sums) -> "Windows":
+        """Compute from Σ w² g gᵀ over each block, (6, block rows, block columns)."""
+        total = as_matrices(information.sum(axis=(1, 2)))
+        parts, inverse = _add_neighbours(information), np.linalg.inv(total)
+        shares = np.tensordot(_doubled(inverse), parts, axes=1)
+        return cls(total, parts, shares, _bound_windows(information, inverse))
+
+    def risky(self, energies: Sums, limit: float) -> Bools:
+        """Return which windows may move a shift beyond a limit, from Σ w² r² over each block."""
+        return np.asarray(self.bounds * _add_neighbours(energies[None])[0] > limit**2)
+
+    def move(self, chosen: Bools, score: Sums, scale: float) -> float:
+        """
+        Return the largest move of (dx, dy) that noise of variance ``scale`` does not explain.
+
+        The score is Σ_T w² r g of each chosen window, (3, windows).
+        """
+        inverse, parts = np.linalg.inv(self.total), self.parts[:, chosen]
+        outside = np.maximum(1 - self.shares[chosen], LEAST_REST)
+        rough = np.hypot(*(inverse @ score)[:2]) / outside
+        first = np.argpartition(rough, -min(CANDIDATES, len(rough)))[-CANDIDATES:]
+        left, score = self.total - as_matrices(parts[:, first]), score[:, first].T
+        # Without a window that holds nearly all information on a parameter, there is no fit.
+        fitted = np.linalg.det(left) > LEAST_REST**3 * np.linalg.det(self.total)
+        without = np.linalg.inv(left[fitted])
+        moves = np.einsum("nij,nj->ni", without, score[fitted])[:, :2]
+        noise = scale * (without - inverse)[:, (0, 1), (0, 1)].clip(0)
+        lengths = np.hypot(*moves.T)
+        return float(lengths[lengths > NOISY * np.sqrt(noise.max(axis=1))].max(initial=0.0))
+
+
+@dataclass(frozen=True)
 class Leverage:
     """How far windows, and free offsets of columns and of rows, can move a shift."""
 
-    windows: Sums | None
+    windows: Windows
     levels: tuple[Levels, Levels]
 
     @classmethod
     def of(cls, derivatives: Singles, weighted: Weighted) -> "Leverage":
         """Compute from the derivatives of a science image less its background, see `Gradients`."""
-        information = sum_products(derivatives, weighted.shares)
-        total, products = as_matrices(information.sum(axis=(1, 2))), weighted.shares * derivatives
+        windows = Windows.of(sum_products(derivatives, weighted.shares))
+        products = weighted.shares * derivatives
         along = (products.sum(axis=axis, dtype=float) for axis in (1, 2))
         by_column, by_row = (
-            Levels.of(total, sums, per_line)
+            Levels.of(windows.total, sums, per_line)
             for sums, per_line in zip(along, weighted.per_line, strict=True)
         )
-        return cls(_window_leverage(information), (by_column, by_row))
+        return cls(windows, (by_column, by_row))
 
 
 @dataclass(frozen=True)
@@ -172,6 +225,9 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     """
     Return the largest move of a shift if a window is left out or lines get free offsets.
 
+    The residual r and Σ_T w² r g are those of the fit; H and H_T are those of the nearest
+    whole-pixel shift.
+
     Returns
     -------
     float
@@ -179,54 +235,47 @@ def find_influence(fit: PairFit, pair: Pair, leverages: Leverages) -> float:
     """
     gradients, shares = leverages.gradients, pair.weighted.shares
     unit = fit.beta * gradients.peak * pair.weighted.peak / math.sqrt(pair.psf.energy)
-    moved = shift_spectrum(gradients.spectrum, shares.shape, Shift(fit.dx, fit.dy))
-    moved *= np.float32(unit)
-    model = irfft2(moved, s=shares.shape).astype(np.float32, copy=False)
-    residual = pair.weighted.single_span.subtract(pair.psf.image - model)
-    weighted = shares * residual
-    energies = sum_blocks(weighted * residual)
+    shifted = gradients.shifted(Shift(fit.dx, fit.dy))
+    model = np.float32(unit) * shifted.image
+    weighted = pair.weighted.single_span.subtract(pair.psf.image - model)
+    energies = sum_blocks(shares * weighted**2)
+    weighted *= shares
     leverage, scale = leverages.at(fit), float(energies.sum()) / pair.weighted.n_pixels
     by_levels = _move_by_levels(leverage, weighted, scale) / abs(unit)
-    if _bound_moves(leverage.windows, energies) < MOST_INFLUENCE * abs(unit):
+    risky = leverage.windows.risky(energies, MOST_INFLUENCE * abs(unit))
+    if not risky.any():
         return by_levels if by_levels > MOST_INFLUENCE else np.nan
-    # The psf image minus the residual is the model less its background.
-    derivatives = derivatives_of(moved, pair.psf.image - residual)
-    without_background(derivatives[:-1], pair.weighted)
-    products = sum_products(derivatives, shares)
-    scores = np.stack([sum_blocks(weighted * image) for image in derivatives])
-    total = as_matrices(products.sum(axis=(1, 2)))
-    parts = _add_neighbours(products).reshape(len(FIRST), -1)
-    score = _add_neighbours(scores).reshape(N_PARAMETERS, -1)
-    return max(by_levels, _largest_move(parts, total, score, scale))
+    by_window = leverage.windows.move(risky, _scores(risky, weighted, shifted), scale)
+    return max(by_levels, by_window / abs(unit))
 
 
-def _bound_moves(leverage: Sums | None, energies: Sums) -> float:
-    """Return an upper limit of the moves of all windows, for the scaled derivatives."""
-    if leverage is None:
-        return math.inf
-    return math.sqrt(max(0.0, (leverage * _add_neighbours(energies[None])[0]).max()))
+def _scores(chosen: Bools, weighted: SingleImage, shifted: Shifted) -> Sums:
+    """Return Σ_T w² r g of the chosen windows from w² r, (3, windows)."""
+    rows = np.flatnonzero(chosen.any(axis=1))
+    first, last = int(rows[0]), int(rows[-1]) + 1  # a window is a block and the next one
+    lines = slice(BLOCK * first, BLOCK * (last + 1))
+    sums = [sum_blocks(weighted[lines] * image) for image in shifted.derivatives(lines)]
+    return np.asarray(_add_neighbours(np.stack(sums))[:, chosen[first:last]])
 
 
-def _window_leverage(information: Sums) -> Sums | None:
+def _bound_windows(information: Sums, inverse: NDArray[np.floating]) -> Sums:
     """
     Return the factor between Σ_T w² r² and an upper limit of the squared move by window T.
 
     In the coordinates x = H^½ (dx, dy, log beta), the window's share of H is P_T = H^-½ H_T H^-½,
     with the trace t, and the move of x is (1 - P_T)⁻¹ v with v² <= t Σ_T w² r² by the
     Cauchy-Schwarz inequality. The derivatives are those at the nearest whole-pixel shift; a margin
-    of one block around each window allows for the rest of the shift. The result is None where a
-    window may hold all information.
+    of one block around each window allows for the rest of the shift. The factor is infinite where
+    a window may hold all information.
     """
-    inverse = np.linalg.inv(as_matrices(information.sum(axis=(1, 2))))
     shares = np.tensordot(_doubled(inverse), information, axes=1)
-    padded = np.pad(shares[None], ((0, 0), (1, 1), (1, 1)))
-    by_two = _add_neighbours(padded)
+    by_two = _add_neighbours(np.pad(shares[None], ((0, 0), (1, 1), (1, 1))))
     in_y = by_two[:, :-2] + by_two[:, 2:]
     share = (in_y[:, :, :-2] + in_y[:, :, 2:])[0]
-    if share.size == 0 or share.max() >= 1.0:
-        return None
-    farthest = float(np.linalg.eigvalsh(inverse[:2, :2])[-1])
-    return np.asarray(farthest * share / (1 - share) ** 2)
+    farthest, rest = float(np.linalg.eigvalsh(inverse[:2, :2])[-1]), 1 - share
+    bounds = np.full(share.shape, np.inf)
+    np.divide(farthest * share, rest**2, out=bounds, where=rest > 0)
+    return bounds
 
 
 def _move_by_levels(leverage: Leverage, weighted: SingleImage, scale: float) -> float:
@@ -235,22 +284,6 @@ def _move_by_levels(leverage: Leverage, weighted: SingleImage, scale: float) -> 
     rows, columns = (np.ones(size, dtype=np.float32) for size in weighted.shape)
     sums = rows @ weighted, weighted @ columns
     return max(one.move(line, scale) for one, line in zip(leverage.levels, sums, strict=True))
-
-
-def _largest_move(parts: Sums, total: Sums, score: Sums, scale: float) -> float:
-    """Return the largest move of (dx, dy) without one of n windows, from Σ_T w² g gᵀ and w² r g."""
-    inverse = np.linalg.inv(total)
-    share = _doubled(inverse) @ parts  # of the information, held by each window
-    rough = np.hypot(*(inverse @ score)[:2]) / np.maximum(1 - share, LEAST_REST)
-    chosen = np.argpartition(rough, -min(CANDIDATES, len(rough)))[-CANDIDATES:]
-    rest, score = total - as_matrices(parts[:, chosen]), score[:, chosen].T
-    # Without a window that holds nearly all information on a parameter, there is no fit.
-    fitted = np.linalg.det(rest) > LEAST_REST**3 * np.linalg.det(total)
-    without = np.linalg.inv(rest[fitted])
-    moves = np.einsum("nij,nj->ni", without, score[fitted])[:, :2]
-    noise = scale * (without - inverse)[:, (0, 1), (0, 1)].clip(0)
-    lengths = np.hypot(*moves.T)
-    return float(lengths[lengths > NOISY * np.sqrt(noise.max(axis=1))].max(initial=0.0))
 
 
 def _doubled(matrix: NDArray[np.floating]) -> Sums:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.fft import irfft2
+from numpy.fft import ifft, irfft
 from numpy.typing import NDArray
 
 from ..images.arrays import SingleImage
+from ..images.fourier import Shift, shift_spectrum
 from .polynomials import gradient_rates
 from .result import N_PARAMETERS
 from .spectral import Source, Weighted
@@ -18,7 +19,45 @@ FIRST, SECOND = np.triu_indices(N_PARAMETERS)
 
 Singles = NDArray[np.float32]
 Sums = NDArray[np.float64]
+Spectra = NDArray[np.complex64]
 Whole = tuple[int, int]  # a shift by whole pixels, (dy, dx)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """
+    A shifted image S(s, d) and its derivatives by the shift.
+
+    Attributes
+    ----------
+    spectrum : (rows, columns // 2 + 1) complex64
+        ``rfft2`` of the shifted image.
+    shape
+        Rows and columns.
+    """
+
+    spectrum: Spectra
+    shape: tuple[int, int]
+
+    @cached_property
+    def image(self) -> SingleImage:
+        """S(s, d)."""
+        return self._along_rows(self._halfway)
+
+    def derivatives(self, lines: slice) -> Singles:
+        """Return ∂S/∂dx, ∂S/∂dy and S itself in some lines, (3, lines, columns)."""
+        in_x, in_y = (rates.astype(np.complex64) for rates in gradient_rates(self.shape))
+        by_dy = ifft(self.spectrum * in_y[:, None], axis=0)
+        slopes = self._along_rows(self._halfway[lines] * in_x), self._along_rows(by_dy[lines])
+        return np.stack([*slopes, self.image[lines]])
+
+    @cached_property
+    def _halfway(self) -> Spectra:
+        """The inverse transform along columns, which S and ∂S/∂dx share."""
+        return np.asarray(ifft(self.spectrum, axis=0))
+
+    def _along_rows(self, halfway: NDArray[np.complexfloating]) -> SingleImage:
+        return np.asarray(irfft(halfway, n=self.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -45,13 +84,17 @@ class Gradients:
         return float(np.abs(self.source.image).max())
 
     @cached_property
-    def spectrum(self) -> NDArray[np.complex64]:
+    def _spectrum(self) -> Spectra:
         """``rfft2`` of s over its peak."""
         return (self.source.spectrum / self.peak).astype(np.complex64)
 
+    def shifted(self, shift: Shift) -> Shifted:
+        """Return s over its peak, shifted."""
+        return Shifted(shift_spectrum(self._spectrum, self.source.shape, shift), self.source.shape)
+
     @cached_property
     def _at_rest(self) -> Singles:
-        return derivatives_of(self.spectrum, (self.source.image / self.peak).astype(np.float32))
+        return Shifted(self._spectrum, self.source.shape).derivatives(slice(None))
 
     def at(self, whole: Whole) -> Singles:
         """Return the derivatives after a shift by whole pixels, (3, rows, columns)."""
@@ -59,16 +102,6 @@ class Gradients:
             moved = np.roll(self._at_rest, whole, axis=(1, 2))
             self._moved[whole] = without_background(moved, self.weighted)
         return self._moved[whole]
-
-
-def derivatives_of(spectrum: NDArray[np.complex64], image: SingleImage) -> Singles:
-    """Return ∂S/∂dx and ∂S/∂dy at d = 0, from the ``rfft2`` of s, and ``image``, stacked."""
-    in_x, in_y = gradient_rates(image.shape)
-    made = np.empty((N_PARAMETERS, *image.shape), dtype=np.float32)
-    for slope, rates in zip(made, (in_x, in_y[:, None]), strict=False):
-        slope[:] = irfft2(spectrum * rates.astype(np.complex64), s=image.shape)
-    made[-1] = image
-    return made
 
 
 def without_background(derivatives: Singles, weighted: Weighted) -> Singles:
