@@ -221,8 +221,8 @@ def test_what_is_no_other_roll_is_refused(pair: list[dict[str, Path]], tmp_path:
     again = write_roll(tmp_path, 20.4, steps=STEPS)
     output = tmp_path / "psfsub.fits"
     cases = {
-        roll(again): f"{again['science']}: has the roll of {one['science']}, to 0.4 degrees; "
-        "leave it out of the rolls",
+        roll(again): f"{again['science']}: has the same roll as {one['science']}, "
+        "within 0.4 degrees; leave it out of the rolls",
         Roll(other["science"], one["shifts"]): f"{one['shifts']}: are not the shifts of "
         f"{other['science']} against the psf images of {one['product']}; run fit_shifts again",
     }

@@ -1,5 +1,5 @@
 """
-Arrays in, arrays out: cleaning, shifting, flags, weights.
+Compute with images: cleaning, shifting, flags, weights, subtraction.
 
-It knows no files; it imports `errors` alone.
+All functions take and return arrays; none reads or writes files. The package imports `errors` only.
 """

@@ -1,4 +1,4 @@
-"""Names for the arrays that the library passes around."""
+"""Types of the arrays and of the words of options that the library uses."""
 
 from typing import Literal
 
@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float64]
-"""One plane, (rows, columns)."""
+"""One plane in double precision, (rows, columns)."""
 
 SingleImage = NDArray[np.float32]
-"""One plane in the precision of the product."""
+"""One plane in single precision, in which products are stored, (rows, columns)."""
 
 Cube = NDArray[np.float64]
 """A stack of planes, (planes, rows, columns)."""
 
 Spectrum = NDArray[np.complex128]
-"""Half of the Fourier transform of a plane, as ``numpy.fft.rfft2`` orders it."""
+"""``numpy.fft.rfft2`` of a plane, (rows, columns // 2 + 1)."""
 
 Flags = NDArray[np.uint32]
-"""Data quality flags of a plane or a cube."""
+"""JWST data quality flags of a plane or a cube."""
 
 Bools = NDArray[np.bool_]
-"""True where something holds, in the shape of a plane or a cube."""
+"""Booleans in the shape of a plane or a cube."""
 
 Method = Literal["spectral", "leastsq"]
 Weighting = Literal["mask", "mask+dq", "inverse_variance"]

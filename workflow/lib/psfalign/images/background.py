@@ -1,4 +1,4 @@
-"""A background below a star: a constant or a plane, as far as a weight tells it from nothing."""
+"""Subtract the constant or the plane that fits an image best under a weight."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .arrays import Background, Image, SingleImage
 
-FLAT = 1e-10  # of Σ w²: what is left of a slope where all weight lies on one line
-MONOMIALS = {"none": 0, "fit": 1, "plane": 3}  # of 1, y, x
+FLAT = 1e-10  # of Σ w²; a slope with less variance under the weight is not determined
+MONOMIALS = {"none": 0, "fit": 1, "plane": 3}  # how many of the functions 1, y, x are fitted
 
 Floats = NDArray[np.float64]
 Reals = NDArray[np.floating]
@@ -21,18 +21,19 @@ Real = TypeVar("Real", np.float64, np.float32)
 @dataclass(frozen=True)
 class Span:
     """
-    Functions b that span a background, with Σ w² b_j b_k = 1 for j = k, else 0.
+    Orthonormal functions b that span a background: Σ w² b_j b_k is 1 for j = k, and 0 otherwise.
 
-    Each is a plane, of which only the coefficients are kept: sums over an image are those along
-    its rows and columns, which takes a fraction of the time of sums with images of the functions.
+    Each function is a plane, and only its coefficients are kept. Scalar products with an image are
+    computed from sums along rows and columns, which is much faster than with images of the
+    functions.
 
     Attributes
     ----------
     squared_weight : (rows, columns) float64 or float32
         w². Its precision is that of the images from which the background is subtracted.
     planes : (functions, 2, 2)
-        Coefficients of y^i x^j for each function, y and x between -0.5 and 0.5; that of the
-        product is 0.
+        Coefficient of y^i x^j at [i, j] for each function, with y and x between -0.5 and 0.5. The
+        coefficient of x y is 0.
     """
 
     squared_weight: Reals
@@ -40,7 +41,7 @@ class Span:
 
     @classmethod
     def of(cls, squared_weight: Image, background: Background) -> "Span":
-        """Span nothing, a constant, or a plane, under w²."""
+        """Return the functions that span nothing, a constant, or a plane, under w²."""
         in_y, in_x = (_powers(size, 3) for size in squared_weight.shape)
         moments = in_y @ squared_weight @ in_x.T
         products = np.array([[moments[a + c, b + d] for c, d in _ORDERS] for a, b in _ORDERS])
@@ -62,11 +63,11 @@ class Span:
         )
 
     def scaled(self, shares: SingleImage, peak: float) -> "Span":
-        """Return the functions in single precision, for w² over the square of its peak."""
+        """Return the functions in single precision, for the weight ``shares`` = w² / peak²."""
         return Span(shares, (self.planes * peak).astype(np.float32))
 
     def subtract(self, image: NDArray[Real]) -> NDArray[Real]:
-        """Return an image less what it has in common with the functions under the weight."""
+        """Return an image minus the combination of the functions that fits it best."""
         if not len(self):
             return image
         in_y, in_x = self._axes
@@ -87,25 +88,25 @@ class Span:
         return np.add.outer(plane[:, 0] @ in_y, plane[0, 1] * in_x[1])
 
 
-_ORDERS = ((0, 0), (1, 0), (0, 1))  # of y and x in 1, y and x
+_ORDERS = ((0, 0), (1, 0), (0, 1))  # powers of y and x in the functions 1, y and x
 
 
 def _powers(size: int, number: int) -> Floats:
-    """Return the first powers of a coordinate between -0.5 and 0.5, (number, size)."""
+    """Return powers 0, 1, … of a coordinate from -0.5 to 0.5, (number, size)."""
     coordinate = np.arange(size) / size - 0.5
     return coordinate ** np.arange(number)[:, None]
 
 
 def _orthonormal(products: Floats) -> list[Floats]:
     """
-    Return combinations of functions that are orthonormal, from the sums of their products.
+    Return orthonormal combinations of functions, from their scalar products (Gram-Schmidt).
 
-    A function that the others nearly make up is left out.
+    A function that is nearly a combination of the others is left out.
     """
     made: list[Floats] = []
     for start in np.eye(len(products)):
         combination = start
-        for other in made * 2:  # the second time takes away what rounding left
+        for other in made * 2:  # twice, to remove the rounding errors of the first time
             combination = combination - (combination @ products @ other) * other
         energy = float(combination @ products @ combination)
         if energy > FLAT * products[0, 0]:

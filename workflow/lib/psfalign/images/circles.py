@@ -1,4 +1,4 @@
-"""Circles on an image that a fit leaves out, such as one around a known companion."""
+"""Circles on an image that are excluded from a fit, for example around a known companion."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .arrays import Bools, Image
 
 @dataclass(frozen=True)
 class Circle:
-    """A circle on the image, in pixels counted from 0; whole numbers are the middles of pixels."""
+    """A circle in pixels counted from 0; whole numbers are the centres of pixels."""
 
     column: float
     row: float
@@ -18,15 +18,15 @@ class Circle:
 
     def covers(self, shape: tuple[int, ...], *, reach: float = 0.0) -> Bools:
         """
-        Return the pixels that lie in the circle, or come to lie there by a shift.
+        Return the pixels that lie in the circle, or that a shift moves into it.
 
         Parameters
         ----------
         shape
             Rows and columns of the image.
         reach
-            Largest shift along each axis in pixels. The circle grows to all places that it takes
-            then, a square with round corners.
+            Largest shift along each axis in pixels. The covered area is the union of the circle at
+            all these shifts, a square with round corners.
 
         Returns
         -------
@@ -38,29 +38,29 @@ class Circle:
         return np.asarray(np.hypot(beside, above) <= self.radius)
 
     def moved(self, dx: float, dy: float) -> "Circle":
-        """Return the circle on an image that was moved, in pixels."""
+        """Return the circle on an image that was moved by (dx, dy) pixels."""
         return Circle(self.column + dx, self.row + dy, self.radius)
 
     @classmethod
     def parse(cls, text: str) -> "Circle":
         """
-        Return the circle that `__str__` described.
+        Parse the text that `__str__` returns.
 
         Raises
         ------
         TypeError, ValueError
-            If the text describes none.
+            If the text does not describe a circle.
         """
         entries = (entry.split() for entry in text.split(","))
         return cls(**{name: float(value) for name, value in entries})
 
     def __str__(self) -> str:
-        """Describe the circle, for headers and notes."""
+        """Return a description of the circle, for headers and notes."""
         return f"column {self.column:.2f}, row {self.row:.2f}, radius {self.radius:.2f}"
 
 
 def cover(circles: Iterable[Circle], shape: tuple[int, ...], *, reach: float = 0.0) -> Bools:
-    """Return the pixels that any of some circles covers, (rows, columns) bool."""
+    """Return the pixels that at least one circle covers, (rows, columns) bool."""
     covered = np.zeros(shape, dtype=bool)
     for circle in circles:
         covered |= circle.covers(shape, reach=reach)
@@ -68,5 +68,5 @@ def cover(circles: Iterable[Circle], shape: tuple[int, ...], *, reach: float = 0
 
 
 def leave_out(weight: Image, circles: Iterable[Circle], *, reach: float = 0.0) -> Image:
-    """Return a weight (rows, columns) that is 0 in circles, which may be shifted by a reach."""
+    """Return a weight, (rows, columns), set to 0 in circles that may move by ``reach`` pixels."""
     return np.where(cover(circles, weight.shape, reach=reach), 0.0, weight)

@@ -1,4 +1,4 @@
-"""Measure the noise in rings around a star, corrected for their few independent samples."""
+"""Measure the noise in rings around a star, corrected for the small number of samples."""
 
 from typing import NamedTuple
 
@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 from .arrays import Image
 
 SIGMA = 5.0
-LEAST_SAMPLES = 4  # of a ring, with fewer of which its scatter says nothing
+LEAST_SAMPLES = 4  # smallest number of apertures on a ring for an estimate of their scatter
 
 Curve = NDArray[np.float64]
 
 
 class Noise(NamedTuple):
     """
-    The noise by separation.
+    The noise as a function of the separation from the star.
 
     Attributes
     ----------
     separation : (rings,) float64
-        From the star, in pixels.
+        Distance from the star in pixels.
     n_samples : (rings,) int64
-        Apertures without a missing pixel.
+        Number of apertures on the ring without a missing pixel.
     factor : (rings,) float64
-        By which the limit is more than five standard deviations.
+        Correction for the small number of samples: `limit` over five standard deviations.
     limit : (rings,) float64
-        Flux in an aperture, in units of a pixel, that noise exceeds as seldom as five sigma of a
+        The sum of pixels in an aperture that noise exceeds with the probability of five sigma of a
         normal distribution.
     """
 
@@ -38,20 +38,20 @@ class Noise(NamedTuple):
 
 def measure_noise(image: Image, star: tuple[float, float], fwhm: float) -> Noise:
     """
-    Measure the scatter of apertures of one FWHM in rings one FWHM apart.
+    Measure the scatter of apertures with a diameter of one FWHM, on rings one FWHM apart.
 
-    Rings near the star hold few apertures, whose scatter is that of a Student distribution: D.
-    Mawet et al., 2014, ApJ 792, 97. The factor is t(n - 1) √(1 + 1/n) / 5, with t at the false
-    alarm rate of five sigma.
+    Rings near the star have few apertures, and so the scatter follows a Student distribution (D.
+    Mawet et al., 2014, ApJ 792, 97). The factor is t √(1 + 1/n) / 5, where t is the quantile of
+    Student's distribution with n - 1 degrees of freedom at the false alarm rate of five sigma.
 
     Parameters
     ----------
     image : (rows, columns) float64
-        NaN where nothing is known.
+        The image; missing pixels are NaN.
     star
-        Column and row.
+        Column and row of the star, counted from 0.
     fwhm
-        Width of a point source in pixels; the diameter of the apertures.
+        Width of a point source in pixels, which is the diameter of the apertures.
     """
     sums = aperture_sums(image, fwhm)
     found: list[tuple[float, int, float, float]] = []
@@ -73,17 +73,17 @@ def measure_noise(image: Image, star: tuple[float, float], fwhm: float) -> Noise
 
 
 def small_sample_factor(n: int) -> float:
-    """Return by how much the scatter of n samples must be raised to mean five sigma."""
+    """Return the factor on five standard deviations of n samples, see `measure_noise`."""
     from scipy.special import ndtr, stdtrit  # slow to import
 
     return float(-stdtrit(n - 1, ndtr(-SIGMA)) * np.sqrt(1 + 1 / n) / SIGMA)
 
 
 def aperture_sums(image: Image, fwhm: float) -> Image:
-    """Return the sum of the pixels within half a FWHM of each; NaN where one of them is NaN."""
+    """Return the sum of the pixels within half a FWHM of each pixel; NaN if one of them is NaN."""
     reach = int(np.ceil(fwhm / 2))
     row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    # Pixels at the rim count by how much of them is inside, so that all apertures are as large.
+    # Pixels at the rim count by the share that is inside, so that all apertures have the same area.
     disk = np.clip(fwhm / 2 + 0.5 - np.hypot(row, column), 0, 1)
     padded = np.pad(image, reach, constant_values=np.nan)
     total = np.zeros(image.shape)
@@ -94,7 +94,7 @@ def aperture_sums(image: Image, fwhm: float) -> Image:
 
 
 def aperture_share(fwhm: float) -> float:
-    """Return the share of a Gaussian's light that is in an aperture of one FWHM around it."""
+    """Return the share of the light of a Gaussian that an aperture of one FWHM holds."""
     reach = int(np.ceil(3 * fwhm))
     row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     light = np.exp(-4 * np.log(2) * (row**2 + column**2) / fwhm**2)
@@ -102,7 +102,7 @@ def aperture_share(fwhm: float) -> float:
 
 
 def _on_ring(sums: Image, star: tuple[float, float], separation: float, fwhm: float) -> Curve:
-    """Return the sums of apertures side by side on a ring, at the pixels nearest to them."""
+    """Return the sums of adjacent apertures on a ring, taken at the nearest pixels."""
     n = int(2 * np.pi * separation / fwhm)
     angle = 2 * np.pi * np.arange(n) / n
     column = np.rint(star[0] + separation * np.cos(angle)).astype(int)

@@ -1,4 +1,4 @@
-"""The data quality flags of JWST, and the words that choose some of them."""
+"""Define the data quality flags of JWST, and parse the option that selects some of them."""
 
 import difflib
 import re
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ..errors import ConfigError
 
-# Bits of stdatamodels.dqflags.pixel, release 6.0.0; RESERVED was UNRELIABLE_ERROR before.
+# Bits of stdatamodels.dqflags.pixel, release 6.0.0. RESERVED is the former UNRELIABLE_ERROR.
 FLAGS = MappingProxyType(
     {
         "DO_NOT_USE": 1 << 0,
@@ -53,11 +53,11 @@ ALL_FLAGS = (1 << 32) - 1
 
 def parse_bad_bits(text: str | int | None) -> int:
     """
-    Return the bits that ``bad_bits`` names.
+    Parse the option ``bad_bits``.
 
-    The words are those of `astropy.nddata.bitmask.interpret_bit_flags`, whose import would cost
-    every job more than its work: names or numbers joined by comma, plus or bar, here also mixed,
-    and a leading ``~`` for all the others.
+    The syntax is that of `astropy.nddata.bitmask.interpret_bit_flags`: names or numbers, joined by
+    comma, plus or bar, and a leading ``~`` to select all other flags. Here, names and numbers may
+    be mixed. The import of astropy's function takes longer than most jobs.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def parse_bad_bits(text: str | int | None) -> int:
     Raises
     ------
     ConfigError
-        For a name that JWST does not know, or a number that is no sum of its bits.
+        If a name is not a JWST flag, or a number is not a sum of flags.
     """
     words = "" if text is None else str(text).strip()
     if words.lower() in ("", "none"):

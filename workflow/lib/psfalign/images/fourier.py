@@ -1,10 +1,11 @@
 """
 Shift images and variances by fractions of a pixel in Fourier space.
 
-S(f, (dx, dy)) is what `scipy.ndimage.fourier_shift` makes of the complex transform of f, followed
-by the real part. On an even axis that halves the Nyquist term between +N/2 and -N/2, so that its
-factor is a cosine; where both axes are even, the corner term gets cos(π (dx + dy)). The shift is
-periodic: what leaves the image on one side comes in on the other.
+S(f, (dx, dy)) is the real part of the inverse transform of `scipy.ndimage.fourier_shift`, applied
+to the complex transform of f. On an even axis this splits the Nyquist term between +N/2 and -N/2,
+so that its factor is a cosine; if both axes are even, the corner term is multiplied by
+cos(π (dx + dy)). The shift is periodic: content that leaves the image on one side enters on the
+opposite side.
 """
 
 import math
@@ -36,9 +37,9 @@ def shift_image(image: Image, shift: Shift) -> Image:
     Parameters
     ----------
     image : (rows, columns) float64
-        Finite everywhere; not modified.
+        The image, which must be finite; not modified.
     shift
-        Where a point of the image is moved to, minus where it was.
+        New position of a point of the image minus its old position, in pixels.
     """
     return to_image(shift_spectrum(rfft2(image), image.shape, shift), image.shape)
 
@@ -46,9 +47,9 @@ def shift_image(image: Image, shift: Shift) -> Image:
 def shift_spectrum(
     spectrum: NDArray[Complex], shape: tuple[int, ...], shift: Shift
 ) -> NDArray[Complex]:
-    """Multiply the ``rfft2`` of an image of some shape by the factors of a shift."""
+    """Return the ``rfft2`` of a shifted image from that of the image."""
     rows, columns = shape
-    kind = spectrum.dtype  # factors in double precision would make the product slow
+    kind = spectrum.dtype  # factors in double precision would slow down single precision
     shifted = spectrum * column_factors(columns, shift.dx).astype(kind, copy=False)
     shifted *= row_factors(rows, shift.dy).astype(kind, copy=False)[:, None]
     if rows % 2 == columns % 2 == 0:
@@ -58,18 +59,18 @@ def shift_spectrum(
 
 
 def to_image(spectrum: Spectrum, shape: tuple[int, ...]) -> Image:
-    """Return what ``irfft2`` makes of a spectrum, which is overwritten: that spares its copy."""
+    """Return ``irfft2`` of a spectrum, which is overwritten to avoid a copy."""
     ifft(spectrum, axis=0, out=spectrum)
     return irfft(spectrum, n=shape[1], axis=1)
 
 
 def row_factors(size: int, shift: Floats | float) -> Factors:
-    """Factors of shifts along the axis that ``rfft2`` transforms in full."""
+    """Return the factors of shifts along the rows of ``rfft2``, (…, size)."""
     return _in_full(column_factors(size, shift), size)
 
 
 def column_factors(size: int, shift: Floats | float) -> Factors:
-    """Factors of shifts along the axis of which ``rfft2`` keeps one half."""
+    """Return the factors of shifts along the columns of ``rfft2``, (…, size // 2 + 1)."""
     factors = np.exp(np.multiply.outer(shift, _column_rates(size)))
     if size % 2 == 0:
         factors[..., size // 2] = np.cos(np.pi * np.asarray(shift))
@@ -80,8 +81,8 @@ def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: S
     """
     Propagate the variance of independent pixels through a shift.
 
-    A pixel of the shifted image is Σ K f with the kernel K of the shift, so its variance is
-    Σ K² V, a convolution.
+    A pixel of the shifted image is Σ K f with the kernel K of the shift. Its variance is Σ K² V,
+    which is a convolution.
 
     Parameters
     ----------
@@ -94,26 +95,27 @@ def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: S
 
     Returns
     -------
-    (rows, columns) float64, never negative.
+    (rows, columns) float64
+        The variance, never negative.
     """
     spectrum = _squared_kernel_spectrum(shape, shift)
     spectrum *= variance_spectrum
     variance = to_image(spectrum, shape)
-    return np.maximum(variance, 0.0, out=variance)  # rounding alone can take it below
+    return np.maximum(variance, 0.0, out=variance)  # rounding can make it slightly negative
 
 
 @cache
 def _column_rates(size: int) -> NDArray[np.complex128]:
-    """-2πi f of the axis of which ``rfft2`` keeps one half."""
+    """-2πi f for the frequencies f of ``rfft``, in cycles per pixel."""
     return np.asarray(-2j * np.pi * rfftfreq(size), dtype=complex)
 
 
 class SquaredKernel(NamedTuple):
     """
-    The transform of K², for the kernels K of some shifts, in factors along each axis.
+    The transform of K² for the kernels K of shifts, as factors along each axis.
 
-    K(x, y) = X(x) Y(y) - a (-1)^(x + y), where a, from the corner term of two even axes, is
-    sin(π dx) sin(π dy) / (rows · columns) and 0 otherwise.
+    K(x, y) = X(x) Y(y) - a (-1)^(x + y). If both axes are even, the corner term makes
+    a = sin(π dx) sin(π dy) / (rows · columns); otherwise a is 0.
 
     Attributes
     ----------
@@ -122,9 +124,9 @@ class SquaredKernel(NamedTuple):
     in_x : (shifts, columns // 2 + 1) complex128
         ``rfft`` of X².
     alternating_y, alternating_x
-        Those of Y (-1)^y and X (-1)^x, where there is a corner.
+        The transforms of Y (-1)^y and X (-1)^x, for the corner term.
     corner : (shifts along y, shifts along x) float64
-        a.
+        The amplitude a.
     """
 
     in_y: Factors
@@ -138,7 +140,7 @@ class SquaredKernel(NamedTuple):
         """Return the factors of some dx and some dy."""
         rows, columns = shape
         corner = np.outer(np.sin(np.pi * dy), np.sin(np.pi * dx)) / (rows * columns)
-        # The transform of X(x) (-1)^x is that of X, half a period on: backwards and conjugate.
+        # The transform of X(x) (-1)^x is that of X, shifted by half a period: reversed, conjugate.
         return cls(
             in_y=_in_full(_squared_factors(rows, dy), rows),
             in_x=_squared_factors(columns, dx),
@@ -162,8 +164,9 @@ def _squared_factors(size: int, shift: Floats) -> Factors:
     """
     Return the ``rfft`` of X², for the kernels X of some shifts along one axis.
 
-    It is the factors' convolution with themselves. Of its N products for frequency k, N - k have
-    the phase -2π k d / N, and k, whose frequencies add up to k - N, that phase and 2π d.
+    It is the convolution of the factors with themselves. Of the N products at frequency k, N - k
+    have the phase -2π k d / N. The frequencies of the other k products add up to k - N, which adds
+    2π d to the phase.
     """
     rates = _column_rates(size)
     wrapped = np.exp(2j * np.pi * shift)
@@ -171,18 +174,18 @@ def _squared_factors(size: int, shift: Floats) -> Factors:
     squared = np.exp(np.multiply.outer(shift, rates))
     squared *= 1 + np.multiply.outer((1 - wrapped) / (2j * np.pi), rates)
     if size % 2 == 0:
-        # At 0, half a product is Nyquist's with itself, +N/2 and -N/2 counted half each.
+        # At frequency 0, correct the product of the Nyquist term with itself, which is split.
         squared[..., 0] -= (1 - np.cos(2 * np.pi * shift)) / (2 * size)
     return squared
 
 
 def _in_full(half: Factors, size: int) -> Factors:
-    """Continue the ``rfft`` of a real signal of some size to its ``fft``."""
+    """Return the ``fft`` of a real signal from its ``rfft``."""
     return np.concatenate([half, half[..., 1 : (size + 1) // 2][..., ::-1].conj()], axis=-1)
 
 
 def _outer(in_y: Factors, in_x: Factors) -> Spectrum:
-    """Return the sum of the outer products of rows; BLAS multiplies real numbers faster."""
+    """Return the sum of outer products of rows, in real arithmetic, which BLAS does faster."""
     left = np.concatenate([in_y.real, in_y.imag])
     right = np.concatenate([in_x, 1j * in_x]).view(np.float64)
     return np.asarray((left.T @ right).view(np.complex128))

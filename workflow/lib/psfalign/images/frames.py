@@ -1,4 +1,4 @@
-"""Images with their replaced pixels and variances."""
+"""Images with their replaced pixels and variances, as the fit needs them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from .arrays import AlignTo, Bools, Image, Spectrum
 @dataclass(frozen=True)
 class Frame:
     """
-    An image and, where they are known, its replaced pixels and the variance of all.
+    An image with its replaced pixels and its variance, if they are known.
 
     Attributes
     ----------
     image : (rows, columns) float64
     replaced : (rows, columns) bool, optional
-        Pixels whose value was filled in by cleaning.
+        Pixels that cleaning replaced.
     variance : (rows, columns) float64, optional
         Square of the standard error of each pixel, finite and positive.
     """
@@ -31,12 +31,12 @@ class Frame:
 
     @cached_property
     def variance_spectrum(self) -> Spectrum | None:
-        """``rfft2`` of the variance, where it is known."""
+        """``rfft2`` of the variance; None if it is not known."""
         return None if self.variance is None else rfft2(self.variance)
 
 
 class Frames(Protocol):
-    """Frames in a list, or such as are read when they are asked for."""
+    """A sequence of frames: a list, or an object that reads each frame on demand."""
 
     def __len__(self) -> int: ...
 
@@ -46,7 +46,7 @@ class Frames(Protocol):
 
 
 def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
-    """Return what psf images are aligned to: each frame, the first, or the mean of all."""
+    """Return the frames to align psf images to: each one, the first, or the mean of all."""
     if align_to == "each":
         return frames
     return [frames[0] if align_to == "first" else mean_frame(frames)]
@@ -54,11 +54,11 @@ def choose_frames(frames: Frames, align_to: AlignTo) -> Frames:
 
 def mean_frame(frames: Iterable[Frame]) -> Frame:
     """
-    Average the good values of integrations, pixel by pixel.
+    Average integrations, pixel by pixel, without replaced pixels.
 
-    A pixel of the mean counts as replaced where it was in all of them, and is the mean of all its
-    values then. The variance is known where that of each is. Integrations without any good pixel
-    are left out; where all are, the last stands for them.
+    A pixel that was replaced in all integrations is the mean of all its values, and counts as
+    replaced. The mean has a variance if all integrations have one. Integrations that are not finite
+    are left out; if all are, the last one is returned.
     """
     average: _Average | None = None
     for frame in frames:
@@ -70,7 +70,7 @@ def mean_frame(frames: Iterable[Frame]) -> Frame:
 
 
 class _Average:
-    """Sums over frames: of good pixels, and of all for pixels that are never good."""
+    """Sums over frames of the good values, and of all values for pixels that are never good."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._n_good, self._n_frames = np.zeros(shape), 0
@@ -92,8 +92,8 @@ class _Average:
         """
         Return the mean.
 
-        The errors of replaced pixels are alike in all frames, so that their variance stays that
-        of one.
+        The error of a pixel that was replaced in all frames is assumed to be the same in each, and
+        so the mean does not reduce its variance.
         """
         replaced, n = self._n_good == 0, np.maximum(self._n_good, 1)
         image = np.where(replaced, self._all / self._n_frames, self._good / n)

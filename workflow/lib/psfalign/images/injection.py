@@ -1,4 +1,4 @@
-"""Measure the share of a source that a subtraction keeps, by injecting sources."""
+"""Measure the share of a point source that a subtraction keeps, by injecting sources."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from .klip import Fit, Modes, Part, PsfLibrary, Vectors, constants_of
 
 Pixels = NDArray[np.intp]
 
-REACH = 2.0  # FWHM: where a Gaussian has fallen to 1e-5
-ONE_PIXEL = 0.5  # squared radius of an aperture that holds the middle of one pixel at least
+REACH = 2.0  # FWHM; at this distance a Gaussian has fallen to 1e-5 of its peak
+ONE_PIXEL = 0.5  # pixels²; an aperture of this squared radius holds at least one pixel's centre
 
 
 class Source(NamedTuple):
-    """A point source: a Gaussian at a column and row, of some width in pixels."""
+    """A point source: a Gaussian with its column, row and FWHM in pixels."""
 
     column: float
     row: float
     fwhm: float
 
     def is_inside(self, shape: tuple[int, ...]) -> bool:
-        """Return whether its aperture, and a pixel around it, are in an image (rows, columns)."""
+        """Return whether the aperture, with a margin of one pixel, is inside an image."""
         margin = self.fwhm / 2 + 1
         return all(
             margin <= middle <= size - 1 - margin
@@ -31,7 +31,7 @@ class Source(NamedTuple):
         )
 
     def on(self, shape: tuple[int, ...]) -> tuple[Pixels, Vectors, Bools]:
-        """Return flat pixels of an image, the light in them, and which are in the aperture."""
+        """Return indices into the flat image, the light there, and which are in the aperture."""
         reach = int(np.ceil(REACH * self.fwhm))
         rows, columns = (
             np.arange(max(0, round(middle) - reach), min(size, round(middle) + reach + 1))
@@ -45,30 +45,30 @@ class Source(NamedTuple):
 
 
 class Planted(NamedTuple):
-    """Psf images that hold the source, too, and where: those of another roll."""
+    """The psf images of another roll, which contain the source, too, and its position in them."""
 
-    members: Bools  # of the psf images that are used
+    members: Bools  # (used psfs,), which of the psf images they are
     source: Source
 
 
 class _Light(NamedTuple):
-    """What sources add to the science image and to psf images, in the pixels that they touch."""
+    """The light that sources add to the science image and to psf images."""
 
-    pixels: Pixels  # of the flat image, in ascending order
+    pixels: Pixels  # indices into the flat image, ascending; all other pixels are unchanged
     science: Vectors  # (pixels,)
     psfs: Vectors  # (psfs, pixels)
 
 
 class Injection:
     """
-    A science image and the psf images that are subtracted from it, to put sources into.
+    A science image and the psf images that are subtracted from it, for the injection of sources.
 
     Parameters
     ----------
     library
         The psf images.
     science : (rows, columns) float64
-        Finite everywhere.
+        The science image, which must be finite.
     """
 
     def __init__(self, library: PsfLibrary, science: Image) -> None:
@@ -81,21 +81,21 @@ class Injection:
 
     def kept(self, source: Source, flux: float, planted: Sequence[Planted] = ()) -> Vectors:
         """
-        Return the share of a source in the science image that each stage leaves, (stages,).
+        Return the share of a source in the science image that each stage keeps, (stages,).
 
-        What is left in an aperture of one FWHM, less what is left there without the source, is
-        compared with what was put in. For psf images that do not hold the source KLIP is linear,
-        and the flux does not matter. Those that do change, and their components with them: what is
-        subtracted then follows the source, the more so the brighter it is.
+        The residual in an aperture of one FWHM, minus the residual there without the source, is
+        divided by the injected light. If no psf image contains the source, KLIP is linear, and the
+        flux does not matter. Psf images that contain it change with it, and so do their components:
+        they subtract the more of the source, the brighter it is.
 
         Parameters
         ----------
         source
-            In the science image.
+            The source in the science image.
         flux
-            Of its brightest pixel.
+            Brightness of the peak of the source, in the unit of the image.
         planted
-            Where it is in psf images.
+            The source in psf images.
         """
         own, shine, inside = source.on(self._shape)
         light = self._shine(own, flux * shine, flux, planted)
@@ -116,7 +116,7 @@ class Injection:
         return _Light(pixels, science, psfs)
 
     def _fit(self, light: _Light) -> Fit:
-        """Fit anew; only the products with pixels that have changed are computed."""
+        """Fit the changed images; only products with changed pixels are computed."""
         rows, constants = [], []
         for n, part in enumerate(self._library.parts):
             places = np.searchsorted(part.pixels, light.pixels).clip(max=part.pixels.size - 1)
@@ -134,7 +134,7 @@ class Injection:
         return Fit(np.array(rows), np.array(constants))
 
     def _left(self, pixels: Pixels, fit: Fit, light: _Light | None) -> Vectors:
-        """Return what is left in some pixels, (stages, pixels)."""
+        """Return the residual in some pixels, (stages, pixels)."""
         science, psfs = self._flat[pixels], self._library.images[:, pixels].astype(np.float64)
         if light is not None:
             places = np.searchsorted(light.pixels, pixels)
@@ -146,6 +146,6 @@ class Injection:
 
 
 def _changed(part: Part, crossed: Vectors, psfs: Vectors, shares: Vectors) -> Vectors:
-    """Return the products of psf images to which light was added, less their new means."""
+    """Return the scalar products of psf images with added light, less their new means."""
     added = psfs @ psfs.T - part.pixels.size * np.outer(shares, shares)
     return np.asarray(part.products + crossed + crossed.T + added)

@@ -1,4 +1,4 @@
-"""Turn the pixels of a PSFMASK file into the weight of the fit."""
+"""Convert the pixels of a PSFMASK file to the weight of the fit."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from ..errors import MaskError
 from .arrays import Convention, Image
 
 HALF = 0.5
-OVERSHOOT = 1e-3  # real masks leave [0, 1] by up to 1e-4
-MOSTLY = 0.6  # share of pixels above 0.5 from which a mask is a weight; real ones have 0.69-0.97
-SELDOM = 0.4  # share up to which it says what to exclude
-LEAST_WEIGHT = 0.001  # mean weight; less is a mask that leaves hardly any pixel
+OVERSHOOT = 1e-3  # tolerated distance from [0, 1]; real masks exceed it by up to 1e-4
+MOSTLY = 0.6  # at least this share of pixels above 0.5: 1 means use; real masks have 0.69-0.97
+SELDOM = 0.4  # at most this share of pixels above 0.5: 1 means masked out
+LEAST_WEIGHT = 0.001  # smallest accepted mean weight
 SET_CONVENTION = "set psfmask.convention to weight (1 = use) or exclude (1 = masked out)"
 
 
@@ -27,7 +27,7 @@ class Weight:
     convention
         How the mask was read: ``weight`` (1 = use) or ``exclude`` (1 = masked out).
     share
-        Share of the mask's pixels above 0.5.
+        Share of the pixels of the mask that are above 0.5.
     """
 
     image: Image
@@ -39,11 +39,11 @@ def weigh(
     mask: Image, *, convention: str = "auto", occulter: tuple[float, float] | None = None
 ) -> Weight:
     """
-    Read a mask as a weight.
+    Return the weight that a mask stands for.
 
-    The documentation of PSFMASK files says that 1 is masked out; in all files in circulation 1
-    means use. ``auto`` tells them apart by the share of pixels above 0.5, and looks a second
-    time: an island of full weight around the occulter is not how a coronagraph is masked.
+    According to the documentation of PSFMASK files, 1 means masked out; in all known files, 1
+    means use. ``auto`` decides by the share of pixels above 0.5, and then checks the result: the
+    occulter must not lie in an isolated area of full weight.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def weigh(
     convention
         ``weight``, ``exclude`` or ``auto``.
     occulter
-        Column and row of the occulter, counted from 0, where they are known.
+        Column and row of the occulter, counted from 0, if they are known.
 
     Raises
     ------
     MaskError
-        If values are not in [0, 1], ``auto`` cannot decide, or hardly any pixel has weight.
+        If values are not in [0, 1], if ``auto`` cannot decide, or if hardly any pixel has weight.
     """
     _check_values(mask)
     share = float(np.mean(mask > HALF))
@@ -87,7 +87,7 @@ def _decide(share: float) -> str:
 
 
 def _check_occulter(image: Image, occulter: tuple[float, float] | None, chosen: str) -> None:
-    """Refuse full weight at the middle or the occulter that is cut off from most of the rest."""
+    """Raise `MaskError` if the centre or the occulter lies in a small isolated area of weight."""
     rows, columns = image.shape
     places = [
         (int(row), int(column))

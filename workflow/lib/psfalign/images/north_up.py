@@ -1,4 +1,4 @@
-"""Turn images north up and east left about the star, and combine those of several rolls."""
+"""Rotate images north up and east left about the star, and combine those of several rolls."""
 
 import math
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from .arrays import Bools, Cube, Image
 
 Matrix = NDArray[np.float64]
-HALF = 0.5  # share of bad pixels in an interpolated one, above which it is bad
-MEDIAN_FROM = 3  # frames: a median of two is their mean
+HALF = 0.5  # a pixel is bad if more than this share of its interpolation comes from bad pixels
+MEDIAN_FROM = 3  # frames; the median of two is their mean
 
 
 class Grid(NamedTuple):
     """
-    Square pixels with the star in the middle one, rows towards north and columns towards west.
+    A grid of square pixels centred on the star; rows increase to the north, columns to the west.
 
     Attributes
     ----------
     reach
-        Pixels beyond the star on each side.
+        Number of pixels on each side of the star.
     scale
         Side of a pixel in arcsec.
     """
@@ -35,13 +35,13 @@ class Grid(NamedTuple):
         return 2 * self.reach + 1, 2 * self.reach + 1
 
     def separations(self) -> Image:
-        """Return how far each pixel is from the star, in arcsec."""
+        """Return the distance of each pixel from the star in arcsec, (rows, columns)."""
         row, column = np.indices(self.shape) - self.reach
         return self.scale * np.hypot(row, column)
 
 
 class Placement(NamedTuple):
-    """Where the star of an image is, and the map of its pixels, as in `psfalign.files.sky.Sky`."""
+    """Position of the star in an image, and the matrix from pixels to the sky, see `Sky`."""
 
     column: float
     row: float
@@ -49,7 +49,7 @@ class Placement(NamedTuple):
 
 
 def enclosing_grid(images: Sequence[tuple[Placement, tuple[int, ...]]]) -> Grid:
-    """Return the smallest grid that holds images of some shapes, with the pixels of the first."""
+    """Return the smallest grid that contains all images, with the pixel size of the first."""
     scale = math.sqrt(abs(np.linalg.det(images[0][0].matrix)))
     farthest = 0.0
     for place, (rows, columns) in images:
@@ -61,18 +61,18 @@ def enclosing_grid(images: Sequence[tuple[Placement, tuple[int, ...]]]) -> Grid:
 
 class Turning:
     """
-    The turn of an image on a grid.
+    The rotation of an image onto a grid.
 
     Parameters
     ----------
     place
-        Where the star is in the image, and how its pixels lie on the sky.
+        Position of the star in the image, and orientation of the pixels on the sky.
     grid
-        The pixels to make.
+        The grid to interpolate to.
     """
 
     def __init__(self, place: Placement, grid: Grid) -> None:
-        # Columns of the grid count towards west. SciPy wants rows before columns.
+        # Columns of the grid increase to the west. SciPy expects rows before columns.
         to_sky = np.array([[-grid.scale, 0.0], [0.0, grid.scale]])
         self._matrix = (np.linalg.inv(place.matrix) @ to_sky)[::-1, ::-1]
         self._offset = np.array([place.row, place.column]) - self._matrix.sum(axis=1) * grid.reach
@@ -80,19 +80,19 @@ class Turning:
 
     def turn(self, image: Image) -> Image:
         """
-        Interpolate surface brightness, finite everywhere, by cubic splines.
+        Interpolate an image of surface brightness by cubic splines.
 
-        What lies outside is made of the edge; NaN there would spread along the splines, so leave
-        it out afterwards.
+        The image must be finite, because NaN spreads along splines. Pixels outside the image get
+        the value of the nearest edge; `turn_bad` marks them.
         """
         return self._turn(image, order=3)
 
     def turn_variance(self, variance: Image) -> Image:
-        """Interpolate a variance linearly; the correlation of turned pixels is left aside."""
+        """Interpolate a variance linearly; correlations between the new pixels are neglected."""
         return self._turn(variance, order=1)
 
     def turn_bad(self, bad: Bools) -> Bools:
-        """Return the pixels that lie outside, or are made of bad pixels by more than a half."""
+        """Return the pixels that lie outside the image, or come mostly from bad pixels."""
         return self._turn(bad.astype(float), order=1, outside="constant") > HALF
 
     def _turn(
@@ -118,7 +118,7 @@ class Turning:
 
 
 class Combined(NamedTuple):
-    """The combination of some frames: NaN where there is none."""
+    """The combination of frames; pixels that no frame covers are NaN."""
 
     image: Image
     error: Image
@@ -127,17 +127,17 @@ class Combined(NamedTuple):
 
 def combine(images: Cube, variances: Cube) -> Combined:
     """
-    Combine turned frames.
+    Combine rotated frames.
 
-    Two frames are averaged with the inverse of their variances. From three frames on their median
-    is taken, of which one pixel that is far off does no harm; its error is that of their mean times
-    `median_factor`, but that of the mean where only one or two of them have the pixel. Where
-    variances are not known (0), frames count alike, and the error is NaN.
+    Up to two frames are averaged with the inverse of their variances as weights. Three or more are
+    combined by their median, which a single outlier does not affect. Its error is the error of the
+    mean times `median_factor`, or the error of the mean where at most two frames cover the pixel.
+    Where a variance is not known (0), frames have equal weights, and the error is NaN.
 
     Parameters
     ----------
     images, variances : (frames, rows, columns) float64
-        NaN where a frame has nothing.
+        Pixels that a frame does not cover are NaN.
     """
     there = np.isfinite(images)
     count = there.sum(axis=0)
@@ -159,16 +159,16 @@ def combine(images: Cube, variances: Cube) -> Combined:
 
 def median_factor(n: NDArray[np.integer]) -> NDArray[np.float64]:
     """
-    Return by how much the median of n normal numbers scatters more than their mean.
+    Return the standard error of the median of n normal numbers, divided by that of their mean.
 
-    √(π/2) for many. The terms beside n, for even and for odd ones, are fitted to simulations, which
-    they meet to half a percent from n = 3 on.
+    It approaches √(π/2) for large n. The constants for even and odd n are fitted to simulations,
+    with which the formula agrees to half a percent for n >= 3.
     """
     return np.sqrt(np.pi / 2 * n / (n + np.where(n % 2 == 0, 1.3, 0.5)))
 
 
 def median(images: Cube) -> Image:
-    """Return the median along the first axis of what is finite; NaN where nothing is."""
+    """Return the median of the finite values along the first axis; NaN where there are none."""
     ordered = np.sort(images, axis=0)  # NaN comes last
     count = np.isfinite(images).sum(axis=0)
     low, high = np.maximum(count - 1, 0) // 2, count // 2

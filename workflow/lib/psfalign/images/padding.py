@@ -1,4 +1,4 @@
-"""Room between the edges of an image, which a Fourier shift would otherwise join."""
+"""Pad images, because a Fourier shift wraps content around the edges."""
 
 import numpy as np
 
@@ -8,19 +8,21 @@ from .frames import Frame
 
 def pad_image(image: Image, padding: int) -> Image:
     """
-    Append rows and columns that lead from the last ones back to the first ones in a straight line.
+    Append rows and columns that interpolate linearly between the last and the first ones.
+
+    The periodic continuation of the padded image has no step.
 
     Parameters
     ----------
     image : (rows, columns) float64
-        Finite everywhere; not modified.
+        The image, which must be finite; not modified.
     padding
-        How many of each, 0 or more.
+        Number of rows and of columns to append, 0 or more.
 
     Returns
     -------
     (rows + padding, columns + padding) float64
-        The image, and a periodic continuation without a step; rows are contiguous, as everywhere.
+        The padded image, in C order.
     """
     if padding == 0:
         return image
@@ -28,12 +30,12 @@ def pad_image(image: Image, padding: int) -> Image:
 
 
 def pad_weight(weight: Image, padding: int) -> Image:
-    """Return the padding no weight."""
+    """Append rows and columns of weight 0."""
     return np.pad(weight, (0, padding))
 
 
 def pad_frame(frame: Frame, padding: int) -> Frame:
-    """Pad a frame; the padding counts as replaced."""
+    """Pad a frame; the appended pixels count as replaced."""
     if padding == 0:
         return frame
     rows, columns = frame.image.shape

@@ -1,4 +1,4 @@
-"""Standard errors of pixels, and replacements for those that are not known."""
+"""Complete the standard errors of pixels where they are not known."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 from .arrays import Bools, Image
 from .bad_pixels import CleanImage, fill_pixels
 
-# Times the plane's median. A full well of 1e5 electrons has a photon noise of 300, and a pixel
-# without light a read noise of 3 or more; in flight exposures errors reach 34 times the median.
+# Largest plausible ratio of an error to the median of its plane, and the inverse of the smallest.
+# A full well of 1e5 electrons has a photon noise of 300, and a pixel without light has a read noise
+# of 3 or more. In flight exposures errors reach 34 times the median.
 ABSURD = 100.0
-N_SAMPLED = 2000  # pixels whose median stands for that of a plane; a limit of 100 needs no more
+N_SAMPLED = 2000  # pixels of which the median is taken; it need not be exact for such a wide limit
 
 
 @dataclass(frozen=True)
 class CleanError:
     """
-    Errors that say something, and for how many pixels they had to be made up.
+    The errors of a plane, completed.
 
     Attributes
     ----------
     error : (rows, columns) float64
-        Positive and finite, or NaN in all pixels, where the plane has no error that is known.
+        Positive and finite, or all NaN if no error of the plane is known.
     n_filled : int
-        Good pixels whose error was unknown or absurd.
+        Number of good pixels whose error was unknown or implausible.
     """
 
     error: Image
@@ -32,7 +33,7 @@ class CleanError:
 
     @property
     def are_unknown(self) -> bool:
-        """Whether the plane has no error that is known."""
+        """Whether no error of the plane is known."""
         return bool(np.isnan(self.error[0, 0]))
 
 
@@ -40,18 +41,18 @@ def clean_error(error: Image, cleaned: CleanImage) -> CleanError:
     """
     Complete the errors of an image that was cleaned.
 
-    An error is known where it is finite, positive, and neither more than 100 times the median of
-    the plane nor less than a hundredth of it. Where it is not known, or the pixel was replaced, the
-    errors of good pixels around take its place, as in `psfalign.images.bad_pixels.clean_image`.
-    The variance of a pixel that was replaced by a median gains the mean square of what the good
-    pixels in the box differ from it: it could have been any of them.
+    An error counts as known if it is finite, positive, at most 100 times the median of the plane,
+    and at least a hundredth of it. An unknown error, and the error of a replaced pixel, become the
+    median of the errors of good pixels around, as in `psfalign.images.bad_pixels.clean_image`.
+    The variance of a replaced pixel is the square of this error plus the mean square deviation of
+    the good pixels in the box from their median, because the true value could be any of theirs.
 
     Parameters
     ----------
     error : (rows, columns) float64
-        Not modified.
+        The errors before cleaning; not modified.
     cleaned
-        The image.
+        The cleaned image.
     """
     known = _is_plausible(error, cleaned.replaced)
     n_good = known.size - int(np.count_nonzero(cleaned.replaced))
@@ -67,7 +68,7 @@ def clean_error(error: Image, cleaned: CleanImage) -> CleanError:
 
 
 def fill_error(error: Image) -> Image:
-    """Return errors of which those that are not positive and finite come from their neighbours."""
+    """Replace errors that are not positive and finite by the median of their neighbours."""
     known = _is_known(error)
     if known.all():
         return error
@@ -79,7 +80,7 @@ def _is_known(error: NDArray[np.float64]) -> Bools:
 
 
 def _is_plausible(error: Image, replaced: Bools) -> Bools:
-    """Return which errors are known, and not absurd beside those of good pixels."""
+    """Return which errors are within a factor of `ABSURD` of the median of good pixels."""
     step = max(1, error.size // N_SAMPLED)
     typical = _median(error.ravel()[::step], replaced.ravel()[::step])
     if np.isnan(typical):
@@ -88,6 +89,6 @@ def _is_plausible(error: Image, replaced: Bools) -> Bools:
 
 
 def _median(error: NDArray[np.float64], replaced: Bools) -> float:
-    """Return the median of the known errors of good pixels, NaN where there is none."""
+    """Return the median of the known errors of good pixels; NaN if there are none."""
     known = error[_is_known(error) & ~replaced]
     return float(np.median(known)) if known.size else np.nan

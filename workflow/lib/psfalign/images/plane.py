@@ -11,12 +11,14 @@ from .dq_flags import DO_NOT_USE
 @dataclass(frozen=True)
 class Plane:
     """
-    One plane of an aligned product.
+    One plane of an exposure or a product.
 
     Attributes
     ----------
     image, error : (rows, columns) float64
+        The image and its standard errors.
     dq : (rows, columns) uint32
+        JWST data quality flags.
     """
 
     image: Image
@@ -25,6 +27,6 @@ class Plane:
 
 
 def failed_plane(shape: tuple[int, ...]) -> Plane:
-    """Return what stands for a pair whose fit failed: NaN, and DO_NOT_USE in every pixel."""
+    """Return the plane of a pair whose fit failed: all pixels are NaN, with DO_NOT_USE."""
     empty = np.full(shape, np.nan)
     return Plane(empty, empty, np.full(shape, DO_NOT_USE, dtype=np.uint32))

@@ -1,4 +1,4 @@
-"""Carry data quality flags along with a shift."""
+"""Shift data quality flags."""
 
 import math
 from typing import NamedTuple
@@ -9,19 +9,19 @@ from .arrays import Bools, Flags
 from .dq_flags import DO_NOT_USE
 from .fourier import Shift
 
-ROUNDING = 1e-6  # pixels: a shift this near to a whole number is one
+ROUNDING = 1e-6  # pixels; a shift that is closer to a whole number counts as whole
 
 
 class Motion(NamedTuple):
     """
-    What a shift does to flags along one axis; the same for many shifts.
+    The effect of a shift on flags along one axis, which is the same for many shifts.
 
     Attributes
     ----------
     nearest
-        Offsets of the pixels within one pixel of where a pixel came from.
+        Offsets from a pixel to the pixels within one pixel of its origin.
     first, last
-        The pixels from first to last, without last, came from inside the image.
+        The pixels [first, last) come from inside the image.
     """
 
     nearest: range
@@ -30,7 +30,7 @@ class Motion(NamedTuple):
 
     @classmethod
     def along(cls, size: int, shift: float) -> "Motion":
-        """Work out the motion along an axis of some size."""
+        """Return the motion along an axis of ``size`` pixels for a shift in pixels."""
         nearest = range(math.ceil(-shift - 1 - ROUNDING), math.floor(-shift + 1 + ROUNDING) + 1)
         first = math.ceil(shift - ROUNDING)
         last = math.floor(size - 1 + shift + ROUNDING) + 1
@@ -38,7 +38,7 @@ class Motion(NamedTuple):
 
 
 def flag_motion(shape: tuple[int, ...], shift: Shift) -> tuple[Motion, Motion]:
-    """Return what a shift does to the flags of an image, along rows and along columns."""
+    """Return the motions along the row axis and along the column axis."""
     return Motion.along(shape[0], shift.dy), Motion.along(shape[1], shift.dx)
 
 
@@ -56,15 +56,15 @@ def move_flags(dq: Flags, shift: Shift) -> Flags:
     Returns
     -------
     (rows, columns) uint32
-        Each pixel carries the flags of all pixels that lie, along both axes, within one pixel of
-        where it came from. Where that is outside the image, so that content was wrapped around
-        an edge, it is DO_NOT_USE.
+        Each pixel gets the flags of all pixels that are within one pixel of its origin along both
+        axes. If its origin is outside the image, so that its content was wrapped around an edge,
+        it gets DO_NOT_USE.
     """
     return move_along(dq, flag_motion(dq.shape, shift))
 
 
 def move_along(dq: Flags, motion: tuple[Motion, Motion]) -> Flags:
-    """Do what `move_flags` does, for all shifts that have the same motion."""
+    """Return the flags as `move_flags` does, for a motion instead of a shift."""
     rows, columns = motion
     moved = _spread(_spread(dq, rows.nearest).T, columns.nearest).T
     for edge in (np.s_[: rows.first], np.s_[rows.last :]):
@@ -75,7 +75,7 @@ def move_along(dq: Flags, motion: tuple[Motion, Motion]) -> Flags:
 
 
 def find_wrapped(shape: tuple[int, ...], shift: Shift) -> Bools:
-    """Return which pixels of a shifted image came from outside the image."""
+    """Return the pixels of a shifted image that come from outside the image."""
     wrapped = np.ones(shape, dtype=bool)
     rows, columns = flag_motion(shape, shift)
     wrapped[rows.first : rows.last, columns.first : columns.last] = False
@@ -83,7 +83,7 @@ def find_wrapped(shape: tuple[int, ...], shift: Shift) -> Bools:
 
 
 def _spread(dq: Flags, nearest: range) -> Flags:
-    """Or together, along the first axis, what comes from each of some offsets."""
+    """Combine, along the first axis, the flags at all offsets by bitwise or."""
     spread = np.zeros_like(dq)
     size = len(dq)
     for offset in nearest:

@@ -18,22 +18,22 @@ from .plane import Plane
 @dataclass(frozen=True)
 class Movable:
     """
-    A psf image and its error, ready to be shifted many times.
+    A psf image and its error, transformed once so that they can be shifted many times.
 
     Attributes
     ----------
     shape
-        Rows and columns.
+        Rows and columns of the image.
     padding
-        Rows and columns after them, against wrapping around; see `psfalign.images.padding`.
-    image, error : (rows, columns // 2 + 1) complex128
+        Number of rows and columns that are appended; see `psfalign.images.padding`.
+    image, error : (rows + padding, (columns + padding) // 2 + 1) complex128
         ``rfft2`` of the image, and of its variance or, for ``fourier`` errors, of its error.
     unit
-        What the error is counted in, a power of two, so that no variance is small or large.
+        Unit of the error, a power of two, which keeps variances in the range of single precision.
     errors
         How errors are shifted.
     off_science : (pixels,), (pixels,)
-        Rows and columns of pixels that are 0 by definition.
+        Rows and columns of the pixels outside the science area, which are 0.
     """
 
     shape: tuple[int, ...]
@@ -51,13 +51,13 @@ class Movable:
         """
         Prepare a cleaned plane.
 
-        ``variance`` propagates the variance of independent pixels; ``fourier`` shifts the error as
-        if it were an image, as the step of the jwst pipeline does; it can become negative. Errors
-        that are not positive and finite are taken from neighbours, and NaN where all are unknown.
+        ``variance`` propagates the variance of independent pixels. ``fourier`` shifts the error
+        like an image, as the jwst pipeline does, which can make errors negative. Errors that are
+        not positive and finite are replaced by those of neighbours; if all are unknown, they are
+        NaN.
 
-        The step between the sky and pixels ``off_science``, (rows, columns), which are 0 by
-        definition, would ring through the image: they are filled from their neighbours before the
-        shift, and are 0 again after it.
+        Pixels ``off_science``, (rows, columns), are 0, and the step at their edge would cause
+        ringing. They are filled from their neighbours before the shift, and set to 0 after it.
         """
         error = fill_error(plane.error)
         unit = np.float32(2.0 ** math.frexp(error.max())[1])
@@ -77,10 +77,10 @@ class Movable:
 
     def moved(self, shift: Shift) -> tuple[Image, SingleImage]:
         """
-        Return the image and its error, shifted.
+        Return the shifted image and its shifted error, (rows, columns) each.
 
-        The root of the variance is taken in single precision, in which the product holds it: the
-        rounding before it makes half a rounding of the root.
+        The variance is rounded to single precision before its square root is taken, which halves
+        the relative rounding error. The product stores errors in single precision.
         """
         (rows, columns), padded = self.shape, tuple(size + self.padding for size in self.shape)
         image = to_image(shift_spectrum(self.image, padded, shift), padded)
@@ -97,7 +97,7 @@ class Movable:
         return image, error
 
     def _moved_off_science(self, shift: Shift) -> tuple[NDArray[np.intp], ...]:
-        """Return where the pixels off the science area come to lie, by whole pixels."""
+        """Return the pixels off the science area after a shift, rounded to whole pixels."""
         rows, columns = (
             pixels + round(by)
             for pixels, by in zip(self.off_science, (shift.dy, shift.dx), strict=True)

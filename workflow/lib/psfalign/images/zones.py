@@ -1,4 +1,4 @@
-"""The zones of a subtraction: pixels to fit, and pixels to subtract the fit from."""
+"""Divide an image into the zones in which KLIP is fitted and subtracted."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,19 +7,19 @@ import numpy as np
 
 from .arrays import Bools, Image
 
-HALF = 0.5  # weight above which a pixel is in the region
-LEAST_PIXELS = 10  # per psf image in a zone; fewer of them would be fitted by chance
+HALF = 0.5  # pixels with a larger weight belong to the region
+LEAST_PIXELS = 10  # per psf image in a zone; with fewer pixels the fit would follow the noise
 
 
 class Zone(NamedTuple):
-    """Pixels (rows, columns) that count in a fit, and those that it is subtracted from."""
+    """The pixels (rows, columns) of a fit, and the pixels from which it is subtracted."""
 
     fitted: Bools
     subtracted: Bools
 
 
 def choose_region(weight: Image, exclude: Bools | None = None) -> Bools:
-    """Return the pixels that count: those of a weight above one half, less excluded ones."""
+    """Return the pixels to fit: those with a weight above one half that are not excluded."""
     region = weight > HALF
     return region if exclude is None else region & ~exclude
 
@@ -31,14 +31,19 @@ def divide(region: Bools, separations: Image, edges: Sequence[float], n_psfs: in
     Parameters
     ----------
     region : (rows, columns) bool
-        The pixels that count.
+        The pixels to fit.
     separations : (rows, columns) float64
-        Distance of each pixel from the star.
+        Distance of each pixel from the star, in the unit of ``edges``.
     edges
-        Distances where one ring ends and the next begins; none for the image as one.
+        Distances at which one ring ends and the next begins; without any, the image is one zone.
     n_psfs
-        How many psf images will be fitted. A ring with few pixels for them, such as one behind
-        the occulter, is given what fits the whole region best.
+        Number of psf images. In a ring with fewer than `LEAST_PIXELS` pixels for each of them, such
+        as one behind the occulter, the fit to the whole region is subtracted.
+
+    Returns
+    -------
+    list of Zone
+        From the star outwards.
     """
     rings = np.searchsorted(np.sort(np.asarray(edges, dtype=float)), separations, side="right")
     zones = []

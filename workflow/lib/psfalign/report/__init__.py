@@ -1,1 +1,1 @@
-"""What people look at: figures, tables, pages. It imports all but `archive`."""
+"""Make figures, tables and pages for people to look at."""

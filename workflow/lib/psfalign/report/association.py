@@ -1,4 +1,4 @@
-"""plot_association: what the subtraction leaves around a star, all its rolls in one picture."""
+"""Step plot_association: draw the combined residual around a star, and the noise."""
 
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ __all__ = ["LOADED_LATER", "AssociationPages", "plot_association"]
 
 
 class AssociationPages(NamedTuple):
-    """Where the pages of an association go: two PNG files."""
+    """Paths of the two PNG files of an association."""
 
     picture: Path
     curve: Path
@@ -27,16 +27,16 @@ class AssociationPages(NamedTuple):
 
 def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, name: str) -> None:
     """
-    Draw what is left of a star, north up, and the noise by separation.
+    Draw the residual around a star, north up, and the noise by separation.
 
     Parameters
     ----------
     northup, contrast
-        What combine_rolls wrote.
+        The files that combine_rolls wrote.
     pages
-        What to write.
+        The files to write.
     name
-        Of the association.
+        Name of the association.
     """
     combined = NorthUp(northup)
     with combined:
@@ -63,7 +63,7 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
 
 
 def _title(combined: NorthUp, name: str) -> str:
-    """Return the target and the filter; the name of the association where headers do not tell."""
+    """Return the target and the filter, or else the name of the association."""
     words = [text_of(combined.primary, keyword) for keyword in ("TARGPROP", "FILTER")]
     return ", ".join(words) if all(words) else name
 

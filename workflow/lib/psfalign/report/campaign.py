@@ -1,4 +1,4 @@
-"""The page of a campaign: did it work, how well, and where to look."""
+"""Write the page of a campaign: what succeeded, how well, and what to look at."""
 
 from base64 import b64encode
 from collections import defaultdict
@@ -19,9 +19,9 @@ from .states import Cost, ExposureState, State, StepRun, as_json, cost_of
 
 NOTHING = "–"
 DOUBTS = ("suspicious", "doubtful")
-MOST_LINES = 50  # of exposures on a screen
-MOST_PICTURES = 12  # of associations, at 200 kB each
-MOST_NAMES = 6  # of psf exposures in a cell
+MOST_LINES = 50  # exposures that are listed on the terminal
+MOST_PICTURES = 12  # images of associations on the page, of 200 kB each
+MOST_NAMES = 6  # names of psf exposures in a cell
 HEADS = (
     *("exposure", "state", "look at", "pairs", "failed fits", "suspicious", "doubtful"),
     *("median shift (pix)", "its uncertainty (pix)", "misfit", "chi2", "residual ÷", "time (s)"),
@@ -39,21 +39,21 @@ Links = Mapping[str, str]
 
 def write_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
     """
-    Write the page and the states of all exposures, whatever has failed.
+    Write the page and the states of all exposures, failed ones included.
 
     Parameters
     ----------
     output
         The output directory of the campaign.
     states
-        Of its exposures.
+        The states of its exposures.
     """
     publish_bytes(output / CAMPAIGN_STATES, as_json(states))
     renew_campaign_page(output, states)
 
 
 def renew_campaign_page(output: Path, states: Sequence[ExposureState]) -> None:
-    """Write the page alone, while a run goes on; parameters as those of `write_campaign_page`."""
+    """Write the page only, during a run; the parameters are those of `write_campaign_page`."""
     pages = {state.name: find_pages(output, state.name) for state in states}
     publish_bytes(
         output / CAMPAIGN_PAGE, campaign_page(states, _read_pictures(output, states), pages)
@@ -66,16 +66,18 @@ def campaign_page(
     pages: Mapping[str, Links] = MappingProxyType({}),
 ) -> bytes:
     """
-    Return the page, pictures first; what went wrong leads each table.
+    Return the page as HTML.
+
+    Images come first. Tables keep the order of ``states``, in which failures come first.
 
     Parameters
     ----------
     states
-        Of the exposures.
+        The states of the exposures, in the order of `survey_states`.
     pictures
         PNG files by association.
     pages
-        Of each exposure: paths relative to the page by the words of their links.
+        Links of each exposure: paths relative to the page by the text of the link.
     """
     known = [(state.name, state.summary) for state in states if state.summary]
     failed = [(s.name, s.failure.name, s.failure.error) for s in states if s.failure is not None]
@@ -100,7 +102,7 @@ def campaign_page(
 
 
 def find_pages(output: Path, name: str) -> Links:
-    """Return where the figures and the table of an exposure are, by the words of their links."""
+    """Return the links to the figures and the table of an exposure, by their text."""
     page = output / CAMPAIGN_PAGE
     return {
         entry.label.split(maxsplit=1)[-1]: path.relative_to(page.parent).as_posix()
@@ -110,7 +112,7 @@ def find_pages(output: Path, name: str) -> Links:
 
 
 def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, bytes]:
-    """Return the pictures of associations that are there, by name; of many, the first ones."""
+    """Return the existing images of associations by name, at most `MOST_PICTURES`."""
     names = dict.fromkeys(state.association for state in states)
     paths = {name: result(output, "plot_association", name) for name in names}
     there = [name for name, path in paths.items() if path.is_file()]
@@ -118,7 +120,7 @@ def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, b
 
 
 def count(states: Sequence[ExposureState]) -> str:
-    """Return a sentence or two on how the campaign went."""
+    """Return a summary of the campaign in two sentences."""
     numbers = {state: sum(s.state is state for s in states) for state in State}
     words = ", ".join(f"{n} {state}" for state, n in numbers.items() if n)
     pairs = sum(s.summary.get("pairs", 0) for s in states)
@@ -132,7 +134,7 @@ def count(states: Sequence[ExposureState]) -> str:
 
 
 def _say_cost(cost: Cost) -> str:
-    """Return a sentence on what a campaign took; nothing where no step has finished."""
+    """Return a sentence on the time and memory of a campaign; empty before a step has finished."""
     if not cost.cpu_seconds:
         return ""
     most = f", at most {cost.megabytes:,} MB in one of them" if cost.megabytes else ""
@@ -140,7 +142,7 @@ def _say_cost(cost: Cost) -> str:
 
 
 def closing_lines(output: Path, states: Sequence[ExposureState]) -> list[str]:
-    """Return what a run says at its end: a line for each exposure, and where everything is."""
+    """Return the lines that a run prints at its end: one for each exposure, and the paths."""
     width = max((len(s.name) for s in states), default=0)
     lines = [f"  {s.name:<{width}}  {_line(s)}" for s in states[:MOST_LINES]]
     if len(states) > MOST_LINES:
@@ -211,7 +213,7 @@ def _mask(summary: dict[str, Any]) -> list[str]:
 
 def _durations(states: Sequence[ExposureState]) -> list[list[str | int]]:
     found: dict[str, list[StepRun]] = defaultdict(list)
-    # A step of a stack that serves several exposures counts once.
+    # A step of a stack that several exposures share counts once.
     for step in dict.fromkeys(step for s in states for step in s.steps if step.seconds is not None):
         found[step.name].append(step)
     return [[name, *_duration(steps)] for name, steps in found.items()]
@@ -226,7 +228,7 @@ def _duration(steps: Sequence[StepRun]) -> list[str | int]:
 
 
 def _join_versions(versions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
-    """Return all versions of each software."""
+    """Return all versions of each software that occur."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for name, version in chain.from_iterable(versions):
         found[name][version] = None
@@ -234,7 +236,7 @@ def _join_versions(versions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[
 
 
 def _versions_of(state: ExposureState) -> list[tuple[str, str]]:
-    """Return the software of all steps that led to the figures of an exposure."""
+    """Return the versions of the software of all steps of an exposure."""
     records = [Record(*entry) for entry in state.summary.get("provenance", [])]
     return versions_of(records) or list(state.summary.get("versions", {}).items())
 
@@ -248,7 +250,7 @@ def _doubt(number: int) -> int | Cell:
 
 
 def _costs(state: ExposureState) -> list[str]:
-    """Return time, CPU seconds and memory of an exposure's own steps."""
+    """Return time, CPU seconds and memory of the steps that an exposure does not share."""
     cost = Cost.of(state.own)
     seconds = (state.seconds, cost.cpu_seconds)
     return [

@@ -1,4 +1,4 @@
-"""plot_exposure: figures, table and summary of an exposure's result."""
+"""Step plot_exposure: write figures, table and summary of the result of an exposure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the pages of an exposure go: a summary, a table, PNG files where they are wanted."""
+    """Paths of the summary and the table of an exposure, and of its PNG files if it has any."""
 
     summary: Path
     table: Path
@@ -50,12 +50,12 @@ class Pages:
 
     @property
     def figures(self) -> dict[str, Path]:
-        """The PNG files by their names, all or none."""
+        """Paths of the PNG files by the names of the figures; all or none."""
         paths = {"images": self.images, "shifts": self.shifts, "checks": self.checks}
         return {name: path for name, path in paths.items() if path is not None}
 
     def sizes(self) -> dict[str, int]:
-        """Return how many bytes each but the summary has, by the names of their files."""
+        """Return the sizes in bytes of all files except the summary, by file name."""
         return {path.name: path.stat().st_size for path in (*self.figures.values(), self.table)}
 
 
@@ -71,26 +71,31 @@ def plot_exposure(
     figures: Figures = "all",
 ) -> Summary:
     """
-    Draw an exposure's result, and sum it up.
+    Draw the result of an exposure, and summarise it.
 
-    The images are those of the first integration that has usable fits.
+    The images are those of the first integration with a usable fit.
 
     Parameters
     ----------
     science, psfs
-        Cleaned exposures.
+        The cleaned exposures.
     shift_table, psfmask
-        Their table of shifts and resolved mask.
+        Their table of shifts and their psfmask.json.
     pages
-        What to write.
+        The files to write.
     name
-        Of the exposure.
+        Name of the exposure.
     star
-        Column and row of the star, counted from 0, where headers do not say it.
+        ``auto``, or the column and row of the star, counted from 0.
     figures
-        Whether to draw: ``all``, into the files that `pages` names or else into the table's page;
-        ``reported``, where a pair deserves a look; ``none``. Without files, those of an earlier run
-        are removed.
+        ``all``: draw figures. ``reported``: draw them only if a pair failed, is suspicious or
+        doubtful. ``none``: draw none. Figures are written to the files of ``pages`` or, if it has
+        none, into the page of the table; then figure files of an earlier run are removed.
+
+    Returns
+    -------
+    Summary
+        The summary that was written.
     """
     table, mask = ShiftTable.read(shift_table), ResolvedMask.read(psfmask)
     exposures = Exposure(science), Exposure(psfs)
@@ -117,11 +122,11 @@ def plot_exposure(
 
 
 def _publish(pages: Pages, pictures: Mapping[str, bytes], name: str, table: bytes) -> None:
-    """Write the figures, if into files of their own, and the page of the table."""
+    """Write the figures, if they have files of their own, and the page of the table."""
     for part, path in pages.figures.items():
         publish_bytes(path, pictures[part])
     publish_bytes(pages.table, table)
-    if not pages.figures:  # an earlier run may have drawn what is true no more
+    if not pages.figures:  # figures of an earlier run may be outdated
         for part in FIGURES:
             pages.table.with_name(f"{name}_{part}.png").unlink(missing_ok=True)
 
@@ -134,7 +139,7 @@ def _draw_all(
     exposures: tuple[Exposure, Exposure],
     view: View,
 ) -> dict[str, tuple[Draw, float]]:
-    """Return what draws each figure, and its height in inches."""
+    """Return the function that draws each figure, and the height of the figure in inches."""
     name, unit = summary.exposure, exposures[0].unit
     if subtraction is None or summary.integration is None:
         text = "not aligned: the psf mask is N/A"
@@ -173,7 +178,7 @@ def _replaced(exposure: Exposure, what: str) -> Panel:
 
 
 def replaced_share(exposure: Exposure) -> Image:
-    """Return in which share of the planes of a cleaned exposure each pixel was replaced."""
+    """Return the share of planes in which each pixel was replaced, (rows, columns)."""
     with exposure:
         total = np.zeros(exposure.shape[1:])
         for i in range(len(exposure)):

@@ -1,4 +1,4 @@
-"""Pages of HTML that need nothing besides themselves: no network, no fonts."""
+"""Make HTML pages that need no other files, no network and no fonts."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONG = 45  # characters, from which a cell may break anywhere
+LONG = 45  # characters; a longer text in a cell may be broken anywhere
 NUMBER = re.compile(r"[-−+]?[0-9][0-9.,e−+-]*( ?[±%÷].*)?|÷.*|–")
 
 
@@ -27,11 +27,11 @@ class Cell(NamedTuple):
     Attributes
     ----------
     text
-        What it shows.
+        The text of the cell.
     mark
-        ``bad`` or ``good``, or nothing.
+        ``bad``, ``good`` or empty.
     links
-        Paths relative to the page, by the words to show; they take the place of the text.
+        Paths relative to the page, by the text of each link. Links replace the text.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Cell(NamedTuple):
 
     @property
     def kinds(self) -> str:
-        """The classes by which the style sheet tells cells apart."""
+        """The CSS classes of the cell, separated by spaces."""
         kinds = {
             self.mark: bool(self.mark),
             "number": NUMBER.fullmatch(self.text),
@@ -54,7 +54,7 @@ Row = Sequence[str | int | Cell]
 
 
 class Table(NamedTuple):
-    """A table: its name, which is unique in the page, its headings, its rows."""
+    """A table: its name, which must be unique on the page, its headings and its rows."""
 
     name: str
     heads: Sequence[str]
@@ -62,12 +62,12 @@ class Table(NamedTuple):
 
 
 def render(template: str, **content: Any) -> bytes:
-    """Return a page made of a template; all text is shown as it is, whatever a header holds."""
+    """Return the page of a template; text is escaped, whatever a header contains."""
     return _environment().get_template(template).render(content).encode()
 
 
 def digest_looks() -> str:
-    """Return one SHA-256 of what files beside the code say of an exposure's figures and page."""
+    """Return the SHA-256 of the style and the templates of the figures and page of an exposure."""
     templates = (path for path in TEMPLATES.glob("[a-z]*") if path.name != "campaign.html")
     digests = map(sha256, (STYLE, *sorted(templates)))
     return hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -90,7 +90,7 @@ def _environment() -> "Environment":
 
 
 def _finalize(value: object) -> object:
-    """Make control characters of a text visible; what is HTML already has been through this."""
+    """Make control characters visible in text; values that are HTML already were treated before."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else visible(value)
 
 

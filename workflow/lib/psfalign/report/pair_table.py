@@ -1,4 +1,4 @@
-"""The table of shifts for people: the digits that mean something, as HTML or as text."""
+"""Format the table of shifts for people, with significant digits, as HTML or as text."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from ..images.arrays import Figures
 from .html import Cell, Row, Table, render
 from .summary import Columns, Summary, status_words
 
-# Column: (heading, format). Shifts are good to a few 1e-4 pixels, their uncertainties to 10 %.
+# Column: (heading, format). Shifts are accurate to a few 1e-4 pixels, uncertainties to 10 %.
 SHOWN = {
     "integration": ("integration", "d"),
     "psf": ("psf", "d"),
@@ -39,11 +39,11 @@ class Shown(NamedTuple):
     Attributes
     ----------
     choice
-        Of which exposures figures are drawn.
+        The option ``figures``: of which exposures figures are drawn.
     files
-        Names of the files that hold them, by the names of the figures; without any, the page does.
+        File names by the names of the figures; if there are none, the page contains the figures.
     pictures
-        Their content as PNG.
+        The figures as PNG, by name.
     """
 
     choice: Figures
@@ -52,13 +52,13 @@ class Shown(NamedTuple):
 
     @property
     def embedded(self) -> dict[str, str]:
-        """The content of those that the page holds; figures with the same content count once."""
+        """The figures that the page contains, in base64; of equal figures only the last."""
         content = {png: name for name, png in self.pictures.items() if not self.files}
         return {name: b64encode(png).decode("ascii") for png, name in content.items()}
 
     @property
     def remark(self) -> str:
-        """Why there is none; empty where there are some."""
+        """The reason why there are no figures; empty if there are some."""
         return "" if self.pictures else UNDRAWN.get(self.choice, "")
 
 
@@ -68,7 +68,7 @@ def heads() -> list[str]:
 
 
 def text_rows(columns: Columns) -> list[list[str]]:
-    """Return the rows as text, the status last."""
+    """Return the rows as text, with the status in the last column."""
     shown = [
         [format(value, spec) if np.isfinite(value) else NOTHING for value in columns[name].tolist()]
         for name, (_, spec) in SHOWN.items()
@@ -77,7 +77,7 @@ def text_rows(columns: Columns) -> list[list[str]]:
 
 
 def as_text(columns: Columns) -> str:
-    """Return the table in lines, its columns aligned to the right."""
+    """Return the table as text, with right-aligned columns."""
     rows = [heads(), *text_rows(columns)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -86,14 +86,14 @@ def as_text(columns: Columns) -> str:
 
 def pair_page(summary: Summary, columns: Columns, shown: Shown) -> bytes:
     """
-    Return the page of an exposure: what it was made from, and the shifts of all pairs.
+    Return the page of an exposure as HTML: its origin, its figures, and the shifts of all pairs.
 
     Parameters
     ----------
     summary, columns
-        Of the exposure, and its table of shifts.
+        The summary of the exposure, and the columns of its table of shifts.
     shown
-        Its figures.
+        The figures of the exposure.
     """
     origin = [
         ("science", summary.science),

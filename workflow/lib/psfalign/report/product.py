@@ -1,4 +1,4 @@
-"""show: the shifts of a product at a glance, without anything but the product."""
+"""Draw the content of a product, for the command ``psfalign show``."""
 
 from functools import partial
 from pathlib import Path
@@ -28,9 +28,9 @@ from .summary import Columns, usable_pairs
 
 def show_product(path: Path, output: Path, *, science: Path | None = None) -> Columns:
     """
-    Draw what a product holds: images, shifts, flags, weight.
+    Draw the content of a product: images, shifts, flags, weight.
 
-    Circles that the fit left out are drawn, and count neither in residuals nor for the colours.
+    Circles that the fit excluded are drawn. Residuals and colour scales do not include them.
 
     Parameters
     ----------
@@ -39,12 +39,18 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
     output
         The figure to write, PNG.
     science
-        The cleaned science exposure. With it, the residuals are drawn; the psf images before
-        alignment are the aligned ones shifted back.
+        The cleaned science exposure. If it is given, residuals are drawn, too. The psf images
+        before alignment are obtained by shifting the aligned ones back.
 
     Returns
     -------
-    The columns of the table of shifts.
+    dict
+        The columns of the table of shifts, by name.
+
+    Raises
+    ------
+    InputError
+        If ``science`` is not the exposure that the product was aligned to.
     """
     with Product(path) as product:
         publish_bytes(output, draw_stacked(_parts(product, science)))
@@ -52,7 +58,7 @@ def show_product(path: Path, output: Path, *, science: Path | None = None) -> Co
 
 
 def _parts(product: Product, science: Path | None) -> list[tuple[Draw, float]]:
-    """Return what is drawn of a product, each with its height."""
+    """Return the functions that draw a product, each with its height in inches."""
     title = stem(product.path.name).removesuffix("_psfalign")
     usable = product.columns["status"] == Status.OK
     if not usable.any():

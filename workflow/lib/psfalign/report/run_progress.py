@@ -1,4 +1,4 @@
-"""How far a run is, for people and machines, while it goes on."""
+"""Report the progress of a run while it goes on, for people and machines."""
 
 import json
 import threading
@@ -15,24 +15,24 @@ from ..campaign.exposures import ScienceExposure
 from .campaign import renew_campaign_page
 from .states import ExposureState, State, survey_states
 
-REST = 10  # times as long as it took to look, until the next look: most of the time is the run's
+REST = 10  # least time between two reports, in units of the time that a report takes
 
 
 class Progress:
     """
-    Write a line of JSON and the campaign's page now and then, and once more at the end.
+    Write a line of JSON and the campaign's page at intervals, and once more at the end.
 
-    It looks at results and logs alone, so that it does not matter where the steps run. Where there
-    is no output directory, nothing is written.
+    It reads only results and logs, and so it does not matter where the steps run. Nothing is
+    written before the output directory exists.
 
     Parameters
     ----------
     output
         The output directory.
     exposures
-        Those of the campaign.
+        The exposures of the campaign.
     interval
-        Seconds from one line to the next; longer where a look takes more than a tenth of it.
+        Seconds from one report to the next; longer if a report takes more than a tenth of it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Progress:
         self._thread = threading.Thread(target=self._repeat, daemon=True)
 
     def __enter__(self) -> None:
-        """Start to look; the lines of an earlier run go."""
+        """Remove the lines of an earlier run, and start."""
         with suppress(OSError):
             self._path.unlink()
         self._thread.start()
@@ -55,7 +55,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Look once more, and stop."""
+        """Write the last report, and stop."""
         self._ended.set()
         self._thread.join()
         self._look()
@@ -68,10 +68,10 @@ class Progress:
             took = time.monotonic() - before
 
     def _look(self) -> None:
-        """Write a line and the page; a run does not fail for them."""
+        """Write a line and the page; errors are ignored, so that the run goes on."""
         if not self._output.is_dir():
             return
-        with suppress(OSError):  # of a full disk, for example: the steps say so themselves
+        with suppress(OSError):  # for example a full disk, which the steps report themselves
             states = survey_states(self._output, self._exposures)
             self._path.parent.mkdir(exist_ok=True)
             with open(self._path, "a", encoding="utf-8") as file:
@@ -92,7 +92,7 @@ class Progress:
         }
 
     def _is_new(self, state: ExposureState) -> bool:
-        """Return whether an exposure was finished since the run began."""
+        """Return whether an exposure was finished after the start of the run."""
         summary = layout.result(self._output, "plot_exposure", state.name)
         is_done = state.state is State.DONE
         return is_done and summary.stat().st_mtime >= self._start

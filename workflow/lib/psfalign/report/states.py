@@ -1,4 +1,4 @@
-"""How far each exposure of a campaign is, read off its results and the logs of its steps."""
+"""Find the state of each exposure of a campaign, from its results and the logs of its steps."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from ..errors import DONE, ERROR, system_error
 from ..files.fits.structure import looks_complete
 from ..steps.registry import STEPS, Scope, steps_of
 
-# Steps of an exposure; those of its psf stack and its association serve others, too.
+# Steps of a single exposure; those of its psf stack and its association are shared with others.
 OWN_STEPS = tuple(step.name for step in steps_of(Scope.EXPOSURE))
 FINISHED = re.compile(rf"{DONE}([0-9.]+) s(?:, CPU ([0-9.]+) s)?(?:, at most ([0-9]+) MB)?")
 TRACEBACK = "Traceback (most recent call last):"
-TAIL = 1 << 14  # bytes of a log that are looked at
+TAIL = 1 << 14  # bytes that are read from the end of a log
 
 
 class State(StrEnum):
-    """How far an exposure is."""
+    """The state of an exposure, in the order in which exposures are listed."""
 
     FAILED = "failed"
     UNFINISHED = "unfinished"
@@ -39,14 +39,13 @@ class StepRun:
     Attributes
     ----------
     name
-        Of the rule.
+        Name of the rule.
     seconds, cpu_seconds, megabytes
-        How long it took, on the clock and of processors, and how much memory at most; None where
-        it has not finished.
+        Elapsed time, CPU time, and peak memory; None if the step has not finished.
     error
-        The line that says why it failed.
+        The error message, if the step failed.
     log
-        Where it said so.
+        Path of its log.
     """
 
     name: str
@@ -60,20 +59,20 @@ class StepRun:
 @dataclass(frozen=True)
 class ExposureState:
     """
-    An exposure of the campaign as it is now.
+    The present state of an exposure of the campaign.
 
     Attributes
     ----------
     name
-        Its name.
+        Name of the exposure.
     state
-        How far it is.
+        Its state.
     steps
-        The last runs of its steps, as far as there are logs.
+        The last runs of its steps that have logs.
     summary
-        What `psfalign.report.summary.Summary` wrote; empty where there is none.
+        The content of its `psfalign.report.summary.Summary`; empty if there is none.
     association
-        What its exposure is combined under.
+        Name of the association in which it is combined with others.
     """
 
     name: str
@@ -89,36 +88,36 @@ class ExposureState:
 
     @property
     def own(self) -> list[StepRun]:
-        """The runs of steps that serve no other exposure."""
+        """The runs of steps that are not shared with other exposures."""
         return [step for step in self.steps if step.name in OWN_STEPS]
 
     @property
     def seconds(self) -> float:
-        """How long its own steps took."""
+        """Elapsed time of its own steps, in seconds."""
         return sum(step.seconds or 0.0 for step in self.own)
 
     @property
     def deserves_a_look(self) -> tuple[int, int]:
-        """Sort by this, and what went wrong comes first."""
+        """Sort key that puts failed exposures first, then those with pairs to look at."""
         return list(State).index(self.state), -self.summary.get("n_look_at", 0)
 
 
 def survey_states(output: Path, exposures: Iterable[ScienceExposure]) -> list[ExposureState]:
-    """Look at the results and logs in an output directory, what went wrong first."""
+    """Return the states of exposures from their results and logs, with failures first."""
     return sorted((_look(output, e) for e in exposures), key=lambda s: s.deserves_a_look)
 
 
 @dataclass(frozen=True)
 class Cost:
     """
-    What some steps took.
+    The time and memory that steps took.
 
     Attributes
     ----------
     cpu_seconds
-        Of processors, added up.
+        Total CPU time.
     megabytes
-        The most memory that one of them took.
+        Largest peak memory of a single step.
     """
 
     cpu_seconds: float
@@ -126,19 +125,19 @@ class Cost:
 
     @classmethod
     def of(cls, steps: Iterable[StepRun]) -> "Cost":
-        """Return what steps took, each once; nothing is known of those that did not finish."""
+        """Return the cost of steps; equal runs count once, and unfinished ones not at all."""
         runs = list(dict.fromkeys(steps))
         seconds = sum(step.cpu_seconds or 0.0 for step in runs)
         return cls(round(seconds, 2), max((step.megabytes or 0 for step in runs), default=0))
 
 
 def cost_of(states: Iterable[ExposureState]) -> Cost:
-    """Return what all steps of a campaign took, those of stacks and associations included."""
+    """Return the cost of all steps of a campaign, including those of stacks and associations."""
     return Cost.of(step for state in states for step in state.steps)
 
 
 def as_json(states: Sequence[ExposureState]) -> bytes:
-    """Write the states for machines, with what each exposure and the campaign took."""
+    """Return the states as JSON, with the cost of each exposure and of the campaign."""
     entries = [
         {key: value for key, value in asdict(state).items() if key != "summary"}
         | asdict(Cost.of(state.own))
@@ -165,7 +164,7 @@ def _look(output: Path, exposure: ScienceExposure) -> ExposureState:
 
 
 def _logs(output: Path, exposure: ScienceExposure) -> dict[str, Path]:
-    """Return the logs of all steps that an exposure needs, in the order of the work."""
+    """Return the logs of all steps that an exposure needs, in the order of the workflow."""
     steps = [step for step in STEPS.values() if step.scope is not Scope.CAMPAIGN]
     logs = {
         step.name: layout.log(output, step.name, exposure.name_in(step.scope)) for step in steps
@@ -176,7 +175,7 @@ def _logs(output: Path, exposure: ScienceExposure) -> dict[str, Path]:
 
 
 def _expected(output: Path, exposure: ScienceExposure, summary: dict[str, Any]) -> Iterator[Path]:
-    """Return the files that a complete exposure has: of figures, those that its summary names."""
+    """Yield the files of a complete exposure, with the figures that its summary lists."""
     kept = (s for s in steps_of(Scope.EXPOSURE) if not (s.is_intermediate or s.is_optional))
     for step, part, entry in layout.outputs(kept):
         path = layout.result(output, step.name, exposure.name, part)
@@ -185,7 +184,7 @@ def _expected(output: Path, exposure: ScienceExposure, summary: dict[str, Any]) 
 
 
 def _damaged(output: Path, exposure: ScienceExposure) -> Iterator[StepRun]:
-    """Find FITS files of an exposure that are empty, cut or something else."""
+    """Yield an error for each FITS file of an exposure that is empty, cut or no FITS file."""
     for step, part, entry in layout.outputs(steps_of(Scope.EXPOSURE)):
         path = layout.result(output, step.name, exposure.name, part)
         if entry.ending.endswith(".fits") and path.is_file() and not looks_complete(path):
@@ -202,7 +201,7 @@ def _judge(steps: list[StepRun], *, complete: bool) -> State:
 
 
 def read_log(step: str, path: Path) -> StepRun:
-    """Read how a step ended off its log."""
+    """Return how a step ended, from its log."""
     with open(path, "rb") as stream:
         stream.seek(max(0, path.stat().st_size - TAIL))
         lines = stream.read().decode("utf-8", "replace").strip().splitlines()

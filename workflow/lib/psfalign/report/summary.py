@@ -1,4 +1,4 @@
-"""What is worth knowing of an exposure's result, in a few numbers."""
+"""Summarise the result of an exposure in a few numbers."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -13,53 +13,54 @@ from ..images.arrays import Bools
 
 Columns = dict[str, NDArray[Any]]
 
-MOST_PAIRS = 20  # of those that deserve a look, what a summary names
+MOST_PAIRS = 20  # pairs to look at that a summary lists
 
 
 @dataclass(frozen=True)
 class Summary:
     """
-    An exposure's result.
+    The result of an exposure.
 
     Attributes
     ----------
     exposure
-        Its name.
+        Name of the exposure.
     science, psfs
         Names of the science file, and of the psf exposures or the psfstack.
     shape
-        Integrations, psf images, rows, columns.
+        Numbers of integrations, psf images, rows and columns.
     psfmask, reason, convention, decided_by, notes
-        Which mask, why, how it is read, who decided that, and what deserves a look.
+        The mask, why it was chosen, how it is read, what decided that, and remarks.
     options
-        How the shifts were fitted.
+        The options of the fit.
     replaced
-        Bad pixels replaced in all planes of the science exposure, and of the psf images.
+        Numbers of replaced bad pixels in all planes of the science exposure, and of the psf images.
     pairs
-        How many pairs of integration and psf image there are.
+        Number of pairs of integration and psf image.
     failed
-        How many fits may not be used, by status.
+        Numbers of failed fits, by status.
     suspicious
-        How many of the others have a larger closure than their uncertainty explains.
+        Number of usable pairs whose closure is larger than their uncertainty explains.
     doubtful
-        How many of the others hang on a small part of the image, or explain too little of the psf.
+        Number of usable pairs that depend on a small part of the image, or explain too little of
+        the psf.
     medians
-        Over the usable pairs, in pixels: of the length of the ``shift``, of its ``uncertainty``
-        hypot(sigma_dx, sigma_dy), of the ``closure``; None where there is nothing to take it of.
-        Without unit, of ``misfit`` and ``chi2``.
+        Medians over the usable pairs: in pixels, of the length of the ``shift``, of its
+        ``uncertainty`` hypot(sigma_dx, sigma_dy), and of the ``closure``; without unit, of
+        ``misfit`` and ``chi2``. None if no value is known.
     gain, integration
-        By which factor alignment divides the weighted RMS of science minus one psf image at its
-        best flux, the median over the psf images, and in which integration.
+        The factor by which alignment reduces the weighted RMS of science minus one psf image at the
+        flux that fits best (the median over the psf images), and in which integration.
     n_look_at
-        How many pairs failed, are suspicious or doubtful.
+        Number of pairs that failed, are suspicious or doubtful.
     look_at
-        The first of them.
+        The first of these pairs.
     versions
-        Of the software.
+        Versions of the software.
     sizes
-        Bytes of the figures and the table beside it, by the names of their files.
+        Sizes in bytes of the figures and the table, by file name.
     provenance
-        The records of all steps that led to them.
+        The records of all steps.
     """
 
     exposure: str
@@ -87,18 +88,18 @@ class Summary:
     provenance: Records = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        """Write it as JSON."""
+        """Return the summary as JSON."""
         return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def usable_pairs(columns: Columns, integration: int) -> Bools:
-    """Tell which pairs are of an integration, and their fit may be used."""
+    """Return which pairs belong to an integration and have a usable fit."""
     own = columns["integration"] == integration
     return np.asarray(own & (columns["status"] == Status.OK))
 
 
 def take_medians(columns: Columns) -> dict[str, float | None]:
-    """Return the medians of what tells how good the usable pairs are."""
+    """Return medians over the usable pairs, see `Summary.medians`."""
     usable = columns["status"] == Status.OK
     measures = {
         "shift": np.hypot(columns["dx"], columns["dy"]),
@@ -109,7 +110,7 @@ def take_medians(columns: Columns) -> dict[str, float | None]:
 
 
 def pairs_to_look_at(columns: Columns) -> list[dict[str, Any]]:
-    """Name the first pairs that failed, are suspicious or doubtful."""
+    """Return the first pairs that failed, are suspicious or doubtful."""
     rows = np.flatnonzero(deserve_a_look(columns))[:MOST_PAIRS]
     words = status_words(columns)
     names = ("integration", "psf", "dx", "dy", "closure")
@@ -127,7 +128,7 @@ def deserve_a_look(columns: Columns) -> Bools:
 
 
 def status_words(columns: Columns) -> list[str]:
-    """Return the status of each pair, and whether it is suspicious or doubtful."""
+    """Return the status of each pair, with the words suspicious and doubtful."""
     words = columns["status"].tolist()
     for doubt in ("suspicious", "doubtful"):
         marked = columns[doubt].tolist()
@@ -144,6 +145,6 @@ def _median(values: NDArray[np.float64]) -> float | None:
 
 
 def _plain(value: Any) -> float | int | None:
-    """Return a number as JSON has it, which has no NaN."""
+    """Return a number for JSON, where None stands for NaN."""
     number: float | int = value.item()
     return number if np.isfinite(number) else None

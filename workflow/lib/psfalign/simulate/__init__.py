@@ -1,4 +1,4 @@
-"""The demo campaign: simulated exposures with known truth."""
+"""Simulate the demo campaign: exposures with known shifts."""
 
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,19 @@ def simulate_campaign(folder: Path, *, seed: int = 9999) -> None:
     """
     Write the demo campaign: science exposures, psf stacks, psf masks and the truth.
 
-    Two rolls of a star with NIRCam and one exposure of another with MIRI, each with a planet, a
-    stack of psfs and a mask in which 1 means use. All images of a star are exact Fourier shifts
-    of one image, so shifts and flux ratios are known; noise and bad pixels come on top.
+    The campaign has two rolls of a star with NIRCam and one exposure of another star with MIRI,
+    each with a planet, a stack of psfs and a mask in which 1 means use. All images of a star are
+    exact Fourier shifts of one image, and so the shifts and flux ratios are known. Noise and bad
+    pixels are added.
 
     Parameters
     ----------
     folder
-        Where to write `FILES`; made if absent.
+        The folder for `FILES`; it is created if it does not exist.
     seed
-        Of all random numbers, at least 0. The same seed gives the same bytes.
+        Seed of all random numbers, at least 0. The same seed gives the same bytes.
     """
-    # The Snakefile imports this package for `FILES` alone; poppy and its like take seconds.
+    # The workflow imports this package for `FILES`, and poppy takes seconds to import.
     from ..files.provenance.records import record_step
     from .files import render_exposure, render_mask, render_truth
     from .optics import optical_images, transmission

@@ -1,4 +1,4 @@
-"""Render what was simulated as files in the forms of the JWST pipeline."""
+"""Write simulated exposures and masks in the file formats of the JWST pipeline."""
 
 import io
 import json
@@ -18,7 +18,7 @@ STAR = (311.29, -31.34)  # degrees, right ascension and declination
 
 
 def render_exposure(frames: Frames, exposure: Exposure, mode: Mode) -> bytes:
-    """Render integrations as a CubeModel: SCI and ERR in float32, DQ in uint32."""
+    """Return a CubeModel file of integrations: SCI and ERR in float32, DQ in uint32."""
     primary = _primary_hdu(mode, exposure.name, "CubeModel", _exposure_cards(exposure, mode))
     images, errors = (cube.astype(np.float32) for cube in (frames.images, frames.errors))
     return _render(
@@ -30,7 +30,7 @@ def render_exposure(frames: Frames, exposure: Exposure, mode: Mode) -> bytes:
 
 
 def render_mask(transmission: Image, mode: Mode) -> bytes:
-    """Render a psf mask as a PsfMaskModel."""
+    """Return a PsfMaskModel file of a psf mask."""
     cards = {
         "REFTYPE": "PSFMASK",
         "USEAFTER": "2022-07-01T00:00:00",
@@ -43,7 +43,7 @@ def render_mask(transmission: Image, mode: Mode) -> bytes:
 
 
 def render_truth(exposures: Mapping[str, Any], provenance: Sequence[Sequence[str]]) -> bytes:
-    """Render the true shifts and flux ratios of all exposures as JSON, and what made them."""
+    """Return the true shifts and flux ratios of all exposures, and their provenance, as JSON."""
     content = {"exposures": exposures, "provenance": provenance}
     text = json.dumps(content, indent=1, sort_keys=True)
     return f"{text}\n".encode()
@@ -101,7 +101,7 @@ def _primary_hdu(mode: Mode, name: str, model: str, cards: Mapping[str, Any]) ->
 
 def _render(*hdus: fits.PrimaryHDU | fits.ImageHDU) -> bytes:
     for hdu in hdus:
-        hdu.add_checksum(when="")  # without it, a card's comment holds today's date
+        hdu.add_checksum(when="")  # without "when", the comments of the checksums contain the date
     buffer = io.BytesIO()
     fits.HDUList(list(hdus)).writeto(buffer, checksum=False)
     return buffer.getvalue()

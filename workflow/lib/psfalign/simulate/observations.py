@@ -1,4 +1,4 @@
-"""What the demo campaign observes, with which instruments."""
+"""Define the observations of the demo campaign, and their instruments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STARE = [(0, 0)]
 
 @dataclass(frozen=True)
 class Mode:
-    """A coronagraph with a filter, and its detector."""
+    """A coronagraph with its filter and detector."""
 
     selectors: Mapping[str, str]  # keywords that choose a psf mask
     keywords: Mapping[str, str]
@@ -24,11 +24,11 @@ class Mode:
     wavelengths: tuple[float, ...]  # m, across the filter's band
     pixel: float  # arcsec
     shape: tuple[int, int]  # rows, columns
-    background: float  # MJy/sr, subtracted; its photon noise remains
-    sigma: float | None = None  # 1/arcsec, of a band-limited occulter; None: four-quadrant mask
+    background: float  # MJy/sr; it is subtracted, but its photon noise remains
+    sigma: float | None = None  # 1/arcsec, of a band-limited occulter; None for a 4-quadrant mask
     yang: float = 0.0  # degrees, V3I_YANG: from V3 to the detector's columns
     rotation: float = 0.0  # degrees, of telescope and coronagraph on the detector
-    blind_columns: int = 0  # at the right edge, where no sky is seen
+    blind_columns: int = 0  # number of columns at the right edge that see no sky
 
     @property
     def blind(self) -> Bools:
@@ -39,23 +39,23 @@ class Mode:
 
 @dataclass(frozen=True)
 class Exposure:
-    """A star, in one or several integrations."""
+    """An exposure of a star, with one or several integrations."""
 
     name: str
     time: str  # UTC, hours and minutes
     roll: float  # degrees, position angle of the detector's columns
     flux: float  # MJy/sr, of the brightest pixel of the coronagraphic image
-    centre: tuple[float, float]  # (dx, dy) in pixels from the occulter, where acquisition put it
-    steps: Sequence[tuple[int, int]]  # of the dither, one per integration
+    centre: tuple[float, float]  # (dx, dy) in pixels, star minus occulter
+    steps: Sequence[tuple[int, int]]  # dither steps, one per integration
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A thin ring of dust around a star, seen from the side."""
+    """A thin inclined ring of dust around a star."""
 
     radius: float  # arcsec
-    inclination: float  # degrees, 90 for a line
-    angle: float  # degrees, position angle of its long axis
+    inclination: float  # degrees, 90 for edge-on
+    angle: float  # degrees, position angle of the major axis
     flux: float  # MJy/sr, of its brightest pixel
 
 
@@ -102,8 +102,8 @@ NIRCAM_PSFS = "jw09999-a3001_t001_nircam_f335m-maska335r_psfstack.fits"
 MIRI_ROLL = "jw09999003001_04101_00001_mirimage_calints.fits"
 MIRI_PSFS = "jw09999-a3002_t002_miri_f1065c-4qpm_1065_psfstack.fits"
 
-# The planets stand clear of the noise, but next to a star sixty times as bright and more, with
-# hundreds of speckles to fit, they move a shift by less than its uncertainty.
+# The planets are well above the noise. But the stars are at least sixty times as bright, and have
+# hundreds of speckles, so that the planets move a shift by less than its uncertainty.
 CAMPAIGN = (
     Observation(
         "a3001",
@@ -133,11 +133,11 @@ FILES: tuple[str, ...] = (
     *(ROLL_1, ROLL_2, NIRCAM_PSFS, MIRI_ROLL, MIRI_PSFS),
     *(NIRCAM.psfmask, MIRI.psfmask, TRUTH),
 )
-# Position angle of the detector's columns in degrees, before the science exposures are made.
+# Position angle of the detector's columns in degrees; known before the exposures are simulated.
 ROLLS: Mapping[str, float] = {
     exposure.name: exposure.roll for observation in CAMPAIGN for exposure in observation.sciences
 }
-# Integrations, rows and columns of the exposures and stacks, before they are made.
+# Integrations, rows and columns of exposures and stacks; known before they are simulated.
 SHAPES: Mapping[str, tuple[int, int, int]] = {
     exposure.name: (len(exposure.steps), *observation.mode.shape)
     for observation in CAMPAIGN

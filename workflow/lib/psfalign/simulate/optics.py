@@ -1,7 +1,7 @@
 """
-Images that a star makes behind a coronagraph, and what the coronagraph lets through.
+Simulate images of stars behind a coronagraph, and the transmission of the coronagraph.
 
-Import this module only where images are made: poppy takes seconds to import.
+Import this module only to make images: poppy takes seconds to import.
 """
 
 import logging
@@ -14,35 +14,36 @@ from scipy import ndimage, special
 from ..images.arrays import Image
 from .observations import Mode
 
-# The telescope in metres, rounded: hexagons from flat to flat, radius of the secondary mirror,
-# width of its struts, where poppy's own JWST-like example has them. The Lyot stop hides all edges.
+# Dimensions of the telescope in metres, rounded: hexagons from flat to flat, radius of the
+# secondary mirror, and width of its struts, which are placed as in poppy's JWST-like example. The
+# Lyot stop covers all edges.
 SEGMENT, SECONDARY, STRUT = 1.32, 0.4, 0.1
 LYOT_SEGMENT, LYOT_SECONDARY, LYOT_STRUT = 1.1, 0.6, 0.4
-GAP, STRUT_ANGLES = 0.007, (0, 150, 210)  # between hexagons; degrees
+GAP, STRUT_ANGLES = 0.007, (0, 150, 210)  # metres between hexagons; degrees
 WAVEFRONT_ERROR = 75e-9  # m rms; 60 to 80 nm in flight (jwst-docs, Optics Performance)
-WAVEFRONT_INDEX = 2.0  # slope of its power spectrum; a flatter one puts more speckles far out
-BOUNDARY = 0.2  # arcsec from a phase boundary to half transmission, about that of flight masks
-PUPIL_SAMPLES = 256  # per axis of the array around the pupil, and of the image before it is cut
-SPREAD = (0.25, 0.5, 0.25)  # of charge to the neighbours along an axis; 0 at Nyquist
+WAVEFRONT_INDEX = 2.0  # slope of its power spectrum; a smaller one makes more distant speckles
+BOUNDARY = 0.2  # arcsec from a phase boundary to half transmission, as in flight masks
+PUPIL_SAMPLES = 256  # per axis of the array around the pupil, and of the uncropped image
+SPREAD = (0.25, 0.5, 0.25)  # diffusion of charge along an axis; its transform is 0 at Nyquist
 
 
 def optical_images(mode: Mode, rng: np.random.Generator) -> tuple[Image, Image]:
     """
-    Propagate light to the detector.
+    Propagate the light of a star to the detector.
 
     Parameters
     ----------
     mode
         The coronagraph, its filter and its detector.
     rng
-        Draws the wavefront error.
+        Generator of the wavefront error.
 
     Returns
     -------
     star, point : (rows, columns) float64
-        A star behind the occulter and one far beside it, both centred on pixel
-        (rows // 2, columns // 2), with a peak of 1. They have no Nyquist terms, so that their
-        Fourier shifts add up exactly.
+        Images of a star behind the occulter, and of one far from it. Both are centred on pixel
+        (rows // 2, columns // 2) and have a peak of 1. They have no Nyquist terms, so that
+        successive Fourier shifts add up exactly.
     """
     _configure_poppy()
     screen = int(rng.integers(2**31))
@@ -53,10 +54,11 @@ def optical_images(mode: Mode, rng: np.random.Generator) -> tuple[Image, Image]:
 
 def transmission(mode: Mode) -> Image:
     """
-    Return the share of light that the occulter lets through: the psf mask, 1 for use.
+    Return the transmission of the occulter, which is the psf mask with 1 for use.
 
-    With the radius r in units of 1/sigma, a band-limited occulter has (1 - (2 J1(r) / r)²)². For
-    a four-quadrant mask it is 1 - 2^-(d / `BOUNDARY`)², of the distances d from both arms.
+    For a band-limited occulter it is (1 - (2 J1(r) / r)²)², with the radius r in units of 1/sigma.
+    For a four-quadrant mask it is the product of 1 - 2^-(d / `BOUNDARY`)² for the distances d from
+    both phase boundaries.
     """
     y, x = ((np.arange(n) - n // 2) * mode.pixel for n in mode.shape)
     x, y = np.meshgrid(x, y)
@@ -71,7 +73,7 @@ def transmission(mode: Mode) -> Image:
 
 
 def _configure_poppy() -> None:
-    """Keep poppy quiet, and to FFTs that give the same bits on every machine."""
+    """Silence poppy, and select the FFTs that give the same bits on every machine."""
     logging.getLogger("poppy").setLevel(logging.ERROR)
     for accelerator in ("fftw", "mkl", "opencl", "cupy", "numexpr"):
         setattr(poppy.conf, f"use_{accelerator}", False)
@@ -79,7 +81,7 @@ def _configure_poppy() -> None:
 
 
 def _propagate(mode: Mode, wavelength: float, screen: int, *, occulted: bool) -> Image:
-    # In an array this wide around the pupil, an FFT gives the detector's pixels.
+    # With an array of this width around the pupil, the FFT samples the image in detector pixels.
     width = wavelength / np.deg2rad(mode.pixel / 3600) * units.m
     wave = poppy.Wavefront(
         wavelength=wavelength * units.m, npix=PUPIL_SAMPLES, diam=width, oversample=1

@@ -1,4 +1,4 @@
-"""Draw the sky in front of the detector, observe it, and tell the true shifts."""
+"""Simulate the sky on the detector, observe it, and compute the true shifts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +15,10 @@ GAIN = 300.0  # electrons per MJy/sr in one integration
 READ_NOISE = 5.0  # electrons
 JITTER = 0.02  # pixels, standard deviation per axis and integration
 DITHER = 0.3  # pixels, one step of a small grid: 19 mas with NIRCam, 33 mas with MIRI
-RING_POINTS = 120  # of a disk, closer to each other than a pixel
+RING_POINTS = 120  # points of a disk, which are closer to each other than a pixel
 JUMP_DET = FLAGS["JUMP_DET"]
-BAD_FRACTION = 0.003  # of the pixels are flagged and hold garbage
-GARBAGE = 300.0  # MJy/sr, its standard deviation
+BAD_FRACTION = 0.003  # share of pixels that are flagged and have random values
+GARBAGE = 300.0  # MJy/sr, standard deviation of these values
 N_FLAGGED_NAN, N_UNFLAGGED_NAN, N_JUMPS = 4, 3, 6  # pixels
 
 Offsets = NDArray[np.float64]  # (integrations, 2), each (dx, dy) in pixels
@@ -32,9 +32,9 @@ class Frames:
     Attributes
     ----------
     images, errors : (integrations, rows, columns) float64
-        MJy/sr; the errors are standard deviations.
+        In MJy/sr; the errors are standard deviations.
     flags : (integrations, rows, columns) uint32
-        Bits of the JWST DQ array.
+        JWST data quality flags.
     """
 
     images: Cube
@@ -43,14 +43,14 @@ class Frames:
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
-    """Return every name a stream of its own: a file more or less changes no other one."""
+    """Return a random generator for a name, so that one file does not depend on the others."""
     return np.random.default_rng([seed, *name.encode()])
 
 
 def draw_scene(
     exposure: Exposure, observation: Observation, star: Image, point: Image, *, seed: int
 ) -> Cube:
-    """Return the noiseless sky in MJy/sr: a star, and unless these are psfs, planet and disk."""
+    """Return the noiseless sky in MJy/sr: the star and, in science exposures, planet and disk."""
     scene = draw_stars(exposure, star, seed=seed)
     if exposure is observation.psfs:
         return scene
@@ -61,12 +61,12 @@ def draw_scene(
 
 
 def draw_stars(exposure: Exposure, star: Image, *, seed: int) -> Cube:
-    """Shift the image of a star to where it is in each integration."""
+    """Shift the image of the star to its position in each integration."""
     return exposure.flux * _shifted(star, star_positions(exposure, seed=seed))
 
 
 def draw_planets(science: Exposure, observation: Observation, point: Image, *, seed: int) -> Cube:
-    """Shift the image of a point to where the planet is in each integration."""
+    """Shift the image of a point source to the position of the planet in each integration."""
     from_star = _from_star(science, observation, observation.separation, observation.angle)
     return observation.flux * _shifted(point, star_positions(science, seed=seed) + from_star)
 
@@ -74,7 +74,7 @@ def draw_planets(science: Exposure, observation: Observation, point: Image, *, s
 def draw_disks(
     science: Exposure, observation: Observation, disk: Disk, point: Image, *, seed: int
 ) -> Cube:
-    """Add up images of a point around the ring, and shift them to the star of each integration."""
+    """Add images of points along the ring, and shift the sum to the star of each integration."""
     phase = np.linspace(0, 2 * np.pi, RING_POINTS, endpoint=False)
     along, across = np.cos(phase), np.sin(phase) * np.cos(np.deg2rad(disk.inclination))
     separation = disk.radius * np.hypot(along, across)
@@ -89,21 +89,21 @@ def _from_star(
     separation: float | NDArray[np.float64],
     position_angle: float | NDArray[np.float64],
 ) -> Offsets:
-    """Return (dx, dy) in pixels from the star to places on the sky, in arcsec and degrees."""
-    angle = np.deg2rad(position_angle - science.roll)  # from up to the left, where east is
+    """Return (dx, dy) in pixels from the star to positions on the sky, in arcsec and degrees."""
+    angle = np.deg2rad(position_angle - science.roll)  # from up towards left, which is east
     radius = separation / observation.mode.pixel
     return np.stack([-np.sin(angle) * radius, np.cos(angle) * radius], axis=-1)
 
 
 def star_positions(exposure: Exposure, *, seed: int) -> Offsets:
-    """Return (dx, dy) from the occulter to the star, to higher column and row."""
+    """Return (dx, dy), the position of the star minus that of the occulter, in pixels."""
     nominal = np.add(exposure.centre, DITHER * np.array(exposure.steps))
     jitter = random_stream(seed, f"jitter {exposure.name}").normal(0.0, JITTER, nominal.shape)
     return np.asarray(nominal + jitter)
 
 
 def true_shifts(science: Exposure, observation: Observation, *, seed: int) -> dict[str, Any]:
-    """Return dx, dy and beta of every (science, psf) pair, and the names of psfs and mask."""
+    """Return dx, dy and beta of all (integration, psf) pairs, and the names of psfs and mask."""
     ours = star_positions(science, seed=seed)
     theirs = star_positions(observation.psfs, seed=seed)
     dx, dy = np.moveaxis(theirs[None, :, :] - ours[:, None, :], -1, 0)
@@ -114,18 +114,18 @@ def true_shifts(science: Exposure, observation: Observation, *, seed: int) -> di
 
 def expose(scene: Cube, exposure: Exposure, mode: Mode, *, seed: int) -> Frames:
     """
-    Observe a scene, with noise and bad pixels.
+    Simulate an observation of a scene, with noise and bad pixels.
 
     Parameters
     ----------
     scene : (integrations, rows, columns) float64
-        MJy/sr, without background; not modified.
+        Brightness in MJy/sr, without background; not modified.
     exposure
-        Its name chooses the noise.
+        The exposure, whose name selects the random numbers of the noise.
     mode
         The detector; its bad pixels are the same in all exposures.
     seed
-        Of all random numbers.
+        Seed of all random numbers.
     """
     rng = random_stream(seed, f"noise {exposure.name}")
     images, errors = _observe(scene, mode, rng)
@@ -162,9 +162,9 @@ def _spoil(
 
 
 def _bad_pixels(mode: Mode, seed: int) -> list[NDArray[np.int64]]:
-    """Divide the detector: garbage, NaNs with and without a flag, good pixels; flat indices."""
+    """Return flat indices of random values, of NaNs with and without a flag, and of good pixels."""
     pixels = np.flatnonzero(~mode.blind)[1:]
     pixels = random_stream(seed, f"bad pixels {mode.psfmask}").permutation(pixels)
     ends = np.cumsum([round(BAD_FRACTION * mode.blind.size), N_FLAGGED_NAN, N_UNFLAGGED_NAN])
     garbage, *others = np.split(pixels, ends)
-    return [np.append(garbage, 0), *others]  # with the corner, where neighbours are few
+    return [np.append(garbage, 0), *others]  # pixel 0 is the corner, which has few neighbours

@@ -1,1 +1,1 @@
-"""The steps of the workflow, one module for each rule. They know no campaign."""
+"""The steps of the workflow, one module for each rule, independent of campaigns."""

@@ -1,4 +1,4 @@
-"""combine_rolls: all integrations and rolls of a target in one picture, north up and east left."""
+"""Step combine_rolls: combine all integrations and rolls of a target, north up and east left."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,12 +23,12 @@ from ..system.atomic_file import publishing
 from .contrast import find_hidden, flux_of_aperture, write_contrast
 
 STEP = "combine_rolls"
-LEAST_WEIGHT = 0.1  # of the mask; neutral density squares and the occulter have less
-MODEL = "psfalign northup"  # DATAMODL: none of the jwst pipeline's
+LEAST_WEIGHT = 0.1  # of the mask; the occulter and neutral density squares have less
+MODEL = "psfalign northup"  # DATAMODL; the jwst pipeline has no model for this file
 
 
 class Frame(NamedTuple):
-    """An integration of an exposure that is turned."""
+    """An integration that is to be rotated onto the grid."""
 
     exposure: Subtracted
     integration: int
@@ -45,28 +45,29 @@ def combine_rolls(
     star_flux: float | None = None,
 ) -> None:
     """
-    Turn all integrations north up about the star, and combine them.
+    Rotate all integrations north up about the star, and combine them.
 
     Parameters
     ----------
     subtracted
         The exposures of one target, as subtract_psf wrote them.
     northup
-        The picture to write. SCI, ERR and DQ have the axes (modes, rows, columns), the numbers
-        of principal components in KLMODE0 and on; STAGES and STAGEERR hold the combined science
-        images and what the mean of the psf images leaves; NFRAMES says how many integrations a
-        pixel is made of.
+        The image file to write. SCI, ERR and DQ have the axes (modes, rows, columns); the keywords
+        KLMODE0, KLMODE1, … give the numbers of principal components. STAGES and STAGEERR hold the
+        combined science images, and the combined residuals of the mean psf. NFRAMES is the number
+        of integrations that cover each pixel.
     contrast
         The table of noise by separation to write, ECSV.
     star
-        ``auto``, or its column and row in all exposures, counted from 0.
+        ``auto``, or the column and row of the star in all exposures, counted from 0.
     star_flux
-        Flux of the star in Jy, to give the noise as contrast, too.
+        Flux of the star in Jy; with it, the table also has contrasts.
 
     Raises
     ------
     InputError
-        If headers do not say where the star and north are, targets differ, or nothing is left.
+        If the headers lack the position of the star or the direction of north, if the targets
+        differ, or if no integration has a result.
     """
     exposures = [Subtracted(path) for path in subtracted]
     _check_one_target(exposures)
@@ -108,7 +109,7 @@ def combine_rolls(
 
 
 def _check_one_target(exposures: Sequence[Subtracted]) -> None:
-    """Refuse to add up different stars: explicit exposures of a library may share psf images."""
+    """Raise `InputError` for different targets: explicit exposures may share only a psf library."""
     names = {read_target(exposure) for exposure in exposures}
     if len(names) > 1:
         raise InputError(
@@ -120,7 +121,7 @@ def _check_one_target(exposures: Sequence[Subtracted]) -> None:
 
 
 def _frames(exposure: Subtracted, turning: Turning) -> Iterator[Frame]:
-    """Return the integrations that have a result."""
+    """Yield the integrations that have a result."""
     weight = exposure.read_weight()
     hidden = np.zeros(exposure.shape[1:], bool) if weight is None else weight < LEAST_WEIGHT
     for integration in range(len(exposure)):
@@ -133,7 +134,7 @@ def _frames(exposure: Subtracted, turning: Turning) -> Iterator[Frame]:
 
 def _combine(frames: Sequence[Frame], stage: str) -> Combined:
     shape = len(frames), *frames[0].bad.shape
-    # Single precision, in which files hold them: there may be hundreds.
+    # Single precision saves memory, as there may be hundreds of frames; files have no more.
     images, variances = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for frame, image, variance in zip(frames, images, variances, strict=True):
         own = frame.exposure.stage_like(stage)
@@ -200,14 +201,14 @@ def _primary(exposures: Sequence[Subtracted], output: Path, combined: Combined) 
 
 
 def _header(exposure: Subtracted, sky: Sky, grid: Grid) -> Callable[..., Header]:
-    """Return what makes the header of an image: world coordinates about the star, and its axes."""
+    """Return the function that makes the header of an image, with world coordinates."""
     science = exposure.science.header
     common = Header()
     for keyword in ("BUNIT", "RADESYS"):
         if keyword in science:
             common[keyword] = science[keyword]
     common["PIXAR_A2"] = (grid.scale**2, "[arcsec2] area of a pixel")
-    # The pixels are as large as those of the first exposure, whose calibration this belongs to.
+    # The pixels have the size of those of the first exposure, and so its calibration applies.
     common["PIXAR_SR"] = (read_solid_angle(exposure), "[sr] of a pixel, by which it has its flux")
     common["CUNIT1"], common["CUNIT2"] = "deg", "deg"
     common["CRPIX1"], common["CRPIX2"] = grid.reach + 1.0, grid.reach + 1.0
@@ -232,7 +233,7 @@ def _header(exposure: Subtracted, sky: Sky, grid: Grid) -> Callable[..., Header]
 
 
 def _coordinates(science: Header, sky: Sky) -> tuple[float, float] | None:
-    """Return right ascension and declination of the star; None where the header does not tell."""
+    """Return right ascension and declination of the star in degrees; None if they are not known."""
     names = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
     values = [science.get(name) for name in names]
     if not all(isinstance(value, int | float) for value in values):

@@ -1,4 +1,4 @@
-"""The table of noise by separation, for each stage of a subtraction."""
+"""Write the table of noise by separation, for each stage of a subtraction."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ from ..images.injection import REACH, Source
 from ..images.north_up import Grid, Placement, Turning
 
 JY = 1e6  # in a MJy
-BEFORE = "subtract_psf"  # the step that left out circles
-UNIT = "MJY/SR"  # of surface brightness that becomes Jy
-APART = 5  # FWHM between sources that are put into an image, of which none has light of another
-STEPS = range(-4, 5)  # of so many FWHM from the star along each axis
+BEFORE = "subtract_psf"  # the step whose records list the excluded circles
+UNIT = "MJY/SR"  # the only unit that can be converted to Jy
+APART = 5  # FWHM between injected sources, so that none has light of another in its aperture
+STEPS = range(-4, 5)  # multiples of that distance from the star along each axis
 COLUMNS: Columns = MappingProxyType(
     {
         "stage": ("string", "", "what was subtracted: nothing (science), the mean, or components"),
@@ -53,28 +53,28 @@ def write_contrast(
     meta: Mapping[str, Any],
 ) -> None:
     """
-    Measure the noise in pictures of all stages, and write it.
+    Measure the noise in the combined images of all stages, and write the table.
 
     Parameters
     ----------
     path
         The table to write, ECSV.
     pictures
-        By stage, (rows, columns) float64 on the grid.
+        The combined image of each stage, (rows, columns) float64 on the grid.
     exposures
-        What they were made of; the throughput is the mean of theirs.
+        The combined exposures; the throughput is the mean of theirs.
     grid
-        The pixels of the pictures.
+        The grid of the combined images.
     fwhm
         Width of a point source in arcsec.
     flux
-        That of a point source in Jy of which an aperture holds 1, see `flux_of_aperture`.
+        Flux in Jy of a point source whose pixels in an aperture sum to 1, see `flux_of_aperture`.
     hidden : (rows, columns) bool
-        What is no noise, such as a known companion.
+        Pixels that do not count as noise, such as those of a known companion.
     star_flux
         Flux of the star in Jy; without it the contrast is NaN.
     meta
-        Where the table comes from.
+        Metadata of the table.
     """
     shown = {stage: np.where(hidden, np.nan, picture) for stage, picture in pictures.items()}
     rows = list(_rows(shown, exposures, grid, fwhm, flux, star_flux))
@@ -107,7 +107,7 @@ def _rows(
 def find_hidden(
     exposures: Sequence[Subtracted], skies: Sequence[Sky], star: Star, grid: Grid
 ) -> Bools:
-    """Return the pixels of the grid in circles that the exposures were subtracted without."""
+    """Return the pixels of the grid in circles that the subtraction excluded from its fit."""
     circles = []
     for exposure, sky in zip(exposures, skies, strict=True):
         places = find_parameter(read_records(exposure.path, exposure.hdus), BEFORE, "exclude")
@@ -122,10 +122,10 @@ def flux_of_aperture(
     exposures: Sequence[Subtracted], skies: Sequence[Sky], grid: Grid, fwhm: float
 ) -> float:
     """
-    Return the flux in Jy of a point source of which an aperture of one FWHM holds 1 in a picture.
+    Return the flux in Jy of a point source whose pixels in an aperture of one FWHM sum to 1.
 
-    The aperture holds about one half of a Gaussian, and of one that was turned a few hundredths
-    less, as interpolation blurs it. NaN where the exposures are not in MJy/sr.
+    The aperture holds about half of the light of a Gaussian. Interpolation blurs the image and
+    reduces this share by a few hundredths. NaN if the exposures are not in MJy/sr.
     """
     if exposures[0].unit.replace(" ", "").upper() != UNIT:
         return np.nan
@@ -137,7 +137,7 @@ def flux_of_aperture(
 
 
 def _turned_share(sky: Sky, shape: tuple[int, ...], grid: Grid, fwhm: float) -> float:
-    """Return the mean share of sources in the middle of pixels of the picture; NaN without any."""
+    """Return the mean share of light in the apertures of rotated sources; NaN without sources."""
     apart = math.ceil(APART * fwhm / grid.scale)
     image, put = np.zeros(shape), []
     for row, column in product((apart * step for step in STEPS), repeat=2):

@@ -1,4 +1,4 @@
-"""fit_shifts: the table of shifts between a science exposure and its psf images."""
+"""Step fit_shifts: write the table of shifts between a science exposure and its psf images."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
@@ -30,7 +30,7 @@ from ..system.progress import say_progress
 from .clean import STEP as CLEAN
 
 STEP = "fit_shifts"
-# What a product needs to say of itself; psfstacks of other makers may have no headers.
+# Keywords that every product needs; psfstacks made by other software may lack them.
 LENT = (
     *("TELESCOP", "INSTRUME", "DETECTOR", "CHANNEL", "MODULE", "FILTER", "PUPIL"),
     *("CORONMSK", "SUBARRAY", "EXP_TYPE"),
@@ -57,32 +57,39 @@ def fit_exposure(
     Parameters
     ----------
     science, psfs
-        Cleaned exposures.
+        The cleaned exposures.
     psfmask
-        The psfmask.json of the exposure; where it says N/A, the table has no rows.
+        The psfmask.json of the exposure. If the mask is N/A, the table has no rows.
     output
         The table of shifts to write, ECSV.
     options
-        How to fit.
+        The options of the fit; by default `FitOptions()`.
     align_to
-        ``each`` integration, the ``first``, or their ``mean``, which counts as integration 0.
+        Align to ``each`` integration, to the ``first``, or to their ``mean``. The last two count
+        as integration 0.
     shifts
-        ``pairwise``, each from its own fit, or ``joint``, those that all pairs together imply.
+        ``pairwise``: the shift of each pair from its own fit. ``joint``: the shifts that the
+        positions of all images imply, see `psfalign.fit.closure`.
     exclude
-        Circles on the science image that have no weight, see `psfalign.files.circles`.
+        Circles on the science image that get no weight, see `psfalign.files.circles`.
     star
-        Where the star is, for circles on the sky; see `psfalign.files.sky.Sky.of`.
+        Position of the star, for circles on the sky; see `psfalign.files.sky.Sky.of`.
     on_failed_fit
-        ``flag`` it in the table, or ``stop``.
+        ``flag`` failed fits in the table, or ``stop`` with an error.
     threads
-        How many integrations to fit at a time.
+        How many integrations are fitted at the same time.
+
+    Returns
+    -------
+    ShiftTable
+        The table that was written.
 
     Raises
     ------
     FitError
-        If fits failed and `on_failed_fit` is ``stop``.
+        If fits failed and ``on_failed_fit`` is ``stop``.
     InputError
-        If the circles leave no pixel with weight.
+        If the exposures and the mask do not agree, or the circles leave no pixel with weight.
     """
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
@@ -127,7 +134,7 @@ def fit_exposure(
 def _weigh(
     mask: ResolvedMask, circles: Sequence[Circle], options: FitOptions, science: Path
 ) -> Image:
-    """Return the weight of the fit: that of the mask, but for circles wherever shifts take them."""
+    """Return the weight of the mask, with 0 wherever a shift can move an excluded circle."""
     weight = mask.read_weight()
     left = leave_out(weight, circles, reach=options.reach)
     if circles and not left.any():
@@ -151,7 +158,7 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
 def _meta(
     science: Exposure, psfs: Exposure, mask: ResolvedMask, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what the table records of its origin."""
+    """Return the metadata of the table: its inputs, settings and records."""
     science_header, psf_header = science.primary, psfs.primary
     return {
         "psfalign": __version__,
@@ -171,7 +178,7 @@ def _meta(
 
 
 def _lent(science: Header, psfs: Header) -> dict[str, dict[str, Any]]:
-    """Return what the header of psf images lacks and that of the science exposure has."""
+    """Return the keywords that the psf images lack, from the science exposure."""
     lent = {
         keyword: science[keyword]
         for keyword in LENT
@@ -181,7 +188,7 @@ def _lent(science: Header, psfs: Header) -> dict[str, dict[str, Any]]:
 
 
 def _records(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Records:
-    """Collect the records of the steps before."""
+    """Return the records of the preceding steps."""
     return [
         *mask.records(),
         *renamed(read_records(science.path, science.hdus), CLEAN, "clean_science"),

@@ -1,4 +1,4 @@
-"""The steps of one exposure on arrays, for notebooks and scripts; `psfalign` offers them itself."""
+"""The steps of one exposure with arrays in memory; ``import psfalign`` offers these functions."""
 
 import os
 from dataclasses import dataclass, field
@@ -40,15 +40,15 @@ class Images:
     Attributes
     ----------
     science : (planes, rows, columns) float64
-        In the unit of the file.
+        The images, in the unit of the file.
     error : (planes, rows, columns) float64
         Standard errors; NaN where they are not known.
     dq : (planes, rows, columns) uint32
         JWST data quality flags.
     instrument
-        INSTRUME of the file; bad pixels off the science area of MIRI are set to 0.
+        INSTRUME of the file. For MIRI, `clean` sets bad pixels off the science area to 0.
     occulter
-        Column and row of the coronagraph, counted from 0, where the file says so.
+        Column and row of the coronagraph, counted from 0, if the file has them.
     """
 
     science: Cube
@@ -75,13 +75,14 @@ class AlignedImages:
     science : (integrations, psfs, rows, columns) float64
         The shifted psf images; NaN where a fit failed.
     error : (integrations, psfs, rows, columns) float64
-        Their standard errors.
+        Standard errors of the shifted images.
     dq : (integrations, psfs, rows, columns) uint32
-        Their flags.
+        JWST data quality flags of the shifted images.
     shifts
-        The columns of the table of shifts by name, a row for each pair: see `psfalign.fit_shifts`.
+        The columns of the table of shifts by name, with one row for each pair; see
+        `psfalign.fit_shifts`.
     weight : (rows, columns) float64
-        The weight of the fit; None where it is not known.
+        The weight of the fit; None if it is not known.
     """
 
     science: NDArray[np.float64]
@@ -94,6 +95,16 @@ class AlignedImages:
 def read_exposure(path: AnyPath) -> Images:
     """
     Read a calints, crfints or psfstack file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Images
+        All its integrations or psf images.
 
     Raises
     ------
@@ -113,16 +124,22 @@ def read_exposure(path: AnyPath) -> Images:
 
 def read_mask(path: AnyPath, *, convention: str = "auto", like: Images | None = None) -> Image:
     """
-    Read a PSFMASK file as the weight of a fit, (rows, columns) float64: 1 uses a pixel fully.
+    Read a PSFMASK file as the weight of a fit.
 
     Parameters
     ----------
     path
-        The mask.
+        The mask file.
     convention
-        What 1 means in the file: ``weight``, ``exclude``, or ``auto`` to decide by its values.
+        The meaning of 1 in the file: ``weight`` (use), ``exclude`` (masked out), or ``auto`` to
+        decide by the values, see `psfalign.images.mask_weight.weigh`.
     like
-        The science exposure, by whose occulter the decision is checked.
+        The science exposure. If it is given, ``auto`` checks its decision at the occulter.
+
+    Returns
+    -------
+    (rows, columns) float64
+        Between 0 (leave a pixel out) and 1 (full weight).
 
     Raises
     ------
@@ -142,17 +159,23 @@ def clean(
     Parameters
     ----------
     images
-        Not modified.
+        The images; not modified.
     bad_bits
-        Names or numbers of the flags that make a pixel bad. Pixels that are not finite are bad
-        in any case.
+        Names or numbers of the flags that make a pixel bad. Pixels that are not finite are always
+        bad.
     median_box_length
         Side of the box in pixels.
 
     Returns
     -------
-    The cleaned images. Replaced pixels are flagged as FLUX_ESTIMATED, and unknown errors are
-    taken from good pixels around them.
+    Images
+        The cleaned images. Replaced pixels have the flag FLUX_ESTIMATED, and unknown errors are
+        replaced by the median of the errors of good pixels around them.
+
+    Raises
+    ------
+    ConfigError
+        If a flag does not exist, or the box includes no neighbours or is larger than the image.
     """
     bits, is_miri = parse_bad_bits(bad_bits), images.instrument == "MIRI"
     planes = []
@@ -185,23 +208,26 @@ def fit_shifts(
     Parameters
     ----------
     science, psfs
-        Cleaned images.
+        The cleaned images.
     weight : (rows, columns) float64
         Weight of each pixel; 0 leaves it out.
     align_to
-        ``each`` integration, the ``first``, or the ``mean`` of all.
+        Align to ``each`` integration, to the ``first``, or to the ``mean`` of all.
     shifts
-        ``pairwise``, or ``joint`` for those that all pairs together imply.
+        ``pairwise``: the shift of each pair from its own fit. ``joint``: the shifts that the
+        positions of all images imply.
     threads
         How many processes fit; the result does not depend on it.
     options
-        Of `psfalign.fit.integration.FitOptions`, such as ``max_shift``.
+        Options of `psfalign.fit.integration.FitOptions`, such as ``max_shift``.
 
     Returns
     -------
-    The table of shifts, a row for each integration and psf. ``table.columns["dx"]`` is the
-    position of the psf minus that of the science image along columns, in pixels;
-    ``table.columns["status"]`` is ``ok`` where a fit may be used.
+    ShiftTable
+        The table of shifts, with one row for each pair of integration and psf.
+        ``table.columns["dx"]`` is the position of the psf minus that of the science image, in
+        pixels, positive towards higher columns, and ``dy`` that towards higher rows.
+        ``table.columns["status"]`` is ``ok`` where a fit may be used.
 
     Raises
     ------
@@ -228,9 +254,14 @@ def align(psfs: Images, table: ShiftTable, *, errors: Errors = "variance") -> Al
     psfs
         The cleaned psf images that were fitted.
     table
-        What `fit_shifts` returned.
+        The table that `fit_shifts` returned.
     errors
         ``variance`` propagates the variance; ``fourier`` shifts the errors like an image.
+
+    Returns
+    -------
+    AlignedImages
+        The psf images shifted by (-dx, -dy), NaN where a fit failed.
     """
     padding = int(table.meta["padding"])
     movables = [
@@ -254,13 +285,23 @@ def read_product(path: AnyPath) -> AlignedImages:
     """
     Read a psfalign product into memory.
 
-    A product of ``align_to: first`` or ``mean`` has one integration. Whoever needs one plane at a
-    time of a large product uses `psfalign.files.product.Product`.
+    A product of ``align_to: first`` or ``mean`` has one integration. To read a large product plane
+    by plane, use `psfalign.files.product.Product`.
+
+    Parameters
+    ----------
+    path
+        The product.
+
+    Returns
+    -------
+    AlignedImages
+        All planes, the table of shifts and the weight.
 
     Raises
     ------
     InputError
-        If the file is damaged, or holds psf images that were not aligned.
+        If the file is damaged, or its psf images were not aligned.
     """
     with Product(Path(path)) as product:
         pairs, weight = range(len(product)), product.read_weight()

@@ -1,4 +1,4 @@
-"""The planes of the psfalign product: shifted psf by psf, and written where each belongs."""
+"""Shift the planes of the psfalign product, psf by psf, and write each at its place."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -17,11 +17,11 @@ from ..images.shifted_psf import Movable
 from ..system.parallel import ordered_map
 from ..system.progress import say_progress
 
-MOTIONS_KEPT = 9  # around a whole pixel, less, equal and more along each axis
+MOTIONS_KEPT = 9  # shifts around a whole pixel have three motions along each axis
 
 
 class StoredPlane(NamedTuple):
-    """SCI, ERR and DQ of one plane as they are written."""
+    """SCI, ERR and DQ of one plane, encoded for the file."""
 
     science: Stored
     error: Stored
@@ -29,7 +29,7 @@ class StoredPlane(NamedTuple):
 
 
 class PlaneWriter(NamedTuple):
-    """The three images of the product."""
+    """The writers of SCI, ERR and DQ of the product."""
 
     science: ImageWriter
     error: ImageWriter
@@ -37,7 +37,7 @@ class PlaneWriter(NamedTuple):
 
 
 def copy_planes(exposure: Exposure, product: PlaneWriter) -> None:
-    """Pass the psf images on as they are."""
+    """Copy the psf images unchanged."""
     for index in range(len(exposure)):
         plane, _ = read_plane(exposure, index)
         product.science.write(index, plane.image)
@@ -56,8 +56,8 @@ def shift_planes(
     """
     Shift each psf image onto all integrations.
 
-    Psf by psf, so that only one is in memory, prepared once for all integrations. Each process
-    writes the planes that it shifted; the checksums add up in any order.
+    A process handles one psf image at a time, which it transforms once for all integrations, and
+    writes the planes itself. The checksums of planes can be added in any order.
     """
     shifting = _Shifting(exposure, table, product, errors)
     shifted = ordered_map(shifting.shift_psf, range(len(exposure)), threads=threads)
@@ -67,7 +67,7 @@ def shift_planes(
 
 
 class _Shifting:
-    """What the processes share."""
+    """The work on one psf image, with the data that all processes share."""
 
     def __init__(
         self, exposure: Exposure, table: ShiftTable, product: PlaneWriter, errors: Errors
@@ -80,7 +80,7 @@ class _Shifting:
         self._rows = list(zip(*(table.columns[name].tolist() for name in names), strict=True))
 
     def shift_psf(self, psf: int) -> list[int]:
-        """Write the planes of one psf; return the sums of the words of each image."""
+        """Write the planes of one psf, and return their contributions to the three checksums."""
         sums = [0, 0, 0]
         for index, plane in self._planes(psf):
             for n, (image, stored) in enumerate(zip(self._product, plane, strict=True)):
@@ -111,7 +111,7 @@ class _Shifting:
 
 
 class _MovedFlags:
-    """The flags of a psf image as they are written; many shifts move them alike."""
+    """The encoded flags of a psf image, which are the same for all shifts of the same motion."""
 
     def __init__(self, dq: Flags, image: ImageWriter) -> None:
         self._dq = dq

@@ -1,4 +1,4 @@
-"""resolve_psfmask: which mask serves a science exposure, and how it is read."""
+"""Step resolve_psfmask: choose the mask of a science exposure, and decide how to read it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def resolve_psfmask(
     bad_bits: int = DO_NOT_USE,
 ) -> ResolvedMask:
     """
-    Choose the mask of an exposure, decide how to read it, and write that down.
+    Choose the mask of an exposure, decide how to read it, and write a psfmask.json.
 
     Parameters
     ----------
@@ -49,21 +49,26 @@ def resolve_psfmask(
     output
         The psfmask.json to write.
     candidates
-        The catalogue to choose from.
+        The mask files to choose from.
     psfmask
-        A mask file to use instead, ``uniform`` for weight one inside the science area, or ``N/A``
-        not to align the exposure.
+        A mask file to use instead, ``uniform`` for a weight of 1 in the science area, or ``N/A`` to
+        leave the exposure unaligned.
     convention
         ``auto``, ``weight`` or ``exclude``.
     crds
-        By which rules CRDS chose ``psfmask``, where it was CRDS.
+        The rules by which CRDS chose ``psfmask``, if CRDS did.
     bad_bits
-        DQ flags that make a pixel bad; only ``uniform`` asks for them.
+        DQ flags that make a pixel bad; only ``uniform`` uses them.
+
+    Returns
+    -------
+    ResolvedMask
+        The content of the file that was written.
 
     Raises
     ------
     MaskError, InputError
-        If there is no mask, more than one, or one that does not fit the exposure.
+        If no mask, or more than one, serves the exposure, or if the mask does not fit it.
     """
     parameters: dict[str, str | int] = {"convention": convention}
     if psfmask == NOT_APPLICABLE:
@@ -72,7 +77,7 @@ def resolve_psfmask(
         resolved = ResolvedMask(NOT_APPLICABLE, reason=reason, source=source)
     elif psfmask == UNIFORM:
         resolved = _weigh_all(Exposure(science), bad_bits)
-        # Of a mask that is made of the exposure itself, which is no file to name as an input.
+        # The mask is made from the exposure itself: record its digest, as there is no mask file.
         parameters |= {"bad_bits": bad_bits, "science_sha256": sha256(science)}
     else:
         exposure = Exposure(science)

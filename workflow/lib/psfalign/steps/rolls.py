@@ -1,4 +1,4 @@
-"""Other rolls of a target as psf images: their integrations, moved onto those of an exposure."""
+"""Use other rolls of a target as psf images: move their integrations onto those of an exposure."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -40,7 +40,7 @@ class Roll(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """An integration that was moved, (rows, columns) each, in the precision of a product."""
+    """A moved integration, (rows, columns) each, in the precision of a product."""
 
     image: SingleImage
     error: SingleImage
@@ -49,18 +49,18 @@ class Moved(NamedTuple):
 
 class MovedRoll:
     """
-    The integrations of an exposure, each moved onto any integration of another one.
+    The integrations of an exposure, each of which can be moved onto any integration of another one.
 
     Parameters
     ----------
     exposure
-        The exposure; integrations are read within its with block, once.
+        The exposure. Its integrations are read once, inside its ``with`` block.
     dx, dy : (integrations of the other exposure, own integrations) float64
-        How to move them, in pixels; NaN where nobody knows.
+        The shifts of the own integrations, in pixels; NaN where they are not known.
     circles
-        What a fit must leave out in the exposure's own pixels, such as a companion.
+        Circles to exclude from a fit, such as around a companion, in the exposure's own pixels.
     padding
-        See `psfalign.images.padding`.
+        Number of rows and columns to append, see `psfalign.images.padding`.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class MovedRoll:
         self._padding = padding
 
     def move(self, integration: int) -> list[Moved]:
-        """Return all integrations, moved onto one of the other exposure."""
+        """Return all integrations, moved onto an integration of the other exposure."""
         frames = zip(self._frames, self._shifts(integration), strict=True)
         return [_move(*frame, shift) for frame, shift in frames]
 
     def move_circles(self, integration: int) -> list[Circle]:
-        """Return where the circles of all integrations come to lie."""
+        """Return the circles of all integrations at their places after the move."""
         known = [shift for shift in self._shifts(integration) if np.isfinite(shift.dx)]
         return [circle.moved(*shift) for circle in self._circles for shift in known]
 
@@ -105,7 +105,7 @@ class MovedRoll:
 def _move(movable: Movable | None, dq: Flags, shift: Shift) -> Moved:
     if movable is None or not np.isfinite(shift.dx):
         empty = np.full(dq.shape, np.nan, np.float32)
-        return Moved(empty, empty, dq.astype(np.int32))  # never used: it is not finite
+        return Moved(empty, empty, dq.astype(np.int32))  # never used, because it is not finite
     image, error = movable.moved(shift)
     return Moved(image.astype(np.float32), error, move_flags(dq, shift).astype(np.int32))
 
@@ -114,10 +114,10 @@ class StarsAndRolls:
     """
     The psf images of a product, and the integrations of other rolls moved onto each integration.
 
-    How far an integration j of another roll is from an integration i of the exposure follows from
-    the shifts of both against the same psf images k: it is d_ik - d_jk, averaged over them with
-    the inverse of its variance. So the star itself is met, while headers say where it was meant
-    to be, to a few tenths of a pixel. Where the product passed psf images on as they were, nothing
+    The distance of integration j of another roll from integration i of the exposure follows from
+    the shifts of both against the same psf images k: it is the average of d_ik - d_jk over k,
+    weighted by the inverse of its variance. This aligns the star itself; the position of the star
+    in the headers may be wrong by a few tenths of a pixel. If the product was not aligned, nothing
     is moved.
 
     Parameters
@@ -125,28 +125,30 @@ class StarsAndRolls:
     exposure
         The cleaned science exposure.
     psfs
-        What was aligned to it. Its planes, and those of the rolls, are read within a with block.
+        The psf images of its product. Planes of these and of the rolls can be read inside a
+        ``with`` block.
     rolls
         Exposures of other rolls.
     exclude
-        Circles on the science image; those on the sky are left out in other rolls, too.
+        Circles on the science image. Those that are given on the sky are excluded in other rolls,
+        too.
     star
-        Where the star is in all exposures, see `psfalign.files.sky.Sky.of`.
+        Position of the star in all exposures, see `psfalign.files.sky.Sky.of`.
 
     Attributes
     ----------
     exposures
         The exposures of the other rolls.
     circles
-        What is left out in each of them, in its own pixels.
+        The excluded circles of each of them, in its own pixels.
     records
-        What led to their integrations and shifts.
+        The records of their cleaned integrations and shifts.
 
     Raises
     ------
     InputError
-        If one has the same roll or another shape, or its shifts are not its own or those of other
-        psf images.
+        If an exposure has the same roll or another shape, or if its table of shifts belongs to
+        another exposure or to other psf images.
     """
 
     def __init__(
@@ -201,28 +203,28 @@ class StarsAndRolls:
 
     @property
     def turned(self) -> list[tuple[Matrix, slice]]:
-        """How the pixels of each other roll lie on the sky, and which of the images are its."""
+        """The matrix from pixels to the sky of each other roll, and which images come from it."""
         ends = np.cumsum([len(self._psfs), *map(len, self.exposures)]).tolist()
         members = (slice(*pair) for pair in pairwise(ends))
         return list(zip(map(read_matrix, self.exposures), members, strict=True))
 
     def find_circles(self, integration: int) -> list[Circle]:
-        """Return circles of the other rolls, such as of a companion, where they lie on it."""
+        """Return the circles of the other rolls at their places on an integration."""
         return [circle for roll in self._rolls for circle in roll.move_circles(integration)]
 
     def read_weight(self) -> Image | None:
-        """Return the weight of the fit, (rows, columns) float64; None where there was none."""
+        """Return the weight of the fit, (rows, columns) float64; None if there is none."""
         return self._psfs.read_weight()
 
     def read_images(self, integration: int) -> Images:
-        """Return all images for an integration, (psfs, rows, columns)."""
+        """Return all psf images of an integration, (psfs, rows, columns)."""
         stars = self._psfs.read_images(integration)
         if not self._rolls:
             return stars
         return np.concatenate([stars, [moved.image for moved in self._move(integration)]])
 
     def read_errors(self, integration: int, psfs: Indices) -> Images:
-        """Return errors of some of them, (psfs, rows, columns)."""
+        """Return the errors of some psf images, (psfs, rows, columns)."""
         if not self._rolls:
             return self._psfs.read_errors(integration, psfs)
         stars, moved = self._split(integration, psfs)
@@ -230,7 +232,7 @@ class StarsAndRolls:
         return np.concatenate([*read, *(one.error[None] for one in moved)])
 
     def read_flags(self, integration: int, psfs: Indices) -> NDArray[np.int32]:
-        """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
+        """Return the flags of some psf images as int32, (psfs, rows, columns)."""
         if not self._rolls:
             return self._psfs.read_flags(integration, psfs)
         stars, moved = self._split(integration, psfs)
@@ -238,41 +240,41 @@ class StarsAndRolls:
         return np.concatenate([*read, *(one.flags[None] for one in moved)])
 
     def _split(self, integration: int, psfs: Indices) -> tuple[Indices, list[Moved]]:
-        """Return the numbers of those that are psf images, and the others."""
+        """Return the numbers that are psf images of the product, and the moved integrations."""
         n_stars, moved = len(self._psfs), self._move(integration)
         return psfs[psfs < n_stars], [moved[n - n_stars] for n in psfs[psfs >= n_stars]]
 
     def _move(self, integration: int) -> list[Moved]:
         if self._current is None or self._current[0] != integration:
-            self._current = None  # so that those of two integrations are never in memory
+            self._current = None  # frees the memory before the next ones are made
             moved = [one for roll in self._rolls for one in roll.move(integration)]
             self._current = integration, moved
         return self._current[1]
 
 
 def _excluded(table: ShiftTable, exclude: Sequence[Place]) -> list[Place]:
-    """Return the circles that another roll was fitted with, and those on the sky besides."""
+    """Return the circles that another roll was fitted with, and those that are on the sky."""
     own: list[Place] = list(table.meta.get("exclude", ()))
     return [*own, *(place for place in exclude if is_on_sky(place) and place not in own)]
 
 
 def find_moves(own: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], n_psfs: int) -> Floats:
     """
-    Return how to move the integrations of one exposure onto those of another.
+    Return the shifts that move the integrations of one exposure onto those of another.
 
     Parameters
     ----------
     own, other
-        The columns of the tables of shifts of the exposure to move onto, and of that to move.
+        Columns of the tables of shifts: of the exposure to move onto, and of the exposure to move.
     n_psfs
-        How many psf images both were fitted with, the same for both.
+        Number of psf images, which are the same in both tables.
 
     Returns
     -------
-    (2, integrations onto, integrations to move) float64
+    (2, own integrations, other integrations) float64
         dx and dy in pixels, positive towards higher column and row; NaN where no psf image has a
-        shift against both that may be used. Of tables for all integrations together, the one
-        integration that stands for all.
+        usable shift against both. A table that was fitted with ``align_to`` first or mean has one
+        integration.
     """
     onto, moved = (_Shifts.of(columns, n_psfs) for columns in (own, other))
     variance = onto.variance[:, None] + moved.variance[None]
@@ -284,7 +286,7 @@ def find_moves(own: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], n_p
 
 
 class _Shifts(NamedTuple):
-    """A table of shifts: (2, integrations, psfs), and (integrations, psfs)."""
+    """A table of shifts as arrays: shift (2, integrations, psfs), others (integrations, psfs)."""
 
     shift: Floats
     variance: Floats
@@ -296,25 +298,25 @@ class _Shifts(NamedTuple):
         known = np.isfinite(squares) & (squares > 0)
         shift = np.array([columns["dx"], columns["dy"]]).reshape(2, -1, n_psfs)
         usable = (columns["status"] == Status.OK) & ~columns["suspicious"]
-        # Where uncertainties are not known, all psf images count alike.
+        # If an uncertainty is not known, all psf images get the same weight.
         variance = squares if known[usable].all() else np.ones_like(squares)
         variance = np.where(usable, variance, 1.0)
         return cls(shift, variance.reshape(-1, n_psfs), usable.reshape(-1, n_psfs))
 
 
 def _check_together(exposure: Exposure, other: Exposure) -> None:
-    """Refuse an exposure of the same roll, in which a companion is where it is in the other."""
+    """Raise `InputError` for another shape or the same roll, which would subtract companions."""
     if other.shape[1:] != exposure.shape[1:]:
-        problem, remedy = f"has not the shape of {exposure.path}", "leave it out of the rolls"
+        problem, remedy = f"has another shape than {exposure.path}", "leave it out of the rolls"
         raise InputError(problem, file=other.path, remedy=remedy)
     turn = turn_between(*(north_angle(read_matrix(one)) for one in (exposure, other)))
     if turn < LEAST_TURN:
-        problem = f"has the roll of {exposure.path}, to {turn:.2g} degrees"
+        problem = f"has the same roll as {exposure.path}, within {turn:.2g} degrees"
         raise InputError(problem, file=other.path, remedy="leave it out of the rolls")
 
 
 def _check_shifts(table: ShiftTable, path: Path, exposure: Exposure, psfs: AlignedPsfs) -> None:
-    """Refuse shifts of another exposure, or against other psf images than those of the product."""
+    """Raise `InputError` if shifts belong to another exposure or to other psf images."""
     found = table.meta.get("science_sha256"), table.meta.get("psfs_sha256")
     if found != (text_of(exposure.primary, "RAWSHA"), text_of(psfs.primary, "PSFSHA")):
         problem = f"are not the shifts of {exposure.path} against the psf images of {psfs.path}"

@@ -1,4 +1,4 @@
-"""stack_psfs: the integrations of several psf exposures in one file."""
+"""Step stack_psfs: write the integrations of several psf exposures into one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,18 +21,23 @@ from ..system.atomic_file import publishing
 
 def stack_psfs(members: Sequence[Path], output: Path) -> None:
     """
-    Concatenate SCI, ERR and DQ of psf exposures along the integrations, in their order.
+    Concatenate SCI, ERR and DQ of psf exposures along the integrations, in the given order.
 
-    The header is that of the first, with NINTS and the numbers of segments corrected; the
-    table PSFORIG tells which file
-    and integration each plane came from, and PROVENANCE what made the file.
+    The header is that of the first exposure, with NINTS and the numbers of segments corrected. The
+    table PSFORIG lists the file and the integration of each plane, and PROVENANCE the software and
+    the inputs.
 
     Parameters
     ----------
     members
-        The exposures; sizes and selectors must agree.
+        The exposures. Their image sizes and the keywords that select a mask must agree.
     output
         The psfstack to write.
+
+    Raises
+    ------
+    InputError
+        If two exposures have the same content, do not agree, or are damaged.
     """
     digests = [sha256(member) for member in members]
     _check_different(members, digests)
@@ -62,7 +67,7 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
 
 
 def _check_different(members: Sequence[Path], digests: Sequence[str]) -> None:
-    """Refuse the same psf twice: KLIP cannot invert the covariance of equal images."""
+    """Raise `InputError` for equal files: the covariance of equal images cannot be inverted."""
     first: dict[str, Path] = {}
     for member, digest in zip(members, digests, strict=True):
         other = first.setdefault(digest, member)
@@ -74,7 +79,7 @@ def _check_different(members: Sequence[Path], digests: Sequence[str]) -> None:
 def _primary(header: Header, output: Path, n_planes: int) -> Header:
     primary = without_data(header)
     primary["NINTS"] = (n_planes, "Number of integrations")
-    # The first exposure may be a segment; the stack is none.
+    # The first exposure may be a segment, but the stack is not.
     for keyword, value in {"EXSEGNUM": 1, "EXSEGTOT": 1, "INTSTART": 1, "INTEND": n_planes}.items():
         if keyword in primary:
             primary[keyword] = value

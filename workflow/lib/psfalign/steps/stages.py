@@ -1,4 +1,4 @@
-"""The stages of a subtraction: nothing, the mean psf, then growing numbers of components."""
+"""Subtract psf images in stages: nothing, the mean psf, then increasing numbers of components."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,31 +20,32 @@ from ..images.pixel_errors import fill_error
 from ..images.zones import Zone, choose_region, divide
 from .throughput import Throughput, measure_throughput
 
-CHUNK = 16  # psf images whose errors or flags are in memory at a time
-HALF = 0.5  # share of flagged psf images in what is subtracted, above which a pixel is flagged
+CHUNK = 16  # number of psf images whose errors or flags are in memory at a time
+HALF = 0.5  # a pixel is flagged if flagged psf images have a larger share in what is subtracted
 
 
 @dataclass(frozen=True)
 class SubtractionOptions:
     """
-    How to subtract.
+    The options of the subtraction.
 
     Attributes
     ----------
     references
-        ``stars``, the psf images of the product, or ``stars+rolls``, those and the integrations
-        of other rolls.
+        ``stars``: the psf images of the product. ``stars+rolls``: also the integrations of other
+        rolls.
     modes
-        Numbers of principal components; none counts beyond the number of psf images.
+        Numbers of principal components; each is limited to the number of psf images.
     region
-        Fit where the ``mask`` has a weight above one half, or in the whole ``image``, as jwst does.
+        Fit where the weight of the ``mask`` is above one half, or in the whole ``image``, as jwst
+        does.
     annuli
-        Separations in arcsec between rings that are fitted each by itself.
+        Separations in arcsec that divide the image into rings, which are fitted independently.
     star
         ``auto``, or the column and row of the star, counted from 0.
     exclude
-        Circles on the science image that are left out of the fit, see `psfalign.files.circles`;
-        those on the sky are left out where other rolls have them, too.
+        Circles on the science image that are excluded from the fit, see `psfalign.files.circles`.
+        Circles that are given on the sky are excluded in other rolls, too.
     """
 
     references: References = "stars"
@@ -56,7 +57,7 @@ class SubtractionOptions:
 
 
 class PsfSource(Protocol):
-    """Psf images that were aligned to the integrations of an exposure, or to one for all."""
+    """Psf images that were aligned to each integration of an exposure, or to one for all."""
 
     @property
     def shared(self) -> bool:
@@ -68,24 +69,24 @@ class PsfSource(Protocol):
         """Return the psf images of an integration, (psfs, rows, columns)."""
 
     def read_errors(self, integration: int, psfs: NDArray[np.intp], /) -> Images:
-        """Return errors of some of them, (psfs, rows, columns)."""
+        """Return the errors of some psf images, (psfs, rows, columns)."""
 
     def read_flags(self, integration: int, psfs: NDArray[np.intp], /) -> NDArray[np.int32]:
-        """Return flags of some of them, (psfs, rows, columns); of the highest nobody asks."""
+        """Return the flags of some psf images as int32, (psfs, rows, columns)."""
 
     @property
     def turned(self) -> Sequence[tuple[Matrix, slice]]:
-        """Which of them show the same sky, and how their pixels lie on it."""
+        """The matrix from pixels to the sky of each other roll, and which images come from it."""
 
     def find_circles(self, integration: int, /) -> list[Circle]:
-        """Return circles that the fit to an integration must leave out for what is in them."""
+        """Return circles of the psf images to exclude from the fit to an integration."""
 
     def read_weight(self) -> Image | None:
-        """Return the weight of the mask, (rows, columns); None where there was none."""
+        """Return the weight of the mask, (rows, columns); None if there is none."""
 
 
 class Stages(NamedTuple):
-    """What is left of an integration: images and errors (stages, rows, columns), DQ of the last."""
+    """Residuals of an integration and their errors, (stages, rows, columns), and DQ of the last."""
 
     images: Cube
     errors: Cube
@@ -99,35 +100,36 @@ class Subtraction:
     Parameters
     ----------
     exposure
-        The cleaned science exposure; integrations are read within its with block.
+        The cleaned science exposure. Its integrations are read inside its ``with`` block.
     psfs
-        What was aligned to it.
+        The psf images that were aligned to it.
     options
-        How to subtract.
+        The options of the subtraction.
 
     Attributes
     ----------
     options
-        As they were given.
+        The options as they were given.
     n_psfs
-        How many psf images an integration has.
+        Number of psf images of an integration.
     circles
-        Those of the options in pixels of the exposure.
+        The circles of the options, in pixels of the exposure.
     modes
-        The numbers of components, those of the options as far as there are psf images.
+        The numbers of components, each limited to the number of psf images.
     n_stages
-        Two more than these: first nothing, then the mean of the psf images, is subtracted.
+        Number of stages: the modes, and before them nothing and the mean psf image.
     fates
         How often a psf image was used or left out, over all integrations.
     n_failed
-        Integrations that are not finite, or had no psf image.
+        Number of integrations that are not finite or have no psf image.
     throughput
-        That of the first integration that worked; None before, or where the star is unknown.
+        Throughput in the first integration with a result; None before, or if the position of the
+        star is not known.
 
     Raises
     ------
     InputError
-        If rings or circles on the sky are asked for and the headers do not say where the star is.
+        If rings or circles on the sky are asked for and the headers lack the position of the star.
     """
 
     def __init__(self, exposure: Exposure, psfs: PsfSource, options: SubtractionOptions) -> None:
@@ -146,7 +148,7 @@ class Subtraction:
         self.circles = find_circles(exposure, options.exclude, options.star)
 
     def run(self) -> Iterator[Stages]:
-        """Return what is left of each integration, in their order."""
+        """Return the residuals of each integration, in their order."""
         return map(self._subtract, range(len(self._exposure)))
 
     def _subtract(self, integration: int) -> Stages:
@@ -203,7 +205,7 @@ class Subtraction:
         return total
 
     def _flags(self, integration: int, library: PsfLibrary, fit: Fit) -> Flags:
-        """Flag pixels where psf images that are flagged make up most of what is subtracted."""
+        """Return DO_NOT_USE and FLUX_ESTIMATED where most of what is subtracted has the flag."""
         shape = self._exposure.shape[1:]
         shares = {bit: np.zeros(shape[0] * shape[1]) for bit in (DO_NOT_USE, FLUX_ESTIMATED)}
         for members, psfs in _chunks(library):
@@ -226,10 +228,10 @@ class Subtraction:
         except InputError:
             if self.options.annuli or self.options.star != "auto":
                 raise
-            return None  # nothing else needs it but the throughput
+            return None  # only the throughput needs the position, and is left out
 
     def _measure(self, library: PsfLibrary, science: Image, left: Image) -> Throughput | None:
-        """Measure the throughput; nothing else needs the star's place or a source's width."""
+        """Measure the throughput; None if the position of the star or the FWHM is not known."""
         try:
             fwhm = read_fwhm(self._exposure)
         except InputError:
@@ -241,7 +243,7 @@ class Subtraction:
 
 
 def _chunks(library: PsfLibrary) -> Iterator[tuple[slice, NDArray[np.intp]]]:
-    """Return parts of the psf images that are used: as members, and by their numbers."""
+    """Yield chunks of the used psf images: as members among these, and as numbers among all."""
     used = np.flatnonzero(library.used)
     for start in range(0, len(used), CHUNK):
         members = slice(start, start + CHUNK)

@@ -11,12 +11,12 @@ from ..images.arrays import Bools, Image
 from ..images.injection import Injection, Planted, Source
 from ..images.klip import PsfLibrary
 
-ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, around the star, where sources are put
-SIGMA = 5.0  # brightness of the sources, over the scatter of what is left around the star
+ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, position angles of the injected sources
+SIGMA = 5.0  # peak of an injected source, in units of the scatter of the residual on its ring
 
 
 class Throughput(NamedTuple):
-    """Share of a point source that is kept: separations in arcsec, (separations, stages)."""
+    """Share of a point source that is kept, (separations, stages), by separation in arcsec."""
 
     separations: NDArray[np.float64]
     kept: NDArray[np.float64]
@@ -32,22 +32,27 @@ def measure_throughput(
     turned: Sequence[tuple[Matrix, slice]] = (),
 ) -> Throughput:
     """
-    Put sources around the star, in rings one FWHM apart, and see what is left of each.
+    Inject sources around the star, on rings one FWHM apart, and measure what is kept of each.
 
     Parameters
     ----------
     library
         The psf images that are subtracted.
     science, left : (rows, columns) float64
-        The science image, and what the last stage leaves of it, the scatter of which says how
-        bright the sources are; that matters only where psf images hold them, too.
+        The science image, and the residual of the last stage. The scatter of the residual sets the
+        brightness of the sources, which matters only if psf images contain them, too.
     sky
-        Where the star of the science image and north are.
+        Position of the star and direction of north in the science image.
     fwhm
         Width of a point source in arcsec.
     turned
-        Which of the psf images, of those used and not used, show the same sky around a star in the
-        same place, and how their pixels lie on it.
+        For each other roll among the psf images, the matrix from its pixels to the sky, and which
+        psf images, used or not, come from it. The star is at the same place in all of them.
+
+    Returns
+    -------
+    Throughput
+        The mean over the position angles, for the rings where a source is inside the image.
     """
     injection, distances = Injection(library, science), sky.separations(science.shape)
     rings = np.arange(1, distances.max() / fwhm) * fwhm

@@ -1,4 +1,4 @@
-"""All steps of one exposure, from calibrated files to the product, without the engine."""
+"""Run all steps of one exposure, from calibrated files to the product, without Snakemake."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def align_files(
     threads: int = 1,
 ) -> None:
     """
-    Make the product of one exposure; intermediate files go to a temporary folder.
+    Make the product of one exposure, with intermediate files in a temporary folder.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def align_files(
     errors, candidate, association
         See `psfalign.steps.align.align_exposure`.
     threads
-        How many processes fit and shift; the bytes do not depend on it.
+        How many processes fit and shift. The written bytes do not depend on it.
     """
     rest = dict(fitting or {})
     options = FitOptions.take(rest)

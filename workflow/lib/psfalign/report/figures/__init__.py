@@ -1,1 +1,1 @@
-"""The figures of an exposure."""
+"""Draw the figures of exposures and associations."""

@@ -1,4 +1,4 @@
-"""Which pixels were replaced, what weighted the fit, and what is left at which radius."""
+"""Draw the replaced pixels, the weight of the fit, and the scatter of residuals by radius."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ from .view import PIXELS, View, draw_circles, draw_weight
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEIGHT, PROFILE_HEIGHT = 6.6, 3.5  # inches, with maps and without
-SEEN = 100  # dots across a map, of which one can be seen
+HEIGHT, PROFILE_HEIGHT = 6.6, 3.5  # inches, with and without maps
+SEEN = 100  # a dot of 1/100 of the width of a map can be seen
 COLOURS = (QUIET, BAD, GOOD)
 
 
 @dataclass(frozen=True)
 class Checks:
     """
-    What to check besides the images.
+    The data of this figure.
 
     Attributes
     ----------
     replaced
-        Maps of the share of planes, 0 to 1, in which a pixel's value is not the observed one.
+        Maps of the share of planes, 0 to 1, in which a pixel was replaced.
     weight : (rows, columns) float64
         The weight of the fit.
     profiles
         Up to three images whose scatter is drawn against radius.
     circles
-        What is excluded from the fit: it is drawn into the map of the weight, and left out of the
-        scatter.
+        Circles that are excluded from the fit. They are drawn into the map of the weight, and
+        excluded from the scatter.
     view
         The axes of the images.
     """
@@ -49,13 +49,13 @@ class Checks:
 
     @property
     def maps(self) -> list[Panel]:
-        """The maps that show something: those that are not the same everywhere."""
+        """The maps that are not constant."""
         panels = [*self.replaced, Panel("Weight of the fit", self.weight)]
         return [panel for panel in panels if np.ptp(panel.image) > 0]
 
     @property
     def height(self) -> float:
-        """The height in inches of their figure."""
+        """Height of the figure in inches."""
         return HEIGHT if self.maps else PROFILE_HEIGHT
 
 
@@ -88,7 +88,7 @@ def _draw_maps(canvas: Canvas, checks: Checks) -> None:
 
 
 def _enlarge(image: Image) -> Image:
-    """Let single pixels of a large image reach as far as can be seen."""
+    """Enlarge single pixels of a large image, so that they can be seen."""
     from scipy.ndimage import maximum_filter
 
     return np.asarray(maximum_filter(image, size=2 * (max(image.shape) // SEEN // 2) + 1))

@@ -1,4 +1,4 @@
-"""The images of a subtraction side by side, on one scale."""
+"""Draw the images of a subtraction side by side, on one scale."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,8 +14,8 @@ from .view import PIXELS, View, draw_circles, draw_star, draw_weight
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEIGHT = 6.9  # inches, of two rows of panels
-BELOW = 1 / 3  # of the largest value, what the scale shows of negative ones
+HEIGHT = 6.9  # inches, for two rows of panels
+BELOW = 1 / 3  # the scale begins at minus this share of its largest value
 
 
 class Panel(NamedTuple):
@@ -26,7 +26,7 @@ class Panel(NamedTuple):
 
 
 def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
-    """Return the panels of a subtraction: above what is subtracted, below what is left."""
+    """Return the panels of a subtraction: science and psf above, the two residuals below."""
     before, after = (weighted_rms(image, s.weight) for image in (s.unaligned, s.aligned))
     psfs = (
         "The aligned psf image" if len(s.rms) == 1 else f"Mean of {len(s.rms)} aligned psf images"
@@ -40,7 +40,7 @@ def subtraction_panels(s: Subtraction, *, integration: int) -> list[Panel]:
 
 
 def height_of(panels: Sequence[Panel]) -> float:
-    """Return the height in inches of a figure of some panels, two in a row."""
+    """Return the height in inches of a figure with two panels in a row."""
     return HEIGHT / 2 * ((len(panels) + 1) // 2)
 
 
@@ -57,8 +57,8 @@ def draw_images(
     """
     Draw images, two in a row, on one asinh scale, with the contour of half the weight.
 
-    Circles that are excluded from the fit are drawn into all of them, and the star where the view
-    knows it, with the directions of north and east in the first.
+    Circles that are excluded from the fit are drawn into all images. If the view has a position of
+    the star, the first image shows it, with the directions of north and east.
     """
     from matplotlib.colors import AsinhNorm
 
@@ -86,10 +86,10 @@ def draw_images(
 
 def choose_scale(panels: Sequence[Panel], circles: Sequence[Circle]) -> tuple[float, float]:
     """
-    Return where the scale of some images ends, and up to where it is linear.
+    Return the end of the scale of some images, and up to which value it is linear.
 
-    It ends at the brightest thousandth of the first, and is linear within three times the noise of
-    the last. What lies in circles does not count.
+    It ends at the 99.9th percentile of the first image, and is linear up to three times the noise
+    of the last image. Pixels in circles are left out.
     """
     counts = ~cover(circles, panels[0].image.shape)
     first, last = (np.abs(panel.image[counts]) for panel in (panels[0], panels[-1]))
@@ -98,7 +98,7 @@ def choose_scale(panels: Sequence[Panel], circles: Sequence[Circle]) -> tuple[fl
 
 
 def beside(canvas: Canvas, place: Place) -> "Axes":
-    """Return axes for a bar of colours to the right of others, between their edges."""
+    """Return axes for a colour bar to the right of other axes."""
     height = place["top"] - place["bottom"]
     return canvas.add_axes(
         (place["right"] + 0.02, place["bottom"] + 0.1 * height, 0.02, 0.8 * height)
@@ -106,5 +106,5 @@ def beside(canvas: Canvas, place: Place) -> "Axes":
 
 
 def choose_ticks(top: float, linear: float) -> list[float]:
-    """Return ticks from 0 to the end of an asinh scale that do not run into each other."""
+    """Return ticks from 0 to the end of an asinh scale whose labels do not overlap."""
     return [0.0, *(value for value in (top / 10, top / 3) if value > linear), top]

@@ -1,4 +1,4 @@
-"""What is left around a star, north up and east left, and how faint a source would show."""
+"""Draw the residual around a star, north up and east left, and the limits for faint sources."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 HEIGHT, CURVE_HEIGHT = 6.2, 3.4  # inches
-NOISES = 5  # of the picture, up to where the scale is linear
-BELOW = 2  # noises below zero, where the scale begins
-BRIGHTEST = 99.7  # percentile of a picture, where the scale ends
-BAR_SHARE = 0.25  # of the width of a picture, at most, for the bar
-BARS = (10, 5, 2, 1, 0.5, 0.2)  # arcsec, what a bar can stand for
-ARROW = 0.12  # of the width of a picture
+NOISES = 5  # the scale is linear up to this multiple of the noise
+BELOW = 2  # the scale begins at minus this multiple of the noise
+BRIGHTEST = 99.7  # the scale ends at this percentile of the image
+BAR_SHARE = 0.25  # largest length of the scale bar, as a share of the width of the image
+BARS = (10, 5, 2, 1, 0.5, 0.2)  # arcsec, possible lengths of the scale bar
+ARROW = 0.12  # length of an arrow, as a share of the width of the image
 
 
 class Field(NamedTuple):
-    """A square about the star, and what its pixels are."""
+    """A square about the star that is drawn, with the scale and the unit of its pixels."""
 
     scale: float  # arcsec a pixel
     radius: float  # arcsec, from the star to the edges
@@ -32,7 +32,7 @@ class Field(NamedTuple):
 
 
 def choose_field(picture: Image, scale: float, unit: str) -> Field:
-    """Return the square about the middle of a picture (rows, columns) that has pixels to show."""
+    """Return the square about the centre of an image that is not all NaN at its edges."""
     known = np.isfinite(picture)
     middle = (picture.shape[0] - 1) / 2
     rows, columns = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
@@ -41,7 +41,7 @@ def choose_field(picture: Image, scale: float, unit: str) -> Field:
 
 
 def draw_north_up(canvas: Canvas, panels: Sequence[Panel], *, field: Field, title: str) -> None:
-    """Draw the last of three pictures large, and beside it what it was before."""
+    """Draw the last of three images large, and the other two beside it."""
     grid = canvas.add_gridspec(2, 3)
     places = (grid[0, 2], grid[1, 2], grid[:, :2])
     for panel, place in zip(panels, places, strict=True):
@@ -80,12 +80,12 @@ def _show(axis: "Axes", panel: Panel, field: Field) -> "AxesImage":
 
 
 def _noise(image: Image) -> float:
-    """Return the standard deviation of most pixels, which sources do not raise."""
+    """Return the standard deviation from the median absolute deviation, robust to sources."""
     return float(1.4826 * np.nanmedian(np.abs(image - np.nanmedian(image))))
 
 
 def _draw_compass(axis: "Axes", field: Field) -> None:
-    """Draw arrows to north and east, and a bar of some arcseconds."""
+    """Draw arrows to north and east, and a scale bar in arcseconds."""
     width = 2 * field.radius
     origin, length = (-0.36 * width, -0.44 * width), ARROW * width
     for name, d_east, d_north in (("N", 0, length), ("E", length, 0)):
@@ -116,7 +116,7 @@ def draw_limits(
 
 
 def _name(stage: str) -> str:
-    """Return what a line of the legend says of a stage."""
+    """Return the text of a stage in the legend."""
     kind, _, number = stage.partition(" ")
     if not number:
         return {"science": "nothing subtracted", "mean": "mean psf"}.get(kind, kind)

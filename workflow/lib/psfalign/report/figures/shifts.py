@@ -1,4 +1,4 @@
-"""The shifts of all pairs, and how well they agree with one position for each image."""
+"""Draw the shifts of all pairs, their closure, and the gain by alignment."""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 4.8  # inches, with a legend of at most two lines
-MARKERS = "os^DvPX<>*"  # besides the colours, so that print without them is legible, too
-SPREAD = 0.6  # of the space between two psf images, what the integrations of one take
+MARKERS = "os^DvPX<>*"  # in addition to colours, for prints in black and white
+SPREAD = 0.6  # share of the space between two psf images that the integrations of one take
 RING: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "color": "black", "zorder": 4}
 LINE = 100  # characters of the names in a line of the legend
-LEGEND, FEW_LINES = 0.18, 2  # inches of a line below the axes; of lines, what `HEIGHT` has room for
-SHORT = 15  # characters of names of which five fit into a line
-MOST_NAMES = 10  # in the legend
+LEGEND, FEW_LINES = 0.18, 2  # inches of a line of the legend; number of lines in `HEIGHT`
+SHORT = 15  # characters; five names that are shorter fit into a line
+MOST_NAMES = 10  # names in the legend
 
 
 class Gains(NamedTuple):
-    """What the psf images of one integration leave of the science image, one by one."""
+    """RMS of the residuals of a science image less each psf image of one integration."""
 
     integration: int
     psfs: NDArray[np.int64]  # their numbers
@@ -38,7 +38,7 @@ class Gains(NamedTuple):
 @dataclass(frozen=True)
 class Pairs:
     """
-    The table of shifts, and where its psf images come from.
+    The table of shifts, and the origins of its psf images.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Pairs:
     suspicious : (pairs,) bool
         Pairs whose closure is larger than their uncertainty explains.
     gains
-        What alignment brings, where it is known.
+        The residuals before and after alignment, if they are known.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -59,34 +59,34 @@ class Pairs:
 
     @property
     def groups(self) -> list[str]:
-        """What has a symbol, for each psf image: its exposure; of few psf images, itself."""
+        """Name of the symbol of each psf image: its exposure, or its number if there are few."""
         if len(set(self.exposures)) == 1 < len(self.exposures) <= len(MARKERS):
             return [f"psf image {n}" for n in range(len(self.exposures))]
         return list(self.exposures)
 
     @property
     def names(self) -> list[str]:
-        """What has a symbol, each once."""
+        """Names of all symbols."""
         return list(dict.fromkeys(self.groups))
 
     @property
     def has_closure(self) -> bool:
-        """Whether pairs can contradict each other."""
+        """Whether any pair has a closure."""
         return bool(np.isfinite(self.columns["closure"]).any())
 
     @property
     def usable(self) -> Bools:
-        """The pairs whose fit may be used."""
+        """Which pairs have a usable fit, (pairs,) bool."""
         return np.asarray(self.columns["status"] == Status.OK)
 
 
 def height_of(pairs: Pairs) -> float:
-    """Return the height in inches of a figure of shifts: long legends take nothing of the axes."""
+    """Return the height of a figure of shifts in inches, which grows with the legend."""
     return HEIGHT + LEGEND * max(0, _count_lines(pairs.names) - FEW_LINES)
 
 
 def draw_shifts(canvas: Canvas, pairs: Pairs, *, title: str) -> None:
-    """Draw shifts with their uncertainties on the left, their closure and gains on the right."""
+    """Draw shifts with their uncertainties on the left, closure and gains on the right."""
     names = pairs.names
     below = 0.65 + LEGEND * _count_lines(names)
     left, closure, gains = _make_axes(canvas, pairs, below=below)
@@ -109,7 +109,7 @@ def draw_shifts(canvas: Canvas, pairs: Pairs, *, title: str) -> None:
 def _make_axes(
     canvas: Canvas, pairs: Pairs, *, below: float
 ) -> "tuple[Axes, Axes | None, Axes | None]":
-    """Return the axes of positions, closure and gains; None where there is nothing to draw."""
+    """Return the axes of shifts, closure and gains; None for those without data."""
     n_right = pairs.has_closure + (pairs.gains is not None)
     place = inside(canvas, left=0.75, right=0.15, bottom=below, top=0.5)
     n_rows, n_columns = max(1, n_right), 2 if n_right else 1
@@ -154,12 +154,12 @@ def _mark_closure(axis: "Axes", pairs: Pairs) -> None:
     axis.set(title="Closure: distance from what all pairs imply", ylabel="closure (pixels)")
     _number_psfs(axis)
     axis.set_yscale("log", nonpositive="clip")
-    axis.margins(y=0.45)  # of which the legend, in one line, takes the upper one
+    axis.margins(y=0.45)  # the legend, in one line, is in the upper margin
     axis.legend(loc="upper right", ncols=3, handlelength=1, columnspacing=1)
 
 
 def _draw_gains(axis: "Axes", gains: Gains) -> None:
-    """Draw the RMS that each psf image leaves of the science image before and after alignment."""
+    """Draw the RMS of the residual of each psf image before and after alignment."""
     before, after = gains.rms.T
     gain = np.median(before / after)
     axis.vlines(gains.psfs, after, before, color=QUIET, linewidth=0.8)
@@ -170,7 +170,7 @@ def _draw_gains(axis: "Axes", gains: Gains) -> None:
         ylabel=f"RMS ({drawn(gains.unit)})",
     )
     _number_psfs(axis)
-    # From zero, or what is gained would look like much wherever it is little.
+    # The axis starts at zero, because small gains would look large otherwise.
     axis.set_ylim(0, 1.3 * float(gains.rms.max()) or 1.0)
     axis.legend(loc="upper right", ncols=2)
 
@@ -185,7 +185,7 @@ def _number_psfs(axis: "Axes") -> None:
 
 
 def _place(pairs: Pairs) -> NDArray[np.float64]:
-    """Return the place of each pair on an axis of psf images, the integrations side by side."""
+    """Return the coordinate of each pair on the axis of psf images, integrations side by side."""
     integration = pairs.columns["integration"]
     last = max(1, int(integration.max(initial=0)))
     return np.asarray(pairs.columns["psf"] + SPREAD * (integration / last - 0.5))
@@ -203,7 +203,7 @@ def _frame_positions(axis: "Axes", pairs: Pairs) -> None:
         axis.legend(loc="upper right")
     axis.set_aspect("equal", adjustable="datalim")
     axis.margins(0.12)
-    # No shift at all is drawn where it lies among the shifts, or they would be crowded.
+    # Draw the lines of no shift only where they do not enlarge the range of the axes.
     if axis.dataLim.y0 < 0 < axis.dataLim.y1:
         axis.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
     if axis.dataLim.x0 < 0 < axis.dataLim.x1:

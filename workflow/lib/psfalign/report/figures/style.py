@@ -1,4 +1,4 @@
-"""What all figures share: one style, one width, one way to become a PNG of bounded size."""
+"""Draw all figures in one style and width, as PNG files of limited size."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -17,23 +17,23 @@ Canvas: TypeAlias = "Figure | SubFigure"
 Draw: TypeAlias = Callable[[Canvas], None]
 Place = dict[str, Any]  # left, right, bottom and top of axes, in shares of the canvas
 
-# What drawing imports when it draws, for processes that import ahead.
+# Modules that are imported while drawing; processes that start ahead of time import them first.
 LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
 STYLE = Path(__file__).with_name("psfalign.mplstyle")
 WIDTH = 8.0  # inches; 1200 pixels
 TITLE = 0.13  # inches from the upper edge to the middle of a title
 LONGEST = 90  # characters of a text that fit into the width
 LARGEST = 300_000  # bytes of a figure
-# Colours of the colour map and greys, for text; tried until the figure is small enough.
+# Numbers of colours of the colour map, and of greys for text; tried until the file is small enough.
 PALETTES = ((192, 24), (96, 24), (48, 12), (24, 8), (12, 6), (6, 4))
-N_TINTS = 5  # of each colour of lines, for their edges on white
-# Of the cycle in the style file, for what is not one of many.
+N_TINTS = 5  # tints of each line colour, for antialiased edges on white
+# Colours of the cycle in the style file, and a grey.
 GOOD, BAD, QUIET = "#0072B2", "#D55E00", "#767676"
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the style of the project, whatever the user's own is."""
+    """Use the style of the project instead of the user's own."""
     from matplotlib import style
 
     with style.context(["default", STYLE]):
@@ -42,9 +42,9 @@ def styled() -> Iterator[None]:
 
 def drawn(text: str) -> str:
     """
-    Return what draws a text of a header or a file's name as it is.
+    Escape a text from a header or a file name, so that Matplotlib draws it unchanged.
 
-    Matplotlib takes what stands between dollars for a formula, and leaves names that begin with an
+    Matplotlib takes text between dollars for a formula, and leaves names that begin with an
     underscore out of legends.
     """
     text = shorten(visible(text), LONGEST)
@@ -52,7 +52,7 @@ def drawn(text: str) -> str:
 
 
 def shorten(text: str, longest: int) -> str:
-    """Return as much of a text as some characters hold."""
+    """Return a text, cut to at most ``longest`` characters."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -60,9 +60,9 @@ def inside(
     canvas: Canvas, left: float, right: float, bottom: float, top: float
 ) -> dict[str, float]:
     """
-    Return where axes lie that leave margins of some inches, as a grid takes it.
+    Return the edges of axes with margins in inches, as keyword arguments of a grid.
 
-    A layout engine, which measures every label twice, takes half of the time of a figure.
+    A layout engine would measure every label twice, which takes half of the time of a figure.
     """
     width, height = _size(canvas)
     edges = {"left": left / width, "right": 1 - right / width}
@@ -70,7 +70,7 @@ def inside(
 
 
 def write_title(canvas: Canvas, title: str) -> None:
-    """Write a title above all axes, whatever it holds."""
+    """Write a title above all axes; any text is allowed."""
     canvas.suptitle(drawn(title), y=1 - TITLE / _size(canvas)[1], va="center")
 
 
@@ -81,12 +81,19 @@ def _size(canvas: Canvas) -> tuple[float, float]:
 
 def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
     """
-    Draw a figure of `WIDTH` and some height in inches, and give it as PNG.
+    Draw a figure of `WIDTH` and a height in inches, and return it as PNG.
 
-    What draws says where its axes are; else, matplotlib lays them out.
+    A palette of the colour map, greys and tints of the line colours looks the same as all colours,
+    and takes a third of the bytes. It is reduced if the file is larger than `LARGEST`.
 
-    A palette of the colour map, greys and tints of the line colours tells as much as all colours,
-    and takes a third of the bytes; it is made smaller where that is more than `LARGEST`.
+    Parameters
+    ----------
+    draw
+        The function that draws into the figure.
+    height
+        Height in inches.
+    is_laid_out
+        Whether ``draw`` sets the positions of its axes. Otherwise, matplotlib lays them out.
     """
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -113,7 +120,7 @@ def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
 
 
 def _palette(n_colours: int, n_greys: int) -> bytes:
-    """Return red, green and blue of 256 colours, of which some are there twice."""
+    """Return red, green and blue of 256 colours; the first one fills up the palette."""
     from matplotlib import colormaps, rcParams
     from matplotlib.colors import to_rgb
 
@@ -128,7 +135,7 @@ def _palette(n_colours: int, n_greys: int) -> bytes:
 
 
 def draw_stacked(parts: list[tuple[Draw, float]]) -> bytes:
-    """Draw several figures, each with its height in inches, below each other into one PNG."""
+    """Draw figures of given heights in inches below each other, and return one PNG."""
     heights = [height for _, height in parts]
 
     def draw(canvas: Canvas) -> None:

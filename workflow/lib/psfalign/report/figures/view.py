@@ -1,4 +1,4 @@
-"""How the pixels of an exposure are drawn: in arcseconds from the star, or by their numbers."""
+"""Draw images with axes in arcseconds from the star, or in pixels."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 WEIGHT_LEVEL = 0.5
 EXCLUDED = BAD  # colour of circles without weight
-ARROW = 0.13  # of the width of an image
-CORNER = 0.78, 0.08  # of an image, counted from its lower left, where the arrows begin
+ARROW = 0.13  # length of an arrow, as a share of the width of an image
+CORNER = 0.78, 0.08  # origin of the arrows from the lower left, as shares of width and height
 STAR: dict[str, Any] = {"marker": "+", "color": "white", "markersize": 6, "markeredgewidth": 0.8}
 
 
@@ -33,9 +33,9 @@ class View(NamedTuple):
     sides
         Width and height of a pixel.
     unit
-        Of the sides.
+        The unit of the sides.
     sky
-        Where the star is and which way north is; None where headers do not say it.
+        Position of the star and direction of north; None if they are not known.
     """
 
     column: float = 0.0
@@ -46,7 +46,7 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, exposure: Exposure, star: Star = "auto") -> "View":
-        """Return arcseconds from the star of a science exposure; pixels where nobody knows them."""
+        """Return axes in arcseconds from the star, or in pixels if the star is not known."""
         try:
             sky = Sky.of(exposure, star)
         except InputError:
@@ -56,11 +56,11 @@ class View(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """What radii are counted from, in words."""
+        """The origin of radii, in words."""
         return "the star" if self.sky else "the middle"
 
     def place(self, column: float, row: float) -> tuple[float, float]:
-        """Return where a pixel is drawn."""
+        """Return the coordinates (x, y) of a pixel."""
         return (column - self.column) * self.sides[0], (row - self.row) * self.sides[1]
 
     def extent(self, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
@@ -70,7 +70,7 @@ class View(NamedTuple):
         return left, right, lower, upper
 
     def radii(self, shape: tuple[int, ...]) -> Image:
-        """Return how far each pixel is from the star, or else from the middle of the image."""
+        """Return the distance of each pixel from the star, or else from the centre of the image."""
         if self.sky:
             return self.sky.separations(shape)
         rows, columns = np.indices(shape)
@@ -89,7 +89,7 @@ PIXELS = View()
 
 
 def draw_weight(axis: "Axes", weight: Image, view: View = PIXELS) -> None:
-    """Draw the contour of half the weight, where there is one."""
+    """Draw the contour of half the weight, if there is one."""
     if weight.min() < WEIGHT_LEVEL < weight.max():
         extent = view.extent(weight.shape)
         style: dict[str, Any] = {"colors": "white", "linewidths": 0.7}
@@ -97,7 +97,7 @@ def draw_weight(axis: "Axes", weight: Image, view: View = PIXELS) -> None:
 
 
 def draw_circles(axis: "Axes", circles: Sequence[Circle], view: View = PIXELS) -> None:
-    """Draw what is excluded from the fit, within the image that is drawn already."""
+    """Draw circles that are excluded from the fit into an image."""
     from matplotlib.patches import Ellipse
 
     for circle in circles:
@@ -107,7 +107,7 @@ def draw_circles(axis: "Axes", circles: Sequence[Circle], view: View = PIXELS) -
 
 
 def draw_star(axis: "Axes", view: View, shape: tuple[int, ...]) -> None:
-    """Draw the star and arrows to north and east, where headers say where they are."""
+    """Draw the star and arrows to north and east, if their positions are known."""
     if view.sky is None:
         return
     axis.plot(0, 0, **STAR)
