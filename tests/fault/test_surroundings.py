@@ -11,12 +11,12 @@ from studies.crashes import PARTS, Campaign, make_campaign
 
 
 def run_without(campaign: Campaign, code: Path, *wrapper: str) -> subprocess.CompletedProcess[str]:
-    """Run in the campaign's folder with no HOME and no more of the environment than a path."""
+    """Run in the campaign's folder with no HOME, a poor terminal, and a path as environment."""
     command = Campaign(campaign.folder, code).command()
     return subprocess.run(
         [*wrapper, *command],
         cwd=campaign.folder,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,
         check=False,

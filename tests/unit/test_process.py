@@ -48,6 +48,20 @@ def test_planned_jobs_are_not_looked_through_and_are_left_in_the_end() -> None:
     assert result.stdout.split() == ["True"] * 4
 
 
+def test_text_that_a_terminal_lacks_is_escaped(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    exposure = "{science: a.fits, psfs: b.fits, asn_id: a3001}"
+    config.write_text(f"output_dir: ± résultats\nexposures: [{exposure}]\n", encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "psfalign", "check", "--output-dir", config],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "\\xb1 r\\xe9sultats\n"
+
+
 @pytest.mark.bad_input(62)
 @pytest.mark.parametrize("path", ["/it's a folder/python", "/usr/bin/python"])
 def test_interpreter_is_one_word_of_a_command_and_a_path_elsewhere(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import PsfalignError, error_line
-from ..system.process import ended_in_order, prepare_process
+from ..system.process import ended_in_order, prepare_process, show_all_text
 from . import campaigns, results, steps
 from .arguments import keep_inputs
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0, or 1 after a mistake that was said in one line on standard error, or where `verify` found
     something wrong.
     """
+    show_all_text()
     options = _parser().parse_args(arguments)
     prepare_process()
     try:

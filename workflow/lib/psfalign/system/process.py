@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import gc
+import io
 import os
 import secrets
 import shlex
@@ -25,6 +26,12 @@ def prepare_process() -> None:
     """Set the environment that NumPy reads; call this before NumPy is imported."""
     use_one_blas_thread()
     keep_freed_memory()
+
+
+def show_all_text() -> None:
+    """Escape what the encoding of standard output lacks, as Python does on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def keep_caches_here() -> None:
