@@ -24,7 +24,7 @@ from files import (
     write_psfs,
 )
 
-from psfalign.campaign.checks import check_exposure
+from psfalign.campaign.checks import check_campaign, check_exposure
 from psfalign.campaign.exclusion import exclusion_of
 from psfalign.campaign.exposures import plan_exposures
 from psfalign.campaign.facts import FactsStore
@@ -218,6 +218,7 @@ def test_each_exposure_has_the_circles_for_all_and_its_own(tmp_path: Path) -> No
     json.dumps(told)  # as provenance records it
 
 
+@pytest.mark.bad_input(63)
 @pytest.mark.parametrize(
     ("own", "general", "star", "cards", "problem"),
     [
@@ -227,6 +228,8 @@ def test_each_exposure_has_the_circles_for_all_and_its_own(tmp_path: Path) -> No
         ([], [SKY], "auto", {"PA_APER": None}, "north"),
         ([], [SKY], [3, 4], {"CRPIX2": None}, ""),
         ([PIXELS], [], "auto", {"CRPIX2": None, "PA_APER": None}, ""),
+        ([{**SKY, "separation": 500.0}], [], "auto", {}, "beside"),  # in mas
+        ([], [SKY], [40, 4], {}, "no star"),
     ],
 )
 def test_circles_without_a_place_are_refused_before_any_job(
@@ -247,6 +250,8 @@ def test_circles_without_a_place_are_refused_before_any_job(
     messages = {
         "beside": f"exposures[0].exclude[0]: covers no pixel of {path}, which has 40 columns, "
         "32 rows; correct its place, or remove it",
+        "no star": f"{path} psf_subtraction.star=[40, 4]: the star is not in the image of 40×32 "
+        "pixels; set psf_subtraction.star to its [column, row], counted from 0",
         "star": f"exposures[0] exclude: a circle on the sky has no place: {path}[SCI] CRPIX2: "
         "missing: nothing says where the star is; "
         "set psf_subtraction.star to its [column, row], counted from 0",
@@ -259,6 +264,35 @@ def test_circles_without_a_place_are_refused_before_any_job(
             check()
     else:
         check()
+
+
+@pytest.mark.bad_input(63)
+@pytest.mark.parametrize(
+    ("circle", "covers"),
+    [
+        (PIXELS, True),
+        ({**PIXELS, "row": 35}, False),
+        ({**PIXELS, "row": 35, "radius": 5}, True),
+        (SKY, True),
+        ({**SKY, "separation": 500.0}, False),  # in mas
+    ],
+)
+def test_circle_beside_all_exposures_is_refused(
+    circle: dict[str, float], covers: bool, tmp_path: Path
+) -> None:
+    config = write_campaign(tmp_path)
+    write_science(tmp_path / "jw1_calints.fits")
+    config["align_refs"] = {"exclude": [SKY, circle]}
+    settings = completed(config)
+    exposures = plan_exposures(settings)
+    facts = FactsStore(tmp_path / "facts.json")
+    masks = {exposure.name: [tmp_path / "mask.fits"] for exposure in exposures}
+    message = (
+        f"align_refs.exclude[1]={circle}: covers no pixel of any exposure; "
+        "correct its place, or remove it"
+    )
+    errors = check_campaign(settings, exposures, masks, facts)
+    assert [*map(str, errors)] == ([] if covers else [message])
 
 
 def test_command_line_takes_circles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ from psfalign.errors import ConfigError, InputError
 FACTS = {
     describe_exposure: {
         *("shape", "integrations", "marks", "header", "occulter", "start", "unreadable"),
-        *("target", "star", "north", "roll"),
+        *("target", "star", "north", "roll", "place", "matrix"),
     },
     describe_mask: {"selectors", "useafter", "shape"},
     describe_named_mask: {"selectors", "shape"},

@@ -39,7 +39,8 @@ class FakeEngine(Engine):
         self.interrupted = False
 
     def run(self, *arguments: str) -> int:
-        name = next(n for n in ("--batch", "--logger", "--report") if n in arguments)
+        names = [argument.partition("=")[0] for argument in arguments]  # a path may begin with -
+        name = next(n for n in ("--batch", "--logger", "--report") if n in names)
         self.asked.append(name)
         if name == "--logger" and self.states:
             self.states.parent.mkdir(parents=True, exist_ok=True)
@@ -242,7 +243,7 @@ def test_batches_are_of_what_is_left(
     monkeypatch.setattr(Engine, "run", lambda _, *words: asked.append(words[-1]) or 0)
     monkeypatch.setattr(batches, "find_left", lambda *_: [] if is_finished else range(6))
     assert main(["run", "--batch", "2", "campaign.yaml", "--cores", "1", *arguments]) == 0
-    assert asked == ["exposures"] * (n_batches - 1) + ["psfalign", "report.html"]
+    assert asked == ["exposures"] * (n_batches - 1) + ["psfalign", "--report=report.html"]
 
 
 def test_report_of_results_in_storage_lies_here(

@@ -14,10 +14,11 @@ from ..psfmask.catalogue import Catalogue, MaskEntry, list_references, no_start,
 from ..psfmask.resolved import NO_FILE
 from .advice import list_advice
 from .associations import check_member
+from .combining import check_star
 from .configuration import WILDCARD
 from .crds import CrdsChoice, choose_with_crds
 from .doubts import list_doubts
-from .exclusion import check_circles
+from .exclusion import check_circles, check_common_circles
 from .exposures import ScienceExposure, list_warnings
 from .facts import FactsStore, entry_of
 from .output_folder import check_inputs_apart, check_output, check_space, expected_sizes
@@ -167,6 +168,8 @@ def check_campaign(
         except PsfalignError as error:
             errors.append(error)
     try:
+        if not errors:
+            check_common_circles(settings, given, facts)
         output, align_to = settings.output_dir, settings.align_refs.align_to
         if in_storage:
             check_inputs_apart(output, exposures)
@@ -216,6 +219,7 @@ def check_exposure(
         convention = settings.psfmask.convention
         facts.check_weight(path, convention=convention, occulter=occulter)
     check_box(settings.align_refs.median_box_length, science["shape"])
+    check_star(settings.psf_subtraction, exposure.science, science["shape"])
     check_circles(settings, exposure, facts)
 
 

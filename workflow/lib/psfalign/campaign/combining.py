@@ -1,11 +1,14 @@
-"""Find the exposures that are combined in one picture, and the other rolls of an exposure."""
+"""Find the exposures that are combined in one picture, other rolls, and stars beside the image."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..files.sky import LEAST_TURN, turn_between
+from ..errors import ConfigError
+from ..files.sky import LEAST_TURN, SET_STAR, beside_image, turn_between
 from .exposures import ScienceExposure
 from .facts import FactsStore
+from .settings import SubtractionOptions
 
 
 def choose_combined(
@@ -67,6 +70,24 @@ def find_other_rolls(
         return []
     own = roll_of(exposure)
     return [one for one in members if turn_between(roll_of(one), own) >= LEAST_TURN]
+
+
+def check_star(subtraction: SubtractionOptions, science: Path, shape: Sequence[int]) -> None:
+    """
+    Refuse a place of the star that is not on an image (rows, columns).
+
+    Raises
+    ------
+    ConfigError
+        If the configuration says it for all exposures, and the star is to be subtracted.
+    """
+    if subtraction.star == "auto" or subtraction.method == "none":
+        return
+    column, row = subtraction.star
+    problem = beside_image(column, row, shape)
+    if problem:
+        keyword, value = "psf_subtraction.star", f"[{column:g}, {row:g}]"
+        raise ConfigError(problem, file=science, keyword=keyword, value=value, remedy=SET_STAR)
 
 
 def _find_problem(known: Mapping[str, dict[str, Any]], star: object) -> str:

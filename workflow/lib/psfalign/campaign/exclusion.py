@@ -1,13 +1,20 @@
 """The circles without weight that steps get as settings, and their checks."""
 
+from collections.abc import Collection
+
+import numpy as np
+
 from ..errors import ConfigError
-from ..files.circles import is_on_sky
+from ..files.circles import Place, circle_on, is_on_sky
+from ..files.sky import Sky, Star
 from ..images.circles import Circle
 from .exposures import ScienceExposure
 from .facts import FactsStore
+from .manifest import Facts
 from .options import Json, plain
 from .settings import Settings
 
+CORRECT = "correct its place, or remove it"
 EXCLUDING = ("fit_shifts", "subtract_psf")  # the steps that take circles
 
 
@@ -34,16 +41,51 @@ def check_circles(settings: Settings, exposure: ScienceExposure, facts: FactsSto
         where the star or north is.
     """
     known = facts.exposure(exposure.science)
-    for number, place in enumerate(plain(exposure.exclude)):
-        if not (is_on_sky(place) or Circle(**place).covers(known["shape"]).any()):
-            rows, columns = known["shape"]
-            raise ConfigError(
-                f"covers no pixel of {exposure.science}, which has {columns} columns, {rows} rows",
-                keyword=f"{exposure.origin}.exclude[{number}]",
-                remedy="correct its place, or remove it",
-            )
     told = exclusion_of(settings, exposure)
     problem = known["north"] or (known["star"] if told.get("star") == "auto" else "")
     if "star" in told and problem:
         problem = f"a circle on the sky has no place: {problem}"
         raise ConfigError(problem, file=exposure.origin, keyword="exclude")
+    star = settings.psf_subtraction.star
+    for number, place in enumerate(plain(exposure.exclude)):
+        if not _covers(place, known, star):
+            rows, columns = known["shape"]
+            raise ConfigError(
+                f"covers no pixel of {exposure.science}, which has {columns} columns, {rows} rows",
+                keyword=f"{exposure.origin}.exclude[{number}]",
+                remedy=CORRECT,
+            )
+
+
+def check_common_circles(
+    settings: Settings, exposures: Collection[ScienceExposure], facts: FactsStore
+) -> None:
+    """
+    Refuse circles for all exposures that lie beside the images of all of them.
+
+    Raises
+    ------
+    ConfigError
+        With the first such circle.
+    """
+    star = settings.psf_subtraction.star
+    known = [facts.exposure(exposure.science) for exposure in exposures]
+    for number, place in enumerate(plain(settings.align_refs.exclude)):
+        if known and not any(_covers(place, one, star) for one in known):
+            problem, keyword = "covers no pixel of any exposure", f"align_refs.exclude[{number}]"
+            raise ConfigError(problem, keyword=keyword, value=dict(place), remedy=CORRECT)
+
+
+def _covers(place: Place, known: Facts, star: Star) -> bool:
+    """Return whether a circle covers a pixel of an exposure, of which this is known."""
+    circle = Circle(**place) if not is_on_sky(place) else _find(place, known, star)
+    return circle is None or bool(circle.covers(known["shape"]).any())
+
+
+def _find(place: Place, known: Facts, star: Star) -> Circle | None:
+    """Return a circle on the sky in pixels, None where nobody knows where star or north are."""
+    column_row = known["place"] if star == "auto" else star
+    if column_row is None or known["matrix"] is None:
+        return None
+    column, row = column_row
+    return circle_on(Sky(column, row, np.array(known["matrix"])), **place)

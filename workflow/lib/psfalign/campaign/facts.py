@@ -109,7 +109,8 @@ class FactsStore:
         Return size, integrations, marks, header, start, occulter, target, and unreadable cards.
 
         Also, what is missing to know where the star and where north is; nothing where all is there.
-        The roll is the direction of north in degrees, None where nobody knows.
+        The place is that of the star, the matrix the map of pixels to the sky, and the roll the
+        direction of north in degrees; each is None where nobody knows.
         """
         if self.is_made_first(path):
             return describe_demo_file(path)
@@ -231,25 +232,29 @@ def describe_exposure(path: Path) -> Facts:
         "start": start_of(exposure.primary, path).isoformat() if dated else "",
         "unreadable": exposure.unreadable,
         "target": read_target(exposure),
-        "star": _problem_of(read_star, exposure),
-        "north": _problem_of(read_matrix, exposure),
-        "roll": _roll_of(exposure),
+        **_sky_of(exposure),
     }
 
 
-def _roll_of(exposure: Exposure) -> float | None:
-    try:
-        return north_angle(read_matrix(exposure))
-    except InputError:
-        return None
+def _sky_of(exposure: Exposure) -> Facts:
+    """Read where star and north are, None or why not where the headers do not say."""
+    place, star = _read(read_star, exposure)
+    matrix, north = _read(read_matrix, exposure)
+    return {
+        "place": place,
+        "star": star,
+        "north": north,
+        "matrix": None if matrix is None else matrix.tolist(),
+        "roll": None if matrix is None else north_angle(matrix),
+    }
 
 
-def _problem_of(read: Callable[[Exposure], Any], exposure: Exposure) -> str:
+def _read(read: Callable[[Exposure], Any], exposure: Exposure) -> tuple[Any, str]:
+    """Return what a function reads, or None and why it cannot."""
     try:
-        read(exposure)
+        return read(exposure), ""
     except InputError as error:
-        return str(error)
-    return ""
+        return None, str(error)
 
 
 def describe_background(path: Path) -> Facts:

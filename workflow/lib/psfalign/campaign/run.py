@@ -166,7 +166,7 @@ def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> 
     if status == 0 or (is_new and not engine.interrupted):
         # Without an output directory the results are in a storage of the engine.
         report = (output / REPORT if output.is_dir() else Path()) / "report.html"
-        failed = engine.run("--quiet", "all", "--report", str(report))
+        failed = engine.run("--quiet", "all", f"--report={report}")
         if failed:
             print(f"psfalign: error: {report}: was not written", file=sys.stderr)
         else:

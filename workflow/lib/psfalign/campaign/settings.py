@@ -187,7 +187,8 @@ class AlignOptions:
         "Each is `{column, row, radius}` in pixels, counted from 0, or `{separation, "
         "position_angle, radius}` in arcsec from the star (`psf_subtraction.star`) and degrees "
         "from north towards east, the same for all rolls. The fit leaves them out wherever a shift "
-        "within `max_shift` takes them, the subtraction as they are.",
+        "within `max_shift` takes them, the subtraction as they are. One that covers no pixel of "
+        "any exposure is refused.",
         (),
         values="list of circles",
     )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -159,16 +160,18 @@ def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:
     else:
         (column, row), file, keyword = star, str(exposure.path), "psf_subtraction.star"
         value = f"[{column:g}, {row:g}]"
-    rows, columns = exposure.shape[1:]
-    if not (-HALF <= column < columns - HALF and -HALF <= row < rows - HALF):
-        raise InputError(
-            f"the star is not in the image of {columns}×{rows} pixels",
-            file=file,
-            keyword=keyword,
-            value=value,
-            remedy=SET_STAR,
-        )
+    problem = beside_image(column, row, exposure.shape[1:])
+    if problem:
+        raise InputError(problem, file=file, keyword=keyword, value=value, remedy=SET_STAR)
     return float(column), float(row)
+
+
+def beside_image(column: float, row: float, shape: Sequence[int]) -> str:
+    """Return what is wrong with a place of the star on an image (rows, columns), or nothing."""
+    rows, columns = shape
+    if -HALF <= column < columns - HALF and -HALF <= row < rows - HALF:
+        return ""
+    return f"the star is not in the image of {columns}×{rows} pixels"
 
 
 def read_target(exposure: Exposure) -> str:
