@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,18 @@ def test_library_comes_before_what_was_there(before: str, monkeypatch: pytest.Mo
     }
 
 
+@pytest.fixture
+def other_thread() -> Iterator[None]:
+    """A thread that waits: the system may deliver signals to it."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("other_thread")
 @pytest.mark.parametrize(("module", "call"), [(os, "mkdir"), (os, "unlink"), (shutil, "rmtree")])
 def test_temporary_folder_is_gone_whenever_sigterm_comes(
     module: Any, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -104,9 +118,21 @@ def followed_by_sigterm(call: Callable[..., Any]) -> Callable[..., Any]:
     def called(*arguments: Any, **keywords: Any) -> Any:
         result = call(*arguments, **keywords)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)  # for the thread that the system delivers it to
         return result
 
     return called
+
+
+def test_temporary_folder_of_a_thread_is_gone(tmp_path: Path) -> None:
+    def work() -> None:
+        with temporary_folder("some-", tmp_path) as folder:
+            (folder / "a").touch()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_temporary_folder_is_made_for_its_owner_alone_and_an_error_stays(tmp_path: Path) -> None:
