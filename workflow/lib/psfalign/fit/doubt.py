@@ -120,7 +120,10 @@ class Windows:
 
     def risky(self, energies: Sums, limit: float) -> Bools:
         """Return which windows may move a shift beyond a limit, from Σ w² r² over each block."""
-        return np.asarray(self.bounds * _add_neighbours(energies[None])[0] > limit**2)
+        windows = _add_neighbours(energies[None])[0]
+        # The bound of a window may be infinite; one without weight, as in a circle, is 0 × ∞.
+        moves = np.multiply(self.bounds, windows, out=np.zeros_like(windows), where=windows > 0)
+        return np.asarray(moves > limit**2)
 
     def move(self, chosen: Bools, score: Sums, scale: float) -> float:
         """

@@ -144,7 +144,7 @@ def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
 @contextmanager
 def _signals_held() -> Iterator[None]:
     """Let SIGINT and SIGTERM wait until the block has ended."""
-    # A mask holds the signals of one thread only; those of a process with threads come all the same.
+    # A mask holds the signals of one thread: those of a process with threads come all the same.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
