@@ -89,6 +89,16 @@ TABLE_ERROR, TABLE_SLOPE_ERROR = 2e-11, 2e-6
 
 
 @each_shape
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_window_of_whole_pixels_is_a_part_of_the_grid(shape: tuple[int, int], reach: int) -> None:
+    term, _ = cross_of(shape)
+    near = np.arange(-reach, reach + 1)
+    expected = term.on_grid()[np.ix_(near % shape[0], near % shape[1])]
+    # Sums of about 5000 products of numbers of the order of 1, in another order.
+    assert term.on_window(reach) == pytest.approx(expected, abs=1e-11)
+
+
+@each_shape
 @each_shift
 def test_cross_term_is_the_sum_over_pixels(
     shape: tuple[int, int], offset: tuple[float, float]

@@ -81,9 +81,12 @@ class CrossTerm:
     def on_window(self, reach: int) -> Image:
         """Values at whole-pixel shifts from -reach to reach, (dy, dx); cheaper than `on_grid`."""
         rows, columns = self.shape
-        in_y = _whole_powers(_row_rates, rows, reach)
+        in_y = _whole_powers(_row_rates, rows, reach)[reach:]
         in_x = _doubled(_whole_powers(_column_rates, columns, reach).copy(), columns)
-        return real_product(in_y, self.spectrum, in_x) / (rows * columns)
+        by_real, by_imaginary = _split_product(in_y, self.spectrum)
+        turned = 1j * by_imaginary  # the factors of -dy are the conjugates of those of dy
+        product = np.concatenate([(by_real - turned)[:0:-1], by_real + turned])
+        return _real_part(product, in_x) / (rows * columns)
 
     def at(self, shift: Shift) -> Jet:
         """Value and derivatives at one shift."""
@@ -123,10 +126,19 @@ def real_product(
     They are faster than complex ones where left and right have few rows. ``middle`` must be in C
     order, so that it can be viewed as pairs of real numbers.
     """
+    by_real, by_imaginary = _split_product(left, middle)
+    return _real_part(by_real + 1j * by_imaginary, right)
+
+
+def _split_product(left: NDArray[np.complex128], middle: Spectrum) -> NDArray[np.complex128]:
+    """Return the products of the real and of the imaginary part of left, (2, rows, columns)."""
     parts = np.concatenate([left.real, left.imag]) @ middle.view(np.float64)
-    by_real, by_imaginary = parts.view(np.complex128).reshape(2, len(left), -1)
-    product = by_real + 1j * by_imaginary
-    return np.asarray(product.view(np.float64) @ right.conj().view(np.float64).T)
+    return parts.view(np.complex128).reshape(2, len(left), -1)
+
+
+def _real_part(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return Re(left @ rightᵀ)."""
+    return np.asarray(left.view(np.float64) @ right.conj().view(np.float64).T)
 
 
 def gradient_rates(
