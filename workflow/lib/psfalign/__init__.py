@@ -3,12 +3,12 @@
 from typing import Any
 
 __version__ = "0.1.0"
-# What `psfalign.steps.in_memory` offers to users of Python.
+# The functions of `psfalign.steps.in_memory` that ``import psfalign`` offers.
 OFFERED = ("align", "clean", "fit_shifts", "read_exposure", "read_mask", "read_product")
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a name needs when it is used: every step needs the version, and no more."""
+    """Import a function when it is used first, because the steps need only the version."""
     if name not in OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

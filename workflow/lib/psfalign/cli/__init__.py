@@ -1,4 +1,4 @@
-"""The command line: whole campaigns, each step on its own, and all steps on one exposure."""
+"""Run whole campaigns, single steps, or all steps of one exposure."""
 
 import argparse
 import sys
@@ -17,8 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0, or 1 after a mistake that was said in one line on standard error, or where `verify` found
-    something wrong.
+    int
+        0, or 1 after an error, which is printed in one line on standard error, or if `verify` or
+        `check` found a problem.
     """
     show_all_text()
     options = _parser().parse_args(arguments)

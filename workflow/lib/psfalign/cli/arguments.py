@@ -1,4 +1,4 @@
-"""The arguments that commands share, and what was given for them."""
+"""Define the arguments that commands share, and read their values."""
 
 import argparse
 import dataclasses
@@ -21,7 +21,7 @@ from ..images.dq_flags import parse_bad_bits
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
-# Options that the command line spells in its own way: --star COLUMN,ROW; --roll for stars+rolls.
+# Options with a syntax of their own on the command line: --star COLUMN,ROW; --roll (stars+rolls).
 OWN = ("star", "references")
 # The options of the configuration that steps take: the field of each, and its schema.
 OPTIONS = {
@@ -30,8 +30,8 @@ OPTIONS = {
     for field in dataclasses.fields(kind)
     if field.metadata["step"] and field.name not in OWN
 }
-NUMBERS: dict[str, Callable[[str], Any]] = {"integer": int, "number": float}  # by JSON's names
-# What a path means, where its name alone does not say it all.
+NUMBERS: dict[str, Callable[[str], Any]] = {"integer": int, "number": float}  # by the names of JSON
+# The help of arguments that name files.
 PATHS = {
     "science": "science exposure, calints; cleaned for fit-shifts",
     "psfs": "cleaned psf images",
@@ -45,7 +45,7 @@ INPUTS = ("science", "psfs", "psfmask", "shifts", "input", "association", "produ
 
 
 def add_paths(command: argparse.ArgumentParser, *names: str) -> None:
-    """Add required options that name files, each explained by `PATHS`."""
+    """Add required options that name files, with the help of `PATHS`."""
     for name in names:
         command.add_argument(
             f"--{name}", type=Path, required=True, metavar="FILE", help=PATHS[name]
@@ -54,17 +54,17 @@ def add_paths(command: argparse.ArgumentParser, *names: str) -> None:
 
 def add_threads(command: argparse.ArgumentParser) -> None:
     """Add the number of processes."""
-    text = "how many at a time, default 1; the bytes stay the same"
+    text = "number of processes, default 1; the result does not depend on it"
     command.add_argument("--threads", type=int, default=1, help=text)
 
 
 def add_star(command: argparse.ArgumentParser) -> None:
-    """Add the place of the star."""
+    """Add the position of the star."""
     command.add_argument(
         "--star",
         type=_numbers(2),
         metavar="COLUMN,ROW",
-        help="place of the star in pixels from 0, default what the header says",
+        help="position of the star in pixels from 0, default that of the header",
     )
 
 
@@ -84,19 +84,25 @@ def add_circles(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SEPARATION,ANGLE,RADIUS",
-        help="likewise, from the star: arcsec, degrees from north to east, arcsec",
+        help="circle without weight, in arcsec from the star, degrees from north to east, arcsec",
     )
 
 
 def add_candidate(command: argparse.ArgumentParser) -> None:
-    """Add what a product records of its association."""
-    command.add_argument("--candidate", default="", help="association candidate, e.g. a3001")
-    command.add_argument("--association", type=Path, metavar="FILE", help="its file, to record it")
-    command.add_argument("--product-name", default="", help="its product's name, to record it")
+    """Add the association, its candidate and its product, which the header records."""
+    command.add_argument(
+        "--candidate", default="", help="association candidate such as a3001, for the header"
+    )
+    command.add_argument(
+        "--association", type=Path, metavar="FILE", help="association file, for the header"
+    )
+    command.add_argument(
+        "--product-name", default="", help="name of the product in the association, for the header"
+    )
 
 
 def add_options(command: argparse.ArgumentParser, *steps: str, names: Collection[str] = ()) -> None:
-    """Add the options of the configuration that some steps take, and others by their names."""
+    """Add the options of some steps from the configuration, and others by name."""
     for field, schema in OPTIONS.items():
         if field.metadata["step"] in steps or field.name in names:
             default: Any = field.default
@@ -117,7 +123,7 @@ def _flag(name: str) -> str:
 
 
 def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
-    """Return what reads so many numbers joined by commas."""
+    """Return a function that reads ``count`` numbers joined by commas."""
 
     def read(text: str) -> tuple[float, ...]:
         numbers = tuple(map(float, text.split(",")))
@@ -144,7 +150,7 @@ def positive(text: str) -> int:
 
 
 def values_of(options: argparse.Namespace, step: str) -> dict[str, Any]:
-    """Return what was given for a step, by the names of its arguments."""
+    """Return the options of a step from the command line, by the names of its arguments."""
     own = [field for field in OPTIONS if field.metadata["step"] == step]
     values = {field.name: getattr(options, field.name) for field in own}
     for field in own:
@@ -158,7 +164,7 @@ def values_of(options: argparse.Namespace, step: str) -> dict[str, Any]:
 
 
 def excluded_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the circles that were given, and where the star is, as `fit_exposure` takes them."""
+    """Return the circles and the position of the star, as arguments of `fit_exposure`."""
     kinds = ((PixelCircle, options.exclude), (SkyCircle, options.exclude_sky))
     circles = [
         dict(zip((field.name for field in dataclasses.fields(kind)), numbers, strict=True))
@@ -170,21 +176,21 @@ def excluded_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def at_least(least: int | None, number: Any, option: str) -> Any:
     """
-    Return what was given for an option.
+    Return the value of an option.
 
     Raises
     ------
     ConfigError
-        If it is less than the least that is allowed.
+        If it is less than ``least``.
     """
-    if least is not None and number is not None and not number >= least:  # nor is NaN
+    if least is not None and number is not None and not number >= least:  # also refuses NaN
         problem, remedy = f"is less than {least}", f"write {least} or more"
         raise ConfigError(problem, keyword=option, value=number, remedy=remedy)
     return number
 
 
 def keep_inputs(options: argparse.Namespace) -> None:
-    """Refuse an output that is one of the inputs."""
+    """Raise `ConfigError` if the output is one of the inputs."""
     output = getattr(options, "output", None)
     values = [getattr(options, name) for name in INPUTS if hasattr(options, name)]
     inputs = [path for value in values for path in (value if isinstance(value, list) else [value])]
@@ -193,7 +199,7 @@ def keep_inputs(options: argparse.Namespace) -> None:
 
 
 def keep_apart(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that is one of the inputs, under whatever name."""
+    """Raise `ConfigError` if the output is the same file as an input, under any name."""
     if output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
         remedy = "name another file"
         raise ConfigError("is an input", keyword="--output", value=output, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The commands for a whole campaign."""
+"""Define the commands for whole campaigns."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ def _add_campaign(commands: Commands) -> None:
         type=Path,
         nargs="+",
         metavar="FOLDER",
-        help="folder of calibrated exposures and associations, with all folders in it",
+        help="folder of calibrated exposures and associations; its subfolders are included",
     )
     command.add_argument(
         "--masks",
@@ -63,21 +63,21 @@ def _campaign(options: argparse.Namespace) -> None:
 
 def _add_manifest(commands: Commands) -> None:
     command = commands.add_parser(
-        "manifest", help="list inputs for planning where they are not: in storage, elsewhere"
+        "manifest", help="list input files, to plan runs on machines that cannot read them"
     )
     command.add_argument(
         "places",
         type=Path,
         nargs="+",
         metavar="PLACE",
-        help="configuration, whose inputs are listed, or folder of exposures, masks, associations",
+        help="configuration whose inputs are listed, or folder of exposures, masks, associations",
     )
     command.add_argument(
         "--address",
         default="",
         metavar="URL",
-        help="where jobs fetch the files, before their paths: s3://bucket/folder; default: where "
-        "the configuration says",
+        help="address that is put before the paths, such as s3://bucket/folder, from which jobs "
+        "fetch the files; default: their paths in the configuration",
     )
     command.add_argument(
         "--output",
@@ -145,18 +145,20 @@ def _add_run(commands: Commands) -> None:
         type=positive,
         default=250,
         metavar="N",
-        help="exposures to plan and run together, default 250; on a cluster, the most in one job",
+        help="exposures to plan and run together, default 250; on a cluster, at most in one job",
     )
     command.add_argument(
         "--interval",
         type=positive,
         default=60,
         metavar="SECONDS",
-        help="between two lines of progress.jsonl in the report's folder, default 60",
+        help="seconds between two lines of progress.jsonl in the report folder, default 60",
     )
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="what else to say to the engine: `--cores 4`"
+        "arguments",
+        nargs=argparse.REMAINDER,
+        help="further arguments of Snakemake, such as `--cores 4`",
     )
     command.set_defaults(run=_run)
 
@@ -198,7 +200,7 @@ def _run(options: argparse.Namespace) -> int:
     def close() -> None:
         from ..archive.closing import close_campaign
 
-        if not output.is_dir():  # all is done, and not here
+        if not output.is_dir():  # the results are not on this machine
             print(f"psfalign: {say_elsewhere(output)}", file=sys.stderr)
             return
         lines = close_campaign(settings, exposures, plan.facts, threads=2, warn=warn)
@@ -218,7 +220,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _add_summary(commands: Commands) -> None:
-    command = commands.add_parser("summary", help="say how far a campaign is, and how it went")
+    command = commands.add_parser(
+        "summary", help="print the state of a campaign, and renew its page"
+    )
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.set_defaults(run=_summary)
 
@@ -240,7 +244,9 @@ def _summary(options: argparse.Namespace) -> None:
 
 
 def _add_crate(commands: Commands) -> None:
-    command = commands.add_parser("crate", help="describe the results of a campaign, as a run does")
+    command = commands.add_parser(
+        "crate", help="write the RO-Crate of a campaign, as a run does at its end"
+    )
     command.add_argument("config", type=Path, help="the configuration, YAML")
     command.add_argument("--threads", type=int, default=2)
     command.set_defaults(run=_crate)

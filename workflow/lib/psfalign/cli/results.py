@@ -1,4 +1,4 @@
-"""The commands that look at results."""
+"""Define the commands that read results."""
 
 import argparse
 from pathlib import Path
@@ -7,11 +7,13 @@ from .arguments import Commands, at_least
 
 
 def _add_verify(commands: Commands) -> None:
-    command = commands.add_parser("verify", help="check results against what is recorded in them")
+    command = commands.add_parser(
+        "verify", help="check that results, inputs and code are those that were recorded"
+    )
     command.add_argument("targets", type=Path, nargs="+", help="products, or output directories")
     command.add_argument("--config", type=Path, help="default: configuration.json of the results")
     command.add_argument(
-        "--inputs", type=Path, nargs="+", default=[], help="more folders that may hold inputs"
+        "--inputs", type=Path, nargs="+", default=[], help="more folders to search for inputs"
     )
     command.add_argument("--threads", type=int, default=2)
     command.set_defaults(run=_verify)
@@ -28,7 +30,7 @@ def _add_show(commands: Commands) -> None:
     command = commands.add_parser("show", help="print and draw the shifts of a product")
     command.add_argument("product", type=Path, help="a psfalign product")
     command.add_argument(
-        "--science", type=Path, metavar="FILE", help="the cleaned exposure, to see the residual"
+        "--science", type=Path, metavar="FILE", help="the cleaned exposure, to draw the residual"
     )
     command.add_argument("--output", type=Path, metavar="PNG", help="default <product>.png")
     command.set_defaults(run=_show)

@@ -1,4 +1,4 @@
-"""The commands that run a step of the workflow on its own, and all of them on one exposure."""
+"""Define the commands that run a single step, or all steps of one exposure."""
 
 import argparse
 import sys
@@ -21,10 +21,10 @@ from .arguments import (
 
 
 def _add_align(commands: Commands) -> None:
-    command = commands.add_parser("align", help="all steps: from exposures to the product")
+    command = commands.add_parser("align", help="run all steps of one exposure, up to its product")
     add_paths(command, "science", "output")
     command.add_argument(
-        "--psfs", type=Path, nargs="+", required=True, help="a psfstack, or calints to stack"
+        "--psfs", type=Path, nargs="+", required=True, help="a psfstack, or calints files to stack"
     )
     command.add_argument("--psfmask", required=True, help="mask file, uniform, or N/A")
     add_candidate(command)
@@ -88,11 +88,16 @@ def _add_make_psfmask(commands: Commands) -> None:
     add_paths(command, "science", "output")
     add_star(command)
     command.add_argument(
-        "--edge", type=int, default=2, help="pixels along the edges without weight, default 2"
+        "--edge",
+        type=int,
+        default=2,
+        help="width of the border without weight in pixels, default 2",
     )
     add_circles(command)
     command.add_argument(
-        "--useafter", metavar="DATE", help="first date it serves, YYYY-MM-DD; default all dates"
+        "--useafter",
+        metavar="DATE",
+        help="first date of exposures that it serves, YYYY-MM-DD; default all dates",
     )
     command.set_defaults(run=_make_psfmask)
 
@@ -202,8 +207,8 @@ def _add_subtract(commands: Commands) -> None:
         action="append",
         default=[],
         metavar=("CLEAN", "SHIFTS"),
-        help="another roll of the target to subtract, too: its cleaned exposure and its table of "
-        "shifts against the same psf images; may be repeated",
+        help="another roll of the target, which is subtracted, too: its cleaned exposure and its "
+        "table of shifts against the same psf images; may be repeated",
     )
     add_options(command, "subtract_psf")
     add_circles(command)
@@ -232,7 +237,11 @@ def _add_combine(commands: Commands) -> None:
         "combine", help="combine subtracted exposures of a target, north up, and measure the noise"
     )
     command.add_argument(
-        "exposures", type=Path, nargs="+", metavar="FILE", help="exposures that subtract wrote"
+        "exposures",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="exposures that `psfalign subtract` wrote",
     )
     add_paths(command, "output")
     command.add_argument(
