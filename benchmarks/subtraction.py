@@ -29,7 +29,6 @@ from psfalign.steps.align import align_exposure
 from psfalign.steps.clean import clean_exposure
 from psfalign.steps.fit import fit_exposure
 from psfalign.steps.resolve import resolve_psfmask
-from psfalign.steps.stages import CHUNK
 from psfalign.steps.subtract import subtract_psf
 
 SIZE = (20, 50, 320, 320)
@@ -56,9 +55,8 @@ def read(folder: Path) -> None:
         numbers = np.arange(len(psfs))
         for integration in range(SIZE[0]):
             psfs.read_images(integration)
-            for first in range(0, len(psfs), CHUNK):
-                psfs.read_errors(integration, numbers[first : first + CHUNK])
-                psfs.read_flags(integration, numbers[first : first + CHUNK])
+            psfs.read_errors(integration, numbers)
+            psfs.read_flags(integration, numbers)
 
 
 def subtract(folder: Path) -> None:

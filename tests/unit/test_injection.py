@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from speckles import ALL, COLUMNS, RADIUS, ROWS, SHAPE, images
 
-from psfalign.images.injection import Injection, Planted, Source
+from psfalign.images.injection import Injection, Planted, Source, measure_shares
 from psfalign.images.klip import PsfLibrary
 from psfalign.images.zones import divide
 
@@ -35,7 +35,9 @@ def kept(science: Any, psfs: Any, sources: Any, zones: Any, flux: float) -> Any:
 def test_a_source_that_psf_images_do_not_hold(edges: list[float]) -> None:
     science, psfs = images(1, seed=4)[0], images(6)
     zones = divide(ALL, RADIUS, edges, 6)
-    told = Injection(PsfLibrary(psfs, zones, [2, 6]), science).kept(OWN, 1.0)
+    library = PsfLibrary(psfs, zones, [2, 6])
+    other, told = measure_shares(library, [TURNED, OWN])
+    np.testing.assert_allclose(measure_shares(library, [TURNED])[0], other, rtol=1e-12)
     # The wings beyond two FWHM, 1e-5 of the height, are left out.
     np.testing.assert_allclose(told, kept(science, psfs, 0 * psfs, zones, 1.0), atol=2e-4)
     assert told[0] == pytest.approx(1, abs=1e-12)
@@ -48,11 +50,12 @@ def test_a_source_that_some_psf_images_hold_elsewhere(edges: list[float], flux: 
     science, psfs = images(1, seed=4)[0], images(6)
     members = np.array([False, True, True, True, True, True])
     zones = divide(ALL, RADIUS, edges, 6)
-    injection = Injection(PsfLibrary(psfs, zones, [2, 6]), science)
+    library = PsfLibrary(psfs, zones, [2, 6])
+    injection = Injection(library, science)
     told = injection.kept(OWN, flux, [Planted(members, TURNED)])
     sources = members[:, None, None] * light(TURNED)[0]
     np.testing.assert_allclose(told, kept(science, psfs, sources, zones, flux), atol=1e-3)
-    assert not np.allclose(told, injection.kept(OWN, flux), atol=2e-3)
+    assert not np.allclose(told, measure_shares(library, [OWN]), atol=2e-3)
 
 
 def test_a_source_at_the_edge_is_not_inside() -> None:

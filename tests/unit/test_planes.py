@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from chain import run
 from files import SKY, refused, write_exposure, write_mask, write_psfs
 
 from psfalign.errors import InputError
+from psfalign.files import aligned
 from psfalign.files.aligned import AlignedPsfs
 from psfalign.files.exposure import Exposure
 from psfalign.files.fits.planes import FitsPlanes
@@ -111,3 +113,21 @@ def test_planes_are_read_inside_a_with_block(name: str, write: Callable[[str], P
     reader = READERS[name](write(name))
     with pytest.raises(ValueError, match="^read planes inside a with block$"):
         reader._read_scaled(next(hdu for hdu in reader.hdus if hdu.name == "SCI"), 0)
+
+
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_some_psf_images_are_read_a_few_at_a_time(
+    few: int, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aligned, "FEW", few)
+    path = write("psfalign.fits")
+    with AlignedPsfs(path) as psfs, fits.open(path, memmap=False) as hdus:
+        for chosen in ([0, 1, 2], [0, 2], [1]):
+            errors, flags = (
+                read(1, np.array(chosen)) for read in (psfs.read_errors, psfs.read_flags)
+            )
+            np.testing.assert_array_equal(errors, hdus["ERR"].data[1, chosen])
+            np.testing.assert_array_equal(
+                flags.view(np.uint32) ^ np.uint32(1 << 31), hdus["DQ"].data[1, chosen]
+            )
+        np.testing.assert_array_equal(psfs.read_images(0), hdus["SCI"].data[0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ Indices = Sequence[int] | NDArray[np.intp]
 Singles = NDArray[np.float32]
 """Planes in the precision of the file, (planes, rows, columns)."""
 
+Planes = TypeVar("Planes", Singles, NDArray[np.int32])
+
+FEW = 4  # planes that are read at a time
 NAME_A_PRODUCT = "name a product of psfalign"
 
 
@@ -86,14 +89,18 @@ class AlignedPsfs(FitsPlanes):
 
         The highest bit is turned round, by BZERO of unsigned integers; no other is.
         """
-        return self._planes(self._dq, integration, psfs).astype(np.int32)
+        planes = np.empty((len(psfs), *self.shape), np.int32)
+        return self._fill(planes, self._dq, integration, psfs)
 
     def _floats(self, hdu: Hdu, integration: int, psfs: Indices) -> Singles:
-        return self._planes(hdu, integration, psfs).astype(np.float32)
+        planes = np.empty((len(psfs), *self.shape), np.float32)
+        return self._fill(planes, hdu, integration, psfs)
 
-    def _planes(self, hdu: Hdu, integration: int, psfs: Indices) -> NDArray[Any]:
-        """Read planes as they are stored; psf images that follow each other at once."""
-        first = (0 if self.shared else integration * len(self)) + int(psfs[0])
-        span = int(psfs[-1]) - int(psfs[0]) + 1
-        planes = self._read_raw(hdu, first, span)
-        return planes if span == len(psfs) else planes[np.asarray(psfs) - psfs[0]]
+    def _fill(self, planes: Planes, hdu: Hdu, integration: int, psfs: Indices) -> Planes:
+        """Read planes into an array, a few at a time, which stay in the cache meanwhile."""
+        first = 0 if self.shared else integration * len(self)
+        for start in range(0, len(psfs), FEW):
+            few = np.asarray(psfs[start : start + FEW])
+            raw = self._read_raw(hdu, first + int(few[0]), int(few[-1] - few[0]) + 1)
+            planes[start : start + FEW] = raw if len(raw) == len(few) else raw[few - few[0]]
+        return planes

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import Bools, Image
-from .klip import Fit, Modes, Part, PsfLibrary, Vectors, constants_of
-
-Pixels = NDArray[np.intp]
+from .klip import Fit, Modes, Part, Pixels, PsfLibrary, Vectors, constants_of, in_double
 
 REACH = 2.0  # FWHM; at this distance a Gaussian has fallen to 1e-5 of its peak
 ONE_PIXEL = 0.5  # pixels²; an aperture of this squared radius holds at least one pixel's centre
@@ -59,9 +56,46 @@ class _Light(NamedTuple):
     psfs: Vectors  # (psfs, pixels)
 
 
+def measure_shares(library: PsfLibrary, sources: Sequence[Source]) -> Vectors:
+    """
+    Return the share of sources that each stage keeps, if no psf image contains them.
+
+    The residual in an aperture of one FWHM, minus the residual there without the source, is divided
+    by the injected light. KLIP is linear, and neither the flux nor the science image matters.
+
+    Parameters
+    ----------
+    library
+        The psf images.
+    sources
+        Each is alone in the science image.
+
+    Returns
+    -------
+    (sources, stages)
+    """
+    touched = [source.on(library.shape) for source in sources]
+    pixels, light, inside = (np.concatenate(arrays) for arrays in zip(*touched, strict=True))
+    starts = np.cumsum([0, *(own.size for own, _, _ in touched[:-1])])
+
+    def add_up(values: Vectors) -> Vectors:
+        return np.asarray(np.add.reduceat(values, starts, axis=-1))
+
+    images, owner = library.images[:, pixels].astype(np.float64), library.owner[pixels]
+    subtracted = np.zeros((len(sources), library.n_stages))
+    for n, (part, modes) in enumerate(zip(library.parts, library.components, strict=True)):
+        fitted, seen = light * part.holds(pixels), np.where(inside & (owner == n), 1.0, 0.0)
+        products = add_up((images - part.means[:, None]) * fitted)
+        rows = modes.combine(products.T, library.numbers)
+        constants = constants_of(rows, part.means, add_up(fitted) / part.pixels.size)
+        subtracted += np.einsum("snk,ks->sn", rows, add_up(images * seen))
+        subtracted += constants * add_up(seen)[:, None]
+    return np.asarray(1 - subtracted / add_up(light * inside)[:, None])
+
+
 class Injection:
     """
-    A science image and the psf images that are subtracted from it, for the injection of sources.
+    A science image and the psf images that are subtracted from it, for sources that both contain.
 
     Parameters
     ----------
@@ -75,18 +109,16 @@ class Injection:
         self._library = library
         self._shape = science.shape
         self._flat = science.ravel()
-        self._products = [part.images @ self._flat[part.pixels] for part in library.parts]
-        self._means = [float(self._flat[part.pixels].mean()) for part in library.parts]
+        self._products = [library.project(part, self._flat) for part in library.parts]
+        self._means = [np.mean(self._flat[part.pixels]) for part in library.parts]
         self._before = library.fit(science)
 
-    def kept(self, source: Source, flux: float, planted: Sequence[Planted] = ()) -> Vectors:
+    def kept(self, source: Source, flux: float, planted: Sequence[Planted]) -> Vectors:
         """
-        Return the share of a source in the science image that each stage keeps, (stages,).
+        Return the share of a source that each stage keeps, (stages,), see `measure_shares`.
 
-        The residual in an aperture of one FWHM, minus the residual there without the source, is
-        divided by the injected light. If no psf image contains the source, KLIP is linear, and the
-        flux does not matter. Psf images that contain it change with it, and so do their components:
-        they subtract the more of the source, the brighter it is.
+        Psf images that contain the source change with it, and so do their components: they subtract
+        the more of the source, the brighter it is.
 
         Parameters
         ----------
@@ -99,8 +131,7 @@ class Injection:
         """
         own, shine, inside = source.on(self._shape)
         light = self._shine(own, flux * shine, flux, planted)
-        after, seen = self._fit(light), own[inside]
-        left = self._left(seen, after, light) - self._left(seen, self._before, None)
+        left = self._added(own[inside], self._fit(light), light)
         return np.asarray(left.sum(axis=1) / (flux * shine[inside].sum()))
 
     def _shine(
@@ -108,7 +139,7 @@ class Injection:
     ) -> _Light:
         others = [(one.members, *one.source.on(self._shape)[:2]) for one in planted]
         touched = [own, *(where for _, where, _ in others)]
-        pixels = np.unique(np.concatenate(touched)) if others else own
+        pixels = np.unique(np.concatenate(touched))
         science, psfs = np.zeros(pixels.size), np.zeros((len(self._library), pixels.size))
         science[np.searchsorted(pixels, own)] = added
         for members, where, brightness in others:
@@ -119,30 +150,27 @@ class Injection:
         """Fit the changed images; only products with changed pixels are computed."""
         rows, constants = [], []
         for n, part in enumerate(self._library.parts):
-            places = np.searchsorted(part.pixels, light.pixels).clip(max=part.pixels.size - 1)
-            counted = part.pixels[places] == light.pixels
-            images = part.images[:, places[counted]]
+            counted = part.holds(light.pixels)
+            inside = light.pixels[counted]
+            images = in_double(self._library.images, inside) - part.means[:, None]
             added, psfs = light.science[counted], light.psfs[:, counted]
             own, shares = added.sum() / part.pixels.size, psfs.sum(axis=1) / part.pixels.size
-            target = self._flat[light.pixels[counted]] + added - self._means[n] - own
+            target = self._flat[inside] + added - self._means[n] - own
             products = self._products[n] + images @ added + psfs @ target
-            found = self._library.components[n]
-            if psfs.any():
-                found = Modes.of(_changed(part, images @ psfs.T, psfs, shares))
-            rows.append(found.combine(products, self._library.numbers))
+            modes = Modes.of(_changed(part, images @ psfs.T, psfs, shares))
+            rows.append(modes.combine(products, self._library.numbers))
             constants.append(constants_of(rows[-1], part.means + shares, self._means[n] + own))
         return Fit(np.array(rows), np.array(constants))
 
-    def _left(self, pixels: Pixels, fit: Fit, light: _Light | None) -> Vectors:
-        """Return the residual in some pixels, (stages, pixels)."""
-        science, psfs = self._flat[pixels], self._library.images[:, pixels].astype(np.float64)
-        if light is not None:
-            places = np.searchsorted(light.pixels, pixels)
-            science = science + light.science[places]
-            psfs += light.psfs[:, places]
-        zones = self._library.owner[pixels]
-        subtracted = np.einsum("psk,kp->sp", fit.coefficients[zones], psfs)
-        return np.asarray(science - subtracted - fit.constants[zones].T)
+    def _added(self, pixels: Pixels, fit: Fit, light: _Light) -> Vectors:
+        """Return by how much the light and its fit change the residual, (stages, pixels)."""
+        zones, places = self._library.owner[pixels], np.searchsorted(light.pixels, pixels)
+        change = fit.coefficients - self._before.coefficients
+        psfs = in_double(self._library.images, pixels)
+        subtracted = np.einsum("psk,kp->sp", change[zones], psfs)
+        subtracted += np.einsum("psk,kp->sp", fit.coefficients[zones], light.psfs[:, places])
+        constants = (fit.constants - self._before.constants)[zones].T
+        return np.asarray(light.science[places] - subtracted - constants)
 
 
 def _changed(part: Part, crossed: Vectors, psfs: Vectors, shares: Vectors) -> Vectors:

@@ -8,7 +8,7 @@ combination of the psf images, and so the subtracted image is Σ c_k psf_k plus 
 coefficients c are computed from the scalar products of the images alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -20,11 +20,12 @@ from .arrays import Bools, Cube, Image
 from .zones import Zone
 
 Vectors = NDArray[np.float64]
+Pixels = NDArray[np.intp]  # indices into a flat image
 Images = NDArray[np.floating]  # many images, in the precision of their file
 
 ROUNDING = 1e-12  # relative; smaller variations of a plane, or between planes, are rounding errors
 NULL = 1e-13  # of the largest eigenvalue; smaller ones come from the rounding of float32 pixels
-BLOCK = 4096  # pixels that are converted to double precision at a time
+BLOCK = 8192  # pixels that are converted to double precision at a time, so that they fit the cache
 
 
 class Fate(StrEnum):
@@ -46,65 +47,72 @@ class Modes(NamedTuple):
 
     values: Vectors  # eigenvalues in descending order, without those that are rounding errors
     vectors: Vectors  # (psfs, values)
+    power: float  # scalar product of the sum of all psf images with itself
 
     @classmethod
     def of(cls, products: Vectors) -> "Modes":
         """Compute them from the scalar products (psfs, psfs) of psf images less their means."""
         values, vectors = np.linalg.eigh(products)
         kept = np.flatnonzero(values > NULL * values[-1])[::-1]
-        return cls(values[kept], vectors[:, kept])
+        values, vectors = values[kept], vectors[:, kept]
+        return cls(values, vectors, float(vectors.sum(axis=0) ** 2 @ values))
 
     def combine(self, products: Vectors, numbers: Sequence[int]) -> Vectors:
         """
-        Return the coefficients of the psf images at each stage, (stages, psfs).
+        Return the coefficients of the psf images at each stage, (…, stages, psfs).
 
         Parameters
         ----------
-        products : (psfs,) float64
-            Scalar product of each psf image with the science image.
+        products : (…, psfs) float64
+            Scalar product of each psf image with a science image.
         numbers
             Numbers of principal components, in ascending order.
 
         Returns
         -------
-        (2 + numbers, psfs) float64
+        (…, 2 + numbers, psfs) float64
             The first row subtracts nothing, the second the mean of all psf images at the flux that
             fits best, the others the numbers of components.
         """
-        rows = np.zeros((2 + len(numbers), len(products)))
-        power = np.sum((self.vectors.sum(axis=0) ** 2) * self.values)
-        rows[1] = products.sum() / power if power > 0 else 0.0
-        projected = self.vectors.T @ products / self.values
-        for row, number in zip(rows[2:], numbers, strict=True):
-            row[:] = self.vectors[:, :number] @ projected[:number]
+        rows = np.zeros((*products.shape[:-1], 2 + len(numbers), products.shape[-1]))
+        if self.power > 0:
+            rows[..., 1, :] = products.sum(axis=-1, keepdims=True) / self.power
+        projected = products @ self.vectors / self.values
+        counted = np.arange(len(self.values)) < np.array(numbers)[:, None]
+        rows[..., 2:, :] = (counted * projected[..., None, :]) @ self.vectors.T
         return rows
 
 
 class Part(NamedTuple):
-    """The pixels of psf images in which a zone is fitted, less their mean there."""
+    """The pixels in which a zone is fitted, and the means and products of psf images there."""
 
-    pixels: NDArray[np.intp]  # of the flat image
-    images: Vectors  # (psfs, pixels)
-    means: Vectors
-    products: Vectors  # (psfs, psfs)
+    pixels: Pixels  # of the flat image
+    means: Vectors  # of the psf images
+    products: Vectors  # (psfs, psfs), of the images less their means
 
     @classmethod
     def of(cls, psfs: Images, fitted: Bools) -> "Part":
-        """Select pixels of flat images (psfs, pixels), and convert them to double precision."""
+        """Compute them from flat images (psfs, pixels), in double precision."""
         pixels = np.flatnonzero(fitted)
-        taken = psfs if pixels.size == psfs.shape[1] else psfs.take(pixels, axis=1)
-        images = taken.astype(np.float64)
+        sums, products = np.zeros(len(psfs)), np.zeros((len(psfs), len(psfs)))
         with np.errstate(invalid="ignore"):  # images that are not finite are left out later
-            means = images.mean(axis=1)
-            images -= means[:, None]
-            return cls(pixels, images, means, images @ images.T)
+            # The products of images on a pedestal lose no digits if most of it is subtracted first.
+            near = in_double(psfs, pixels[:BLOCK]).mean(axis=1)
+            for images, _ in _in_blocks(psfs, pixels):
+                rest = images - near[:, None]
+                sums += rest.sum(axis=1)
+                products += rest @ rest.T
+            off = sums / pixels.size
+            return cls(pixels, near + off, products - pixels.size * np.outer(off, off))
+
+    def holds(self, pixels: Pixels) -> Bools:
+        """Return which pixels of the flat image are among its own."""
+        places = np.searchsorted(self.pixels, pixels).clip(max=self.pixels.size - 1)
+        return np.asarray(self.pixels[places] == pixels)
 
     def only(self, used: Bools) -> "Part":
         """Return the part with some of the psf images only."""
-        if used.all():
-            return self
-        products = self.products[used][:, used]
-        return Part(self.pixels, self.images[used], self.means[used], products)
+        return Part(self.pixels, self.means[used], self.products[used][:, used])
 
 
 @dataclass(frozen=True)
@@ -139,10 +147,12 @@ class PsfLibrary:
 
     Attributes
     ----------
+    shape
+        Rows and columns.
     fates
         Whether each psf image is used, or why not.
     used : (psfs,) bool
-        Which psf images are used. The argument ``members`` of methods counts among these.
+        Which psf images are used.
     numbers
         The numbers of principal components.
     images : (used psfs, pixels)
@@ -154,7 +164,7 @@ class PsfLibrary:
     """
 
     def __init__(self, psfs: Images, zones: Sequence[Zone], modes: Sequence[int]) -> None:
-        self._shape = psfs.shape[1:]
+        self.shape = psfs.shape[1:]
         self.numbers = modes
         flat = psfs.reshape(len(psfs), -1)
         fitted = [zone.fitted.ravel() for zone in zones]
@@ -183,41 +193,49 @@ class PsfLibrary:
         flat = science.ravel()
         rows, constants = [], []
         for part, modes in zip(self.parts, self.components, strict=True):
-            target = flat[part.pixels]
-            rows.append(modes.combine(part.images @ target, self.numbers))
-            constants.append(constants_of(rows[-1], part.means, target.mean()))
+            rows.append(modes.combine(self.project(part, flat), self.numbers))
+            constants.append(constants_of(rows[-1], part.means, flat[part.pixels].mean()))
         return Fit(np.array(rows), np.array(constants))
+
+    def project(self, part: Part, flat: Vectors) -> Vectors:
+        """Return the scalar product of each psf image with a flat image, less their means."""
+        target = flat[part.pixels]
+        target -= target.mean()
+        blocks = _in_blocks(self.images, part.pixels)
+        return np.sum([images @ target[here] for images, here in blocks], axis=0)
 
     def subtract(self, science: Image, fit: Fit) -> Cube:
         """Return the residuals of a science image, (stages, rows, columns) float64."""
         flat, left = science.ravel(), np.empty((self.n_stages, science.size))
-        for start in range(0, flat.size, BLOCK):
-            here = slice(start, start + BLOCK)
-            # Large coefficients of opposite signs cancel, which single precision cannot afford.
-            images, owner = self.images[:, here].astype(np.float64), self.owner[here]
-            subtracted = _add(images, fit.coefficients, owner) + fit.constants.T[:, owner]
-            left[:, here] = flat[here] - subtracted
-        return left.reshape(-1, *self._shape)
+        # Large coefficients of opposite signs cancel, which single precision cannot afford.
+        for images, here in _in_blocks(self.images, np.arange(flat.size)):
+            owner = self.owner[here]
+            subtracted = _add(images, fit.coefficients, owner)
+            subtracted += fit.constants.T[:, owner if len(fit.constants) > 1 else [0]]
+            np.subtract(flat[here], subtracted, out=left[:, here])
+        return left.reshape(-1, *self.shape)
 
-    def variance(self, variances: Images, fit: Fit, members: slice) -> Images:
+    def variance(self, errors: Images, fit: Fit) -> Images:
         """
-        Return the variance that psf images add, Σ c_k² V_k, (stages, rows, columns).
+        Return the variance that psf images add, Σ c_k² σ_k², (stages, rows, columns).
+
+        It has the precision of the errors, which a sum of positive numbers keeps.
 
         Parameters
         ----------
-        variances : (psfs, rows, columns) float32 or float64
-            The variances V_k of the members.
+        errors : (psfs, rows, columns) float32 or float64
+            The errors σ_k of the psf images that are used.
         fit
             The fit of the science image.
-        members
-            Which of the used psf images ``variances`` belong to.
         """
-        factors = fit.coefficients[..., members] ** 2
-        flat = variances.reshape(len(variances), -1)
-        total = _add(flat, factors.astype(flat.dtype), self.owner)
-        return total.reshape(-1, *self._shape)
+        factors = fit.coefficients.astype(errors.dtype) ** 2
+        flat = errors.reshape(len(errors), -1)
+        total = np.empty((self.n_stages, flat.shape[1]), flat.dtype)
+        for here in _blocks(flat.shape[1]):
+            total[:, here] = _add(flat[:, here] ** 2, factors, self.owner[here])
+        return total.reshape(-1, *self.shape)
 
-    def share(self, flagged: Bools, pixels: NDArray[np.intp], fit: Fit, members: slice) -> Vectors:
+    def share(self, flagged: Bools, pixels: Pixels, fit: Fit) -> Vectors:
         """
         Return the share of flagged psf images in the image that the last stage subtracts.
 
@@ -227,29 +245,57 @@ class PsfLibrary:
         Parameters
         ----------
         flagged : (psfs, pixels) bool
-            Which of the members are flagged in each of the pixels.
+            Which of the psf images that are used are flagged in each of the pixels.
         pixels
             Indices into the flat image.
-        fit, members
-            See `variance`.
+        fit
+            The fit of the science image.
         """
-        size = np.abs(fit.coefficients[:, -1])
-        size /= np.maximum(size.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        return np.asarray(np.sum(size[self.owner[pixels], members].T, axis=0, where=flagged))
+        size = np.abs(fit.coefficients[:, -1:])
+        size /= np.maximum(size.sum(axis=-1, keepdims=True), np.finfo(float).tiny)
+        return np.asarray(_add(flagged, size, self.owner[pixels])[0])
 
 
-def constants_of(rows: Vectors, means: Vectors, mean: float) -> Vectors:
-    """Return the constant of each stage: the mean of science minus that of Σ c_k psf_k."""
-    constants = mean - rows @ means
-    constants[0] = 0.0
-    return np.asarray(constants)
+def in_double(images: Images, pixels: Pixels) -> Vectors:
+    """Return some pixels of flat images, (images, pixels), in double precision."""
+    if pixels.size and pixels[-1] - pixels[0] + 1 == pixels.size:  # a copy is faster than a choice
+        return images[:, pixels[0] : pixels[-1] + 1].astype(np.float64)
+    return images.take(pixels, axis=1).astype(np.float64)
 
 
-def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
+def constants_of(rows: Vectors, means: Vectors, mean: Vectors | np.floating) -> Vectors:
+    """
+    Return the constant of each stage: the mean of science minus that of Σ c_k psf_k.
+
+    Parameters
+    ----------
+    rows : (…, stages, psfs) float64
+        The coefficients c_k.
+    means : (psfs,) float64
+        The means of the psf images.
+    mean : (…) float64
+        The means of science images.
+    """
+    constants = np.asarray(mean)[..., None] - rows @ means
+    constants[..., 0] = 0.0
+    return np.asarray(constants, np.float64)
+
+
+def _in_blocks(images: Images, pixels: Pixels) -> Iterator[tuple[Vectors, slice]]:
+    """Yield blocks of pixels of flat images in double precision, and which pixels they are."""
+    for here in _blocks(pixels.size):
+        yield in_double(images, pixels[here]), here
+
+
+def _blocks(n_pixels: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, n_pixels, BLOCK))
+
+
+def _add(images: Images | Bools, factors: Images, owner: Pixels) -> Images:
     """Return the sums of flat images (psfs, pixels) times the factors of each pixel's zone."""
     if len(factors) == 1:
         return np.asarray(factors[0] @ images)
-    total = np.zeros((factors.shape[1], images.shape[1]), images.dtype)
+    total = np.zeros((factors.shape[1], images.shape[1]), factors.dtype)
     for n, factor in enumerate(factors):
         here = owner == n
         total[:, here] = factor @ images[:, here]
@@ -258,17 +304,18 @@ def _add(images: Images, factors: Images, owner: NDArray[np.intp]) -> Images:
 
 def _judge(psfs: Part, finite: Bools) -> list[Fate]:
     """Return whether each psf image can be used, or why not."""
-    norms = np.sqrt(np.diag(psfs.products))
+    norms = np.sqrt(np.diag(psfs.products).clip(min=0))  # rounding may be negative
     rounding = ROUNDING * np.abs(psfs.means) * np.sqrt(psfs.pixels.size)
     fates: list[Fate] = []
-    for n, (norm, is_finite) in enumerate(zip(norms, finite, strict=True)):
-        used = [i for i, fate in enumerate(fates) if fate == Fate.USED]
+    used: list[int] = []
+    for n, is_finite in enumerate(finite):
         if not is_finite:
             fates.append(Fate.FAILED)
-        elif norm <= rounding[n]:
+        elif norms[n] <= rounding[n]:
             fates.append(Fate.CONSTANT)
-        elif np.any(np.abs(psfs.products[n, used]) > (1 - ROUNDING) * norm * norms[used]):
+        elif np.any(np.abs(psfs.products[n, used]) > (1 - ROUNDING) * norms[n] * norms[used]):
             fates.append(Fate.EQUAL)
         else:
             fates.append(Fate.USED)
+            used.append(n)
     return fates

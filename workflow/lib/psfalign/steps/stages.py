@@ -20,7 +20,7 @@ from ..images.pixel_errors import fill_error
 from ..images.zones import Zone, choose_region, divide
 from .throughput import Throughput, measure_throughput
 
-CHUNK = 16  # number of psf images whose errors or flags are in memory at a time
+ASKED = DO_NOT_USE | FLUX_ESTIMATED  # flags of psf images that count
 HALF = 0.5  # a pixel is flagged if flagged psf images have a larger share in what is subtracted
 
 
@@ -89,7 +89,7 @@ class Stages(NamedTuple):
     """Residuals of an integration and their errors, (stages, rows, columns), and DQ of the last."""
 
     images: Cube
-    errors: Cube
+    errors: Images
     dq: Flags
 
 
@@ -163,10 +163,9 @@ class Subtraction:
         left = library.subtract(plane.image, fit)
         if self.throughput is None:
             self.throughput = self._measure(library, plane.image, left[-1])
-        variance = fill_error(plane.error) ** 2
         return Stages(
             left,
-            np.sqrt(variance + self._variance(integration, library, fit)),
+            self._errors(integration, plane.error, library, fit),
             plane.dq | self._flags(integration, library, fit),
         )
 
@@ -197,26 +196,22 @@ class Subtraction:
         separations = np.zeros(shape) if self._sky is None else self._sky.separations(shape)
         return divide(region, separations, self.options.annuli, len(self._psfs))
 
-    def _variance(self, integration: int, library: PsfLibrary, fit: Fit) -> Cube:
-        total = np.zeros((self.n_stages, *self._exposure.shape[1:]))
-        for members, psfs in _chunks(library):
-            errors = self._psfs.read_errors(integration, psfs)
-            total += library.variance(np.square(errors, out=errors), fit, members)
-        return total
+    def _errors(self, integration: int, error: Image, library: PsfLibrary, fit: Fit) -> Images:
+        errors = self._psfs.read_errors(integration, np.flatnonzero(library.used))
+        total = library.variance(errors, fit)
+        total += (fill_error(error) ** 2).astype(total.dtype)
+        return np.sqrt(total, out=total)
 
     def _flags(self, integration: int, library: PsfLibrary, fit: Fit) -> Flags:
         """Return DO_NOT_USE and FLUX_ESTIMATED where most of what is subtracted has the flag."""
-        shape = self._exposure.shape[1:]
-        shares = {bit: np.zeros(shape[0] * shape[1]) for bit in (DO_NOT_USE, FLUX_ESTIMATED)}
-        for members, psfs in _chunks(library):
-            flags = self._psfs.read_flags(integration, psfs).reshape(len(psfs), -1)
-            any_of_them = np.bitwise_or.reduce(flags, axis=0)
-            for bit, share in shares.items():
-                pixels = np.flatnonzero(any_of_them & bit)
-                flagged = flags[:, pixels] & bit != 0
-                share[pixels] += library.share(flagged, pixels, fit, members)
-        found = [np.where(share > HALF, np.uint32(bit), 0) for bit, share in shares.items()]
-        return np.bitwise_or.reduce(found).astype(np.uint32).reshape(shape)
+        flags = self._psfs.read_flags(integration, np.flatnonzero(library.used))
+        pixels = np.flatnonzero(np.bitwise_or.reduce(flags, axis=0) & ASKED)
+        flags = flags.reshape(len(flags), -1).take(pixels, axis=1)
+        found = np.zeros(self._exposure.shape[1:], np.uint32)
+        for bit in (DO_NOT_USE, FLUX_ESTIMATED):
+            share = library.share(flags & bit != 0, pixels, fit)
+            found.flat[pixels[share > HALF]] |= np.uint32(bit)
+        return found
 
     def _failed(self, dq: Flags) -> Stages:
         empty = np.full((self.n_stages, *dq.shape), np.nan)
@@ -240,11 +235,3 @@ class Subtraction:
             return None
         turned = self._psfs.turned
         return measure_throughput(library, science, left, sky=self._sky, fwhm=fwhm, turned=turned)
-
-
-def _chunks(library: PsfLibrary) -> Iterator[tuple[slice, NDArray[np.intp]]]:
-    """Yield chunks of the used psf images: as members among these, and as numbers among all."""
-    used = np.flatnonzero(library.used)
-    for start in range(0, len(used), CHUNK):
-        members = slice(start, start + CHUNK)
-        yield members, used[members]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..files.sky import Matrix, Sky
 from ..images.arrays import Bools, Image
-from ..images.injection import Injection, Planted, Source
+from ..images.injection import Injection, Planted, Source, measure_shares
 from ..images.klip import PsfLibrary
 
 ANGLES = np.arange(0.0, 360.0, 45.0)  # degrees, position angles of the injected sources
@@ -54,21 +54,28 @@ def measure_throughput(
     Throughput
         The mean over the position angles, for the rings where a source is inside the image.
     """
-    injection, distances = Injection(library, science), sky.separations(science.shape)
+    distances = sky.separations(science.shape)
     rings = np.arange(1, distances.max() / fwhm) * fwhm
-    others = [(_among_used(library, who), Sky(sky.column, sky.row, m)) for m, who in turned]
+    members = [_among_used(library, of_roll) for _, of_roll in turned]
+    skies = [sky, *(Sky(sky.column, sky.row, matrix) for matrix, _ in turned)]
+    injection = Injection(library, science) if turned else None
     kept = np.full((len(rings), library.n_stages), np.nan)
     for ring, row in zip(rings, kept, strict=True):
-        flux = SIGMA * float(left[np.abs(distances - ring) < fwhm / 2].std()) or 1.0
-        sources = _put(sky, ring, fwhm)
-        planted = [(members, _put(other, ring, fwhm)) for members, other in others]
-        found = [
-            injection.kept(source, flux, [Planted(members, put[n]) for members, put in planted])
-            for n, source in enumerate(sources)
-            if source.is_inside(science.shape)
-        ]
-        if found:
-            row[:] = np.mean(found, axis=0)
+        places = zip(*(_put(one, ring, fwhm) for one in skies), strict=True)
+        around = [each for each in places if each[0].is_inside(science.shape)]
+        if not around:
+            continue
+        if injection is None:
+            found = measure_shares(library, [own for (own,) in around])
+        else:
+            flux = SIGMA * float(left[np.abs(distances - ring) < fwhm / 2].std()) or 1.0
+            found = np.array(
+                [
+                    injection.kept(own, flux, list(map(Planted, members, others)))
+                    for own, *others in around
+                ]
+            )
+        row[:] = found.mean(axis=0)
     known = np.isfinite(kept).all(axis=1)
     return Throughput(rings[known], kept[known])
 
