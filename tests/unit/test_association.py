@@ -1,5 +1,6 @@
 """The picture of an association shows what combine_rolls wrote, north up and east left."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from psfalign.errors import InputError
 from psfalign.files.north_up import NorthUp, read_limits
+from psfalign.files.png import read_note
 from psfalign.report.association import AssociationPages, plot_association
 from psfalign.report.figures import north_up as figures
 from psfalign.report.figures.images import Panel
@@ -93,6 +95,12 @@ def test_pages_are_written(written: tuple[Path, Path], tmp_path: Path) -> None:
     pages = AssociationPages(tmp_path / "picture.png", tmp_path / "curve.png")
     plot_association(*written, pages, name="a")
     assert all(path.read_bytes().startswith(PNG) for path in pages)
+    note = json.loads(read_note(pages.picture))
+    assert note["sizes"] == {"curve.png": pages.curve.stat().st_size}
+    assert {tuple(record[:3]) for record in note["provenance"]} >= {
+        ("plot_association", "parameter", "style"),
+        ("plot_association", "code", "psfalign"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -112,11 +120,11 @@ def test_title_names_the_target(
     titles = []
     monkeypatch.setattr(
         "psfalign.report.association.draw_png",
-        lambda draw, *, height, is_laid_out: titles.append(draw.keywords["title"]) or PNG,
+        lambda draw, **_: titles.append(draw.keywords["title"]) or PNG,
     )
     pages = AssociationPages(tmp_path / "picture.png", tmp_path / "curve.png")
     plot_association(*written, pages, name="jw1_a3001")
     assert titles == [
-        f"{expected}, 2 exposures, up to 5 integrations a pixel",
         f"{expected}: how faint a source would show",
+        f"{expected}, 2 exposures, up to 5 integrations a pixel",
     ]

@@ -8,7 +8,7 @@ from files import ROOT, completed
 from workflow.test_planning import make_campaign
 
 from psfalign.campaign import batches, layout, truth
-from psfalign.campaign.batches import Batch, Work, find_left, plan_batches
+from psfalign.campaign.batches import Batch, Work, exposures_left, plan_batches
 from psfalign.campaign.judgement import Judgement
 from psfalign.campaign.plan import Plan
 from psfalign.campaign.targets import list_results
@@ -82,24 +82,32 @@ def test_batch_of_large_exposures_ends_in_time(plan: Plan, monkeypatch: pytest.M
     assert whole.memory_mb(6, cores=4) == whole.memory_mb(6, cores=1) + 3 * whole.megabytes
 
 
-def test_what_is_finished_is_not_asked_for(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def finished(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """All results are there, and are as a run would make them."""
+    touch_results(plan)
+    monkeypatch.setattr(truth, "judge", lambda *_: "")
+    return plan
+
+
+def touch_results(plan: Plan) -> None:
     for path in list_results(plan):
         file = plan.settings.output_dir / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    monkeypatch.setattr(truth, "judge", lambda *_: "")
+
+
+def test_what_is_finished_is_not_asked_for(finished: Plan) -> None:
+    plan = finished
     work, judgement = Work(plan), Judgement(plan)
-    assert (find_left(work, judgement), divide(plan, most=250)) == ([], {})
+    assert (exposures_left(work, judgement), divide(plan, most=250)) == ([], {})
     first, second, *_ = plan.exposures.values()
     layout.result(Path("results"), "fit_shifts", second.name).unlink()
-    assert find_left(work, judgement) == [second]
+    assert exposures_left(work, judgement) == [second]
     layout.result(Path("results"), "clean_psfs", first.stack.name).unlink()
-    assert find_left(work, judgement) == [first, second]
+    assert exposures_left(work, judgement) == [first, second]
 
 
 def test_results_that_are_outdated_are_left(plan: Plan) -> None:
-    for path in list_results(plan):
-        file = plan.settings.output_dir / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()  # says nothing of how it was made
-    assert find_left(Work(plan), Judgement(plan)) == list(plan.exposures.values())
+    touch_results(plan)  # which say nothing of how they were made
+    assert exposures_left(Work(plan), Judgement(plan)) == list(plan.exposures.values())

@@ -241,7 +241,7 @@ def test_batches_are_of_what_is_left(
     make_campaign(tmp_path, 3)
     asked: list[str] = []
     monkeypatch.setattr(Engine, "run", lambda _, *words: asked.append(words[-1]) or 0)
-    monkeypatch.setattr(batches, "find_left", lambda *_: [] if is_finished else range(6))
+    monkeypatch.setattr(batches, "exposures_left", lambda *_: [] if is_finished else range(6))
     assert main(["run", "--batch", "2", "campaign.yaml", "--cores", "1", *arguments]) == 0
     assert asked == ["exposures"] * (n_batches - 1) + ["psfalign", "--report=report.html"]
 

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 from files import ROOT, completed, write_campaign
 
-from psfalign.campaign import targets
+from psfalign.campaign import layout, targets, truth
+from psfalign.campaign.judgement import Judgement
 from psfalign.campaign.plan import Plan
-from psfalign.campaign.targets import exposures_to_report, list_asked, list_pages, list_results
+from psfalign.campaign.targets import (
+    exposures_to_report,
+    find_unfinished,
+    list_asked,
+    list_pages,
+    list_results,
+)
+from psfalign.steps.registry import Scope
 
 NAME = "jw1_a3001"
 
@@ -71,16 +79,72 @@ def test_pictures_are_asked_for_where_they_can_be_made(
 def test_engine_is_asked_for_last_files_and_for_what_is_missing(config: dict[str, Any]) -> None:
     made = plan(config)
     assert list_asked(made) == list_results(made)
-    for path in list_results(made):
-        file = made.settings.output_dir / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+    touch(made)
     last = Path(f"report/{NAME}/{NAME}_table.html")
     assert list_asked(made) == [last]
     (made.settings.output_dir / f"{NAME}/{NAME}_shifts.ecsv").unlink()
     assert list_asked(made) == [Path(f"{NAME}/{NAME}_shifts.ecsv"), last]
     in_storage = plan(config, in_storage=True)  # where nobody sees what is there
     assert list_asked(in_storage) == list_results(in_storage)
+
+
+@pytest.fixture
+def shared(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """Two exposures with the same psf images, and one with others; all results are there."""
+    (entry,) = config["exposures"]
+    monkeypatch.setattr(truth, "judge", lambda *_: "")
+    other = tmp_path / "other_psfstack.fits"
+    other.write_bytes(Path(entry["psfs"]).read_bytes())
+    entries = [
+        entry,
+        {**entry, "asn_id": "a3002"},
+        {**entry, "asn_id": "a3003", "psfs": str(other)},
+    ]
+    found = {**config, "exposures": entries}
+    touch(plan(found))
+    return found
+
+
+def touch(made: Plan) -> None:
+    for path in list_results(made):
+        file = made.settings.output_dir / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def unfinished(made: Plan) -> set[str]:
+    return {name for _, name in find_unfinished(made, Judgement(made))}
+
+
+def test_what_shares_a_file_with_what_is_left_is_left_too(shared: dict[str, Any]) -> None:
+    made = plan(shared)
+    folder = made.settings.output_dir
+    assert unfinished(made) == set()
+    layout.result(folder, "fit_shifts", "jw1_a3002").unlink()
+    assert unfinished(made) == {NAME, "jw1_a3002", "star"}
+    layout.result(folder, "clean_psfs", "other").unlink()
+    assert unfinished(made) == {NAME, "jw1_a3002", "star", "jw1_a3003", "other"}
+    asked = list_asked(made, {(Scope.EXPOSURE, "jw1_a3002")})
+    assert [path.name for path in asked] == ["jw1_a3002_shifts.ecsv", "jw1_a3002_table.html"]
+
+
+@pytest.mark.parametrize("options", [{"is_whole": False}, {"in_storage": True}])
+def test_all_is_left_where_nobody_knows(shared: dict[str, Any], options: dict[str, bool]) -> None:
+    assert unfinished(plan(shared, **options)) == {
+        *(NAME, "jw1_a3002", "jw1_a3003"),
+        *("star", "other"),
+    }
+
+
+def test_all_of_a_demo_is_left_as_times_of_its_inputs_count(
+    shared: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan(shared)
+    judgement = Judgement(made)
+    monkeypatch.setattr(made.facts, "is_made_first", lambda path: path.name.startswith("other"))
+    assert len(find_unfinished(made, judgement)) == len(shared["exposures"]) + 2
 
 
 def test_report_of_results_in_storage_shows_all_figures(config: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ Each case changes one thing of a finished campaign of two exposures, asks the en
 do, and puts the thing back; the last one runs what is asked for, and finds nothing left to do.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 def campaign(finished: Campaign) -> Iterator[Campaign]:
     """Return the finished campaign, and take back what a test changed, with the times of files."""
     kept = finished.folder.parent / "kept"
-    names = ("data", "masks", "checkout", "campaign.yaml")
+    names = ("data", "masks", "checkout", "campaign.yaml", ".snakemake")
     for name in names:
         source, target = finished.folder / name, kept / name
         target.parent.mkdir(exist_ok=True)
@@ -51,7 +52,7 @@ def campaign(finished: Campaign) -> Iterator[Campaign]:
     yield finished
     for name in names:
         target = finished.folder / name
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
         (kept / name).rename(target)
     shutil.rmtree(kept)
 
@@ -92,6 +93,11 @@ def restyle(campaign: Campaign) -> None:
         campaign.code / "workflow/lib/psfalign/report/figures/psfalign.mplstyle", "a"
     ) as style:
         style.write("font.size: 8\n")
+
+
+def forget_and_restyle(campaign: Campaign) -> None:
+    shutil.rmtree(campaign.folder / ".snakemake")
+    restyle(campaign)
 
 
 def change_science(campaign: Campaign) -> None:
@@ -220,6 +226,10 @@ CASES = {
         chain("plot_exposure", "plot_association"),
     ),
     "the style of the figures": (restyle, chain("plot_exposure", "plot_association")),
+    "the style of the figures, the memory of the engine removed": (
+        forget_and_restyle,
+        chain("plot_exposure", "plot_association"),
+    ),
     "a module that no step uses": (edit("lib/psfalign/campaign/yaml.py"), set()),
     "a script, which only hands over": (edit("scripts/align_psfs.py"), set()),
     "one exposure more": (
@@ -235,6 +245,49 @@ def test_what_runs_again_when_this_changes(campaign: Campaign, name: str) -> Non
     change, expected = CASES[name]
     change(campaign)
     assert campaign.planned() == expected
+
+
+# Rules of an exposure, its psf images and their rolls; those that its last file takes.
+ITS_JOBS = {("all", ""), *chain("resolve_psfmask", "clean_science", *AFTER_FIT, of=(NIRCAM,))}
+ITS_JOBS |= {("clean_psfs", NIRCAM_STACK)}
+ITS_LAST = ITS_JOBS - chain(*COMBINE, of=(NIRCAM,))
+N_JOBS = 2 * len(ITS_JOBS) - 1
+
+
+def looked_at(campaign: Campaign, *arguments: str) -> set[tuple[str, str]]:
+    """Return the jobs that the engine considers: rule and exposure, stack or association."""
+    result = campaign.snakemake("--debug-dag", *arguments)
+    assert result.returncode == 0, result.stderr
+    line = r"^selected job (\S+)\n *wildcards: (?:\w+=)?(\S*)$"
+    return set(re.findall(line, result.stdout + result.stderr, re.MULTILINE))
+
+
+def test_of_what_is_finished_only_what_the_engine_needs_is_planned(campaign: Campaign) -> None:
+    assert looked_at(campaign, "-n") == ITS_LAST  # of one exposure: it has to ask for something
+    change_science(campaign)
+    assert looked_at(campaign, "-n") == ITS_JOBS  # not those of the other one
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-n", "--forceall"),
+        ("-n", "--forcerun", "fit_shifts"),
+        ("-n", "--rerun-triggers", "params", "mtime", "software-env"),
+        ("--touch", "--no-hooks"),
+        ("--report", "report.zip"),
+    ],
+    ids=" ".join,
+)
+def test_the_engine_sees_all_jobs_where_it_does_more_than_what_is_left(
+    campaign: Campaign, arguments: tuple[str, ...]
+) -> None:
+    assert len(looked_at(campaign, *arguments)) == N_JOBS
+
+
+def test_the_engine_sees_all_jobs_where_a_run_was_killed(campaign: Campaign) -> None:
+    (campaign.folder / ".snakemake/incomplete/mark").touch()
+    assert len(looked_at(campaign, "-n")) == N_JOBS
 
 
 @pytest.mark.slow

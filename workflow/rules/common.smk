@@ -110,14 +110,14 @@ def sources_of(step):
     return {str(kind): read(kind) for kind in STEPS[step].reads}
 
 
-def made_by(step, *, for_step, of_other_rolls=False):
+def made_by(step, *, for_step, part="", of_other_rolls=False):
     """Return the input function for the results of another step; none if it is not run."""
 
     @said_in_one_line()
     def paths(wildcards):
         tell_engine()
         name = name_of(for_step, wildcards)
-        made = PLAN.made_by(step, for_step, name, of_other_rolls=of_other_rolls)
+        made = PLAN.made_by(step, for_step, name, part=part, of_other_rolls=of_other_rolls)
         files = [f"{OUTPUT}/{path}" for path in made]
         # Inputs are ancient where their time must not decide whether the job runs again.
         found = files if JUDGEMENT.follows(step, for_step, name) else [*map(ancient, files)]

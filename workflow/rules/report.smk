@@ -33,8 +33,8 @@ rule plot_exposure:
 
 rule plot_association:
     input:
-        northup=file_of("combine_rolls", "northup"),
-        contrast=file_of("combine_rolls", "contrast"),
+        northup=made_by("combine_rolls", for_step="plot_association"),
+        contrast=made_by("combine_rolls", for_step="plot_association", part="contrast"),
     output:
         **files_of("plot_association"),
     log:

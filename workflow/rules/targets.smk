@@ -1,28 +1,57 @@
 """What a run asks for, and what it writes at its end."""
 
 from psfalign.campaign.output_folder import say_elsewhere
-from psfalign.campaign.targets import list_asked, list_pages, list_results
+from psfalign.campaign.targets import find_unfinished, list_asked, list_pages, list_results
 from psfalign.files.provenance.code import remember_code
+
+CAPTIONS = workflow.current_basedir.join("../report")
+COUNTED = {"PARAMS", "MTIME"}  # of what may trigger jobs, what psfalign accounts for
 
 
 def all_results():
-    """Return all files of a finished campaign; those that are there are shown in the report."""
+    """Return all results of the campaign, or the function that says what to ask for."""
     # The inputs of an outer workflow's target must not change with what is there.
-    is_outer = bool(workflow.default_target)
-    found = list_results(PLAN) if is_outer else list_asked(PLAN)
-    paths = [f"{OUTPUT}/{path}" for path in found]
+    if workflow.default_target:
+        return [f"{OUTPUT}/{path}" for path in list_results(PLAN)]
+    return asked_results
+
+
+@said_in_one_line()
+def asked_results(wildcards):
+    """Return what is asked of the engine, and what its report shows."""
+    if only_makes_what_is_left():
+        # Without any input, the target would run. So one exposure is planned at least.
+        first = {("exposure", next(iter(PLAN.exposures)))}
+        found = list_asked(PLAN, find_unfinished(PLAN, JUDGEMENT) or first)
+        return [f"{OUTPUT}/{path}" for path in found]
     # The pages are inputs of the default target and not outputs of the figures' rules, because the
     # engine refuses to write a report where one figure of one failed exposure is missing.
-    pages = [] if is_outer else [*map(reported, list_pages(PLAN))]
+    pages = [*map(reported, list_pages(PLAN))]
     shown = set(pages)
+    paths = (f"{OUTPUT}/{path}" for path in list_asked(PLAN))
     return [*pages, *(path for path in paths if path not in shown)]
 
 
+def only_makes_what_is_left():
+    """
+    Return whether the engine has nothing to do with what is finished, which it then need not plan.
+
+    It has where it reports or lists, where it is told to run jobs again or to count what psfalign
+    does not, and where a run that was killed has left marks.
+    """
+    told, marks = workflow.dag_settings, Path(workflow.persistence.path, "incomplete")
+    is_run = workflow.execution_settings is not None and workflow.scheduler is None
+    is_forced = told.forceall or told.forcetargets or told.forcerun or workflow.touch
+    counted = {trigger.name for trigger in workflow.rerun_triggers}
+    is_clean = marks.is_dir() and not any(path.is_file() for path in marks.rglob("*"))
+    return IS_MAIN and is_run and not is_forced and counted <= COUNTED and is_clean
+
+
 def reported(page):
-    """Mark a page for the engine's report; its caption is sought from workflow/Snakefile."""
+    """Mark a page for the engine's report."""
     return report(
         str(Path(OUTPUT) / page.path),
-        caption=f"report/{page.caption}.rst",
+        caption=CAPTIONS.join(f"{page.caption}.rst"),
         category=page.category,
         subcategory=page.subcategory,
         labels=page.labels,

@@ -14,7 +14,7 @@ from .exposures import ScienceExposure
 from .judgement import Judgement
 from .plan import Plan
 from .sizes import Sizes
-from .targets import SCOPES, results_of
+from .targets import SCOPES, Part, find_left, results_of
 
 SHARED = "shared"  # the name of the batch that makes what several others need
 MOST_MINUTES = 120  # that a batch of several exposures may take: clusters start such jobs soon
@@ -22,7 +22,6 @@ START = 1.0  # CPU seconds of an exposure and of a stack besides the work itself
 # The engine of a batch plans the whole campaign, and keeps one process with all libraries; the two
 # engines around it know nothing of the campaign.
 ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 600, 0.15
-Part: TypeAlias = tuple[Scope, str]
 Groups: TypeAlias = defaultdict[Any, list[ScienceExposure]]
 
 
@@ -118,7 +117,7 @@ def plan_batches(plan: Plan, judgement: Judgement, *, most: int) -> dict[str, Ba
         The number of exposures in a batch; large exposures are fewer, so that a batch ends in time.
     """
     work, folder = Work(plan), plan.settings.output_dir
-    batches = _fill(work, find_left(work, judgement), most)
+    batches = _fill(work, exposures_left(work, judgement), most)
     stacks = Counter(name for batch in batches for name in {e.stack.name for e in batch})
     shared = [name for name, count in stacks.items() if count > 1]
     inputs = (path for batch in batches[1:] for e in batch for path in e.inputs)
@@ -180,17 +179,10 @@ def write_batches(
     return config
 
 
-def find_left(work: Work, judgement: Judgement) -> list[ScienceExposure]:
+def exposures_left(work: Work, judgement: Judgement) -> list[ScienceExposure]:
     """Return the exposures of which results are missing, or have to be made again."""
-    folder, outdated = work.plan.settings.output_dir, set(judgement.outdated)
-
-    @cache
-    def is_left(part: Part) -> bool:
-        paths = (folder / path for path in results_of(work.plan, *part))
-        return any(path in outdated or not path.exists() for path in paths)
-
-    exposures = work.plan.exposures.values()
-    return [exposure for exposure in exposures if any(map(is_left, work.parts(exposure)))]
+    left, exposures = find_left(work.plan, judgement), work.plan.exposures.values()
+    return [exposure for exposure in exposures if not left.isdisjoint(work.parts(exposure))]
 
 
 def _fill(work: Work, left: Iterable[ScienceExposure], most: int) -> list[list[ScienceExposure]]:

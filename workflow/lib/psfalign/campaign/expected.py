@@ -16,7 +16,7 @@ from . import layout
 from .exposures import ScienceExposure
 from .facts import FactsStore
 
-TELLING = (".fits", ".ecsv", ".json")  # endings of files that record how they were made
+TELLING = (".fits", ".ecsv", ".json", ".png")  # endings of files that record how they were made
 Job = tuple[str, str]  # a step, and the exposure, stack or association that it works on
 Inputs = tuple[tuple[str, str], ...]
 Versions = tuple[tuple[str, str], ...]  # name and version of software

@@ -264,12 +264,13 @@ class Plan:
         return {str(path): self.facts.digest(path) for path in given}
 
     def made_by(
-        self, step: str, for_step: str, name: str, *, of_other_rolls: bool = False
+        self, step: str, for_step: str, name: str, *, part: str = "", of_other_rolls: bool = False
     ) -> list[Path]:
         """
         Return what a step makes for a job of another, below the output directory.
 
-        It makes it of the exposures that the job works on, or of their other rolls.
+        That is its main or another output, of the exposures that the job works on, or of their
+        other rolls.
         """
         members, scope = self.members(STEPS[for_step].scope, name), STEPS[step].scope
         if of_other_rolls:
@@ -279,4 +280,4 @@ class Plan:
         if not self.has_step(step, members[0]):
             return []
         names = dict.fromkeys(member.name_in(scope) for member in members)
-        return [layout.result(Path(), step, one) for one in names]
+        return [layout.result(Path(), step, one, part) for one in names]

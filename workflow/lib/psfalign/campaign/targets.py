@@ -1,12 +1,15 @@
 """The results of a finished campaign, and those that the engine's report shows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ..steps.registry import Scope, steps_of
 from . import layout
+from .exposures import ScienceExposure
+from .judgement import Judgement
 from .plan import Plan
 
 # A browser becomes slow with more exposures in one HTML file. The page of the campaign has all; the
@@ -14,6 +17,7 @@ from .plan import Plan
 MOST_REPORTED = 100
 HERE = Path()
 SCOPES = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)  # of jobs whose results stay
+Part: TypeAlias = tuple[Scope, str]  # an exposure, a stack or an association by its name
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def list_results(plan: Plan) -> list[Path]:
     return [path for part in _parts(plan) for path in results_of(plan, *part)]
 
 
-def _parts(plan: Plan) -> Iterator[tuple[Scope, str]]:
+def _parts(plan: Plan) -> Iterator[Part]:
     """Yield all exposures, stacks and associations that have results that stay."""
     for scope in SCOPES:
         for name in plan.combined if scope is Scope.ASSOCIATION else plan.names(scope):
@@ -68,9 +72,53 @@ def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
     ]
 
 
-def list_asked(plan: Plan) -> list[Path]:
+def find_left(plan: Plan, judgement: Judgement) -> set[Part]:
+    """Return all of which results are missing, or have to be made again."""
+    folder, outdated = plan.settings.output_dir, set(judgement.outdated)
+
+    def is_left(path: Path) -> bool:
+        return path in outdated or not path.exists()
+
+    return {
+        part
+        for part in _parts(plan)
+        if any(is_left(folder / path) for path in results_of(plan, *part))
+    }
+
+
+def find_unfinished(plan: Plan, judgement: Judgement) -> set[Part]:
     """
-    Return what to ask the engine for, so that it makes all results.
+    Return all that is left, and all that has a file in common with it.
+
+    What is not returned is finished, and no job of what is left reads or writes any of its files:
+    the engine would do nothing for it. Where nobody can say what is finished, all is returned.
+    """
+    everything = set(_parts(plan))
+    if plan.in_storage or not plan.is_whole or _has_demo(plan):
+        return everything
+    found, before = find_left(plan, judgement), 0
+    groups = [_sharing(exposure) for exposure in plan.exposures.values()]
+    while len(found) > before:
+        before = len(found)
+        found |= {part for parts in groups if not found.isdisjoint(parts) for part in parts}
+    return found & everything
+
+
+def _has_demo(plan: Plan) -> bool:
+    """Return whether the run itself makes some of its inputs, whose times count."""
+    masks = plan.findings.masks
+    inputs = (path for e in plan.exposures.values() for path in (*e.inputs, *masks[e.name]))
+    return any(map(plan.facts.is_made_first, inputs))
+
+
+def _sharing(exposure: ScienceExposure) -> list[Part]:
+    """Return an exposure, and what it shares with others: psf images, and rolls of its target."""
+    return [(scope, exposure.name_in(scope)) for scope in SCOPES]
+
+
+def list_asked(plan: Plan, parts: Collection[Part] | None = None) -> list[Path]:
+    """
+    Return what to ask the engine for, so that it makes all results, or those of some parts.
 
     Those are the last file of each exposure and association, for which all others are made, and
     what is missing of these: for each file that it is asked for, the engine plans again.
@@ -79,7 +127,7 @@ def list_asked(plan: Plan) -> list[Path]:
         return list_results(plan)
     folder = plan.settings.output_dir
     asked: list[Path] = []
-    for scope, name in _parts(plan):
+    for scope, name in (part for part in _parts(plan) if parts is None or part in parts):
         paths = results_of(plan, scope, name)
         missing = [path for path in paths if not (folder / path).exists()]
         last = [] if scope is Scope.STACK else paths[-1:]

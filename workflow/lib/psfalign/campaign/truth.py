@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError, PsfalignError
 from ..files.fits.outline import outline, read_rows
+from ..files.png import read_note
 from ..files.provenance.records import Record, Records
 from ..files.provenance.table import NAME as PROVENANCE
 from ..files.shifts import read_meta
@@ -170,7 +171,8 @@ def _read_records(result: Result) -> Records:
         return [Record(*entry) for entry in read_meta(path)["provenance"]]
     if result.job[0] == "resolve_psfmask":
         return _read_mask(path, result.masks)
-    content: dict[str, Any] = json.loads(read_text(path))
+    text = read_note(path) if path.suffix == ".png" else read_text(path)
+    content: dict[str, Any] = json.loads(text)
     for name, size in content.get("sizes", {}).items():
         beside = path.with_name(name)
         if not beside.is_file() or beside.stat().st_size != size:

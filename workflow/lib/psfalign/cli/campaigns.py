@@ -164,7 +164,7 @@ def _add_run(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..campaign.batches import Work, find_left, plan_batches
+    from ..campaign.batches import Work, exposures_left, plan_batches
     from ..campaign.configuration import complete_config
     from ..campaign.judgement import Judgement
     from ..campaign.output_folder import say_elsewhere
@@ -210,7 +210,7 @@ def _run(options: argparse.Namespace) -> int:
     with Progress(output, exposures, interval=options.interval):
         if told["executor"] == LOCAL or in_storage:
             is_forced = not FORCED.isdisjoint(options.arguments)
-            n_left = n_exposures if is_forced else len(find_left(Work(plan), judgement))
+            n_left = n_exposures if is_forced else len(exposures_left(Work(plan), judgement))
             run_in_batches(engine, count_batches(n_left, options.batch))
         elif batches := plan_batches(plan, judgement, most=options.batch):
             cores = told["cores"]

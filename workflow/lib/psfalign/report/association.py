@@ -1,5 +1,6 @@
 """Step plot_association: draw the combined residual around a star, and the noise."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -8,14 +9,19 @@ import numpy as np
 
 from ..files.fits.structure import text_of
 from ..files.north_up import NorthUp, read_limits
+from ..files.provenance.records import record_step
+from ..files.provenance.table import read_records
 from ..files.subtracted import MEAN, SCIENCE
 from ..system.atomic_file import publish_bytes
 from .figures.images import Panel
 from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
 from .figures.notice import NOTICE_HEIGHT, draw_notice
-from .figures.style import LOADED_LATER, draw_png
+from .figures.style import LOADED_LATER, Draw, draw_png
+from .html import digest_looks
 
 __all__ = ["LOADED_LATER", "AssociationPages", "plot_association"]
+
+STEP = "plot_association"
 
 
 class AssociationPages(NamedTuple):
@@ -34,7 +40,7 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     northup, contrast
         The files that combine_rolls wrote.
     pages
-        The files to write.
+        The files to write. The picture records how both were made.
     name
         Name of the association.
     """
@@ -50,16 +56,24 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     field = choose_field(rest, combined.scale, combined.unit)
     title = _title(combined, name)
     what = f"{title}, {_made_of(combined)}"
+    curve, height = _curve(contrast, title, combined.unit)
+    content = draw_png(curve, height=height, is_laid_out=False)
+    publish_bytes(pages.curve, content)
+    record = record_step(STEP, __file__, parameters={"style": digest_looks()})
+    records = [*read_records(northup, combined.hdus), *record]
+    note = json.dumps({"sizes": {pages.curve.name: len(content)}, "provenance": records})
     draw = partial(draw_north_up, panels=panels, field=field, title=what)
-    publish_bytes(pages.picture, draw_png(draw, height=HEIGHT, is_laid_out=False))
+    publish_bytes(pages.picture, draw_png(draw, height=HEIGHT, is_laid_out=False, note=note))
+
+
+def _curve(contrast: Path, title: str, unit: str) -> tuple[Draw, float]:
+    """Return what draws the noise, or says why it is not known, and its height in inches."""
     limits = read_limits(contrast)
-    if not any(np.isfinite(one["limit"]).any() for one in limits.values()):
-        text = f"No limit is known in Jy: the pictures are in {combined.unit}, not in MJy/sr"
-        notice = partial(draw_notice, title=title, text=text)
-        publish_bytes(pages.curve, draw_png(notice, height=NOTICE_HEIGHT, is_laid_out=False))
-        return
-    curve = partial(draw_limits, limits=limits, title=f"{title}: how faint a source would show")
-    publish_bytes(pages.curve, draw_png(curve, height=CURVE_HEIGHT, is_laid_out=False))
+    if any(np.isfinite(one["limit"]).any() for one in limits.values()):
+        title = f"{title}: how faint a source would show"
+        return partial(draw_limits, limits=limits, title=title), CURVE_HEIGHT
+    text = f"No limit is known in Jy: the pictures are in {unit}, not in MJy/sr"
+    return partial(draw_notice, title=title, text=text), NOTICE_HEIGHT
 
 
 def _title(combined: NorthUp, name: str) -> str:

@@ -302,6 +302,7 @@ _ALL = (
             "picture": Output("_northup.png", "the star subtracted, north up", label="1 north up"),
             "curve": Output("_contrast.png", "the noise drawn", label="2 how faint"),
         },
+        rests_on=("combine_rolls",),
         in_report=True,
         is_optional=True,
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ...errors import visible
+from ...files.png import note_chunk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -79,7 +80,7 @@ def _size(canvas: Canvas) -> tuple[float, float]:
     return canvas.bbox.width / canvas.figure.dpi, canvas.bbox.height / canvas.figure.dpi
 
 
-def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
+def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True, note: str = "") -> bytes:
     """
     Draw a figure of `WIDTH` and a height in inches, and return it as PNG.
 
@@ -94,6 +95,8 @@ def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
         Height in inches.
     is_laid_out
         Whether ``draw`` sets the positions of its axes. Otherwise, matplotlib lays them out.
+    note
+        Text to store in the file, see `psfalign.files.png`.
     """
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -113,7 +116,7 @@ def draw_png(draw: Draw, *, height: float, is_laid_out: bool = True) -> bytes:
         colours = Image.new("P", (1, 1))
         colours.putpalette(palette)
         reduced = picture.quantize(palette=colours, dither=Image.Dither.NONE)
-        reduced.save(content, format="png")
+        reduced.save(content, format="png", pnginfo=note_chunk(note) if note else None)
         if content.tell() <= LARGEST:
             break
     return content.getvalue()
