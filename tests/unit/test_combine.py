@@ -338,3 +338,33 @@ def test_different_stars_are_not_added_up(rolls: list[Path], tmp_path: Path) -> 
     )
     with refused(message, InputError):
         combine_rolls([rolls[0], other], tmp_path / "n.fits", tmp_path / "c.ecsv")
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "value"),
+    [("PRIMARY", "FILTER", "F250M"), ("PRIMARY", "INSTRUME", "MIRI"), ("SCI", "BUNIT", "DN/s")],
+)
+def test_different_filters_and_units_are_not_added_up(
+    name: str, keyword: str, value: str, rolls: list[Path], tmp_path: Path
+) -> None:
+    other = roll(tmp_path, 40.0)
+    with fits.open(other, mode="update", memmap=False) as hdus:
+        own = hdus[name].header[keyword]
+        hdus[name].header[keyword] = value
+        hdus[name].add_checksum()
+    own, value = own.upper(), value.upper()
+    message = (
+        f"{rolls[0]}: {keyword} differ: exposure {rolls[0]} {keyword}={own}; "
+        f"exposure {other} {keyword}={value}; use files that belong together"
+    )
+    with refused(message, InputError):
+        combine_rolls([rolls[0], other], tmp_path / "n.fits", tmp_path / "c.ecsv")
+
+
+def test_exposure_is_added_up_once(rolls: list[Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy_psfsub.fits"
+    copy.write_bytes(rolls[0].read_bytes())
+    message = f"{copy}: is of the same science exposure as {rolls[0]}; name it once"
+    with refused(message, InputError):
+        combine_rolls([rolls[0], rolls[1], copy], tmp_path / "n.fits", tmp_path / "c.ecsv")
+    assert not (tmp_path / "n.fits").exists()

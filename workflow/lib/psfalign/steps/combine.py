@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,9 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import InputError
+from ..files.agreement import Party, check_agreement
+from ..files.digest import sha256
+from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, record_step
 from ..files.provenance.table import provenance_hdu, read_records
@@ -24,6 +28,7 @@ from .contrast import find_hidden, flux_of_aperture, write_contrast
 
 STEP = "combine_rolls"
 LEAST_WEIGHT = 0.1  # of the mask; the occulter and neutral density squares have less
+SAME = ("INSTRUME", "FILTER", "DETECTOR", "BUNIT")  # of all exposures that are combined
 MODEL = "psfalign northup"  # DATAMODL; the jwst pipeline has no model for this file
 
 
@@ -66,11 +71,11 @@ def combine_rolls(
     Raises
     ------
     InputError
-        If the headers lack the position of the star or the direction of north, if the targets
-        differ, or if no integration has a result.
+        If the headers lack the position of the star or the direction of north, if targets, filters,
+        detectors or units differ, if an exposure is given twice, or if no integration has a result.
     """
     exposures = [Subtracted(path) for path in subtracted]
-    _check_one_target(exposures)
+    _check_alike(exposures)
     skies = [Sky.of(exposure, star) for exposure in exposures]
     places = [Placement(sky.column, sky.row, sky.matrix) for sky in skies]
     grid = enclosing_grid([(p, e.shape[1:]) for p, e in zip(places, exposures, strict=True)])
@@ -108,8 +113,13 @@ def combine_rolls(
     )
 
 
-def _check_one_target(exposures: Sequence[Subtracted]) -> None:
-    """Raise `InputError` for different targets: explicit exposures may share only a psf library."""
+def _check_alike(exposures: Sequence[Subtracted]) -> None:
+    """
+    Raise `InputError` for images that must not be added up.
+
+    These are such of different targets, as explicit exposures may share only a psf library, of
+    different filters, detectors or units, and one science exposure that is given twice.
+    """
     names = {read_target(exposure) for exposure in exposures}
     if len(names) > 1:
         raise InputError(
@@ -118,6 +128,21 @@ def _check_one_target(exposures: Sequence[Subtracted]) -> None:
             keyword="TARGPROP",
             remedy="give the exposures of each target an asn_id of their own",
         )
+    parties = (Party.of("exposure", exposure) for exposure in exposures)
+    shape = exposures[0].shape[1:]  # sizes and subarrays may differ
+    check_agreement(
+        [
+            replace(p, shape=shape, marks={k: p.marks[k] for k in SAME if k in p.marks})
+            for p in parties
+        ]
+    )
+    first: dict[str, Path] = {}
+    for exposure in exposures:
+        digest = text_of(exposure.primary, "RAWSHA") or sha256(exposure.path)
+        other = first.setdefault(digest, exposure.path)
+        if other is not exposure.path:
+            problem, remedy = f"is of the same science exposure as {other}", "name it once"
+            raise InputError(problem, file=exposure.path, remedy=remedy)
 
 
 def _frames(exposure: Subtracted, turning: Turning) -> Iterator[Frame]:
