@@ -13,11 +13,14 @@ from astropy.io import fits
 from files import (
     PSF_STEPS,
     SHAPE,
+    SKY,
     digests,
     error_lines,
+    exposure_hdus,
     pixels,
     psfalign,
     scene,
+    write,
     write_association,
     write_campaign,
     write_exposure,
@@ -259,7 +262,8 @@ def test_output_that_is_a_folder(
 ) -> None:
     (tmp_path / "o.fits").mkdir()
     assert (
-        refusal(capsys, *align(inputs, tmp_path / "o.fits")) == f"{tmp_path}/o.fits: Is a directory"
+        refusal(capsys, *align(inputs, tmp_path / "o.fits"))
+        == f"{tmp_path}/o.fits: Is a directory; name a file"
     )
 
 
@@ -268,7 +272,7 @@ def test_output_below_a_file(
 ) -> None:
     (tmp_path / "file").touch()
     line = refusal(capsys, *align(inputs, tmp_path / "file" / "o.fits"))
-    assert line == f"{tmp_path}/file: File exists"
+    assert line == f"{tmp_path}/file: File exists; name another place"
 
 
 def test_a_real_process_ends_with_1_and_one_line(tmp_path: Path) -> None:
@@ -347,3 +351,53 @@ def test_item_05_numbers_of_a_list(
     files = ["--science", "a.fits", "--product", "b.fits", "--output", str(tmp_path / "c.fits")]
     assert main(["subtract", *files, *option]) == 1
     assert capsys.readouterr().err.strip() == f"psfalign: error: {line}"
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (["--star-flux", "0"], "--star-flux=0.0: is not more than 0; write more than 0"),
+        (["--star-flux", "nan"], "--star-flux=nan: is not finite; write a finite number"),
+        (["--contrast", "a.fits"], "--contrast=a.fits: is an input; name another file"),
+        (["--contrast", "./n.fits"], "--contrast=n.fits: is --output, too; name another file"),
+    ],
+)
+def test_item_05_combine(
+    option: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.fits").touch()
+    outputs = ["--output", "n.fits", "--contrast", "c.ecsv"]
+    assert refusal(capsys, "combine", "a.fits", *outputs, *option) == line
+
+
+@pytest.mark.bad_input(63)
+@pytest.mark.parametrize("command", ["align", "make-psfmask"])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--exclude", "100,3,2"), ("--exclude-sky", "500,30,0.1")]
+)
+def test_circle_beside_the_image(
+    command: str,
+    option: str,
+    value: str,
+    inputs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    science = inputs / "jw1_calints.fits"
+    hdus = exposure_hdus()
+    hdus["SCI"].header.update(SKY)
+    write(hdus, science)
+    output = tmp_path / "o.fits"
+    arguments = align(inputs, output)
+    if command != "align":
+        arguments = [command, "--science", str(science), "--output", str(output)]
+    assert refusal(capsys, *arguments, option, value) == (
+        f"{option}={value}: covers no pixel of {science}, which has 40 columns, 32 rows; "
+        "correct its place, or leave it out"
+    )
+    assert not output.exists()

@@ -26,6 +26,10 @@ REMEDIES: Mapping[int | None, str] = MappingProxyType(
         errno.EROFS: "choose a place that can be written to",
         errno.EACCES: "change the permissions",
         errno.EIO: "check the disk",
+        errno.EISDIR: "name a file",
+        errno.EEXIST: "name another place",
+        errno.ENOTDIR: "name a place in a folder",
+        errno.ENAMETOOLONG: "choose a shorter name",
     }
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..images.bad_pixels import SMALLEST_BOX
 from ..images.dq_flags import parse_bad_bits
-from .options import Json, build, paths_in
+from .options import LIMITS, Json, build, paths_in
 from .settings import Settings, config_schema
 from .words import all_of, plural
 from .yaml import read_yaml
@@ -45,12 +45,6 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "number": float,
     "boolean": {"true": True, "false": False}.__getitem__,
     "null": {"null": None, "": None}.__getitem__,
-}
-# The problem and the remedy for a number beyond a limit.
-LIMITS = {
-    "minimum": ("is less than {}", "write {} or more"),
-    "maximum": ("is more than {}", "write {} or less"),
-    "exclusiveMinimum": ("is not more than {}", "write more than {}"),
 }
 REMEDIES = {
     "median_box_length": f"use 3 or more; a box of less than {SMALLEST_BOX} has no neighbours",
@@ -256,7 +250,7 @@ def _expectation(error: Any) -> tuple[str, str]:
         close = difflib.get_close_matches(str(error.instance), words, n=1)
         return "is not known", f"write {close[0] if close else ' or '.join(words)}"
     if error.validator in LIMITS:
-        problem, remedy = LIMITS[error.validator]
+        _, problem, remedy = LIMITS[error.validator]
         return problem.format(expected), remedy.format(expected)
     if error.validator in ("minLength", "minItems") and not error.instance:
         return "is empty", "fill it in, or leave it out"

@@ -1,7 +1,8 @@
 """Options as fields of frozen dataclasses: their JSON schema, and values made of plain mappings."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -11,6 +12,12 @@ Json = dict[str, Any]
 
 WORDS = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 PATH: Json = {"type": "string", "minLength": 1, "format": "path"}
+# What a number must be, by the keyword of JSON Schema: the test, the problem otherwise, the remedy.
+LIMITS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
+    "minimum": (operator.ge, "is less than {}", "write {} or more"),
+    "maximum": (operator.le, "is more than {}", "write {} or less"),
+    "exclusiveMinimum": (operator.gt, "is not more than {}", "write more than {}"),
+}
 
 
 def option(

@@ -4,11 +4,11 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..campaign.options import schema_of
+from ..campaign.options import LIMITS, schema_of
 from ..campaign.settings import (
     AlignOptions,
     PixelCircle,
@@ -155,26 +155,71 @@ def values_of(options: argparse.Namespace, step: str) -> dict[str, Any]:
     values = {field.name: getattr(options, field.name) for field in own}
     for field in own:
         schema, value = OPTIONS[field], values[field.name]
-        least = schema.get("items", schema).get("minimum")
         for number in value if "items" in schema else [value]:
-            at_least(least, number, _flag(field.name))
+            _check_number(number, schema.get("items", schema), _flag(field.name))
     if "bad_bits" in values:
         values["bad_bits"] = parse_bad_bits(values["bad_bits"])
     return values
 
 
 def excluded_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the circles and the position of the star, as arguments of `fit_exposure`."""
-    kinds = ((PixelCircle, options.exclude), (SkyCircle, options.exclude_sky))
-    circles = [
-        dict(zip((field.name for field in dataclasses.fields(kind)), numbers, strict=True))
-        for kind, places in kinds
-        for numbers in places
-    ]
-    return {"exclude": circles, "star": options.star or "auto"}
+    """
+    Return the circles and the position of the star, as arguments of `fit_exposure`.
+
+    Raises
+    ------
+    ConfigError
+        If a circle covers no pixel of the science exposure.
+    """
+    kinds = (
+        ("--exclude", PixelCircle, options.exclude),
+        ("--exclude-sky", SkyCircle, options.exclude_sky),
+    )
+    star, circles = options.star or "auto", []
+    for name, kind, given in kinds:
+        for numbers in given:
+            names = (field.name for field in dataclasses.fields(kind))
+            place = dict(zip(names, numbers, strict=True))
+            _check_covers(options.science, place, star, name, numbers)
+            circles.append(place)
+    return {"exclude": circles, "star": star}
 
 
-def at_least(least: int | None, number: Any, option: str) -> Any:
+def _check_covers(
+    science: Path, place: dict[str, float], star: Any, name: str, numbers: Iterable[float]
+) -> None:
+    from ..files.circles import find_circles
+    from ..files.exposure import Exposure
+
+    exposure = Exposure(science)
+    rows, columns = exposure.shape[1:]
+    (circle,) = find_circles(exposure, [place], star)
+    if not circle.covers((rows, columns)).any():
+        raise ConfigError(
+            f"covers no pixel of {science}, which has {columns} columns, {rows} rows",
+            keyword=name,
+            value=",".join(f"{number:g}" for number in numbers),
+            remedy="correct its place, or leave it out",
+        )
+
+
+def _check_number(number: Any, limits: Mapping[str, Any], option: str) -> None:
+    """Raise `ConfigError` if the value of an option is a number beyond its limits."""
+    if isinstance(number, float) and not math.isfinite(number):
+        remedy = "write a finite number"
+        raise ConfigError("is not finite", keyword=option, value=number, remedy=remedy)
+    for keyword in LIMITS.keys() & limits.keys():
+        _check_limit(number, keyword, limits[keyword], option)
+
+
+def _check_limit(number: Any, keyword: str, limit: Any, option: str) -> None:
+    is_within, problem, remedy = LIMITS[keyword]
+    if number is not None and not is_within(number, limit):
+        remedy = remedy.format(limit)
+        raise ConfigError(problem.format(limit), keyword=option, value=number, remedy=remedy)
+
+
+def at_least(least: int, number: Any, option: str) -> Any:
     """
     Return the value of an option.
 
@@ -183,9 +228,7 @@ def at_least(least: int | None, number: Any, option: str) -> Any:
     ConfigError
         If it is less than ``least``.
     """
-    if least is not None and number is not None and not number >= least:  # also refuses NaN
-        problem, remedy = f"is less than {least}", f"write {least} or more"
-        raise ConfigError(problem, keyword=option, value=number, remedy=remedy)
+    _check_limit(number, "minimum", least, option)
     return number
 
 
@@ -198,11 +241,11 @@ def keep_inputs(options: argparse.Namespace) -> None:
         keep_apart(output, [Path(path) for path in inputs if path is not None])
 
 
-def keep_apart(output: Path, inputs: Iterable[Path]) -> None:
+def keep_apart(output: Path, inputs: Iterable[Path], option: str = "--output") -> None:
     """Raise `ConfigError` if the output is the same file as an input, under any name."""
     if output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
         remedy = "name another file"
-        raise ConfigError("is an input", keyword="--output", value=output, remedy=remedy)
+        raise ConfigError("is an input", keyword=option, value=output, remedy=remedy)
 
 
 def warn(text: str) -> None:

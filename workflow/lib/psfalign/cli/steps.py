@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..errors import ConfigError
 from ..images.dq_flags import parse_bad_bits
 from .arguments import (
     Commands,
@@ -106,6 +107,7 @@ def _make_psfmask(options: argparse.Namespace) -> None:
     from ..images.circles import Circle
     from ..psfmask.reference import make_psfmask
 
+    excluded_of(options)
     weight = make_psfmask(
         options.science,
         options.output,
@@ -255,7 +257,12 @@ def _add_combine(commands: Commands) -> None:
 def _combine(options: argparse.Namespace) -> None:
     from ..steps.combine import combine_rolls
 
-    keep_apart(options.contrast, options.exposures)
+    keep_apart(options.contrast, options.exposures, "--contrast")
+    if options.contrast.absolute() == options.output.absolute():
+        remedy = "name another file"
+        raise ConfigError(
+            "is --output, too", keyword="--contrast", value=options.contrast, remedy=remedy
+        )
     star_flux = values_of(options, "combine_rolls")["star_flux"]
     combine_rolls(
         options.exposures,
