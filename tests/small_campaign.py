@@ -17,6 +17,10 @@ from psfalign.steps.fit import fit_exposure
 from psfalign.steps.resolve import resolve_psfmask
 
 NAME = "sci_a3001"
+NO_CRATE = (
+    "psfalign: warning: results/ro-crate-metadata.json: is not there, so that no file is missed; "
+    "write it with psfalign crate"
+)
 PRODUCT = f"results/{NAME}/{NAME}_psfalign.fits"
 
 
@@ -55,11 +59,12 @@ def make_results(folder: Path, psfmask: str = "mask.fits") -> None:
 
 
 def verify(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], list[str]]:
-    """Return the exit code, what is said, and what is wrong."""
+    """Return the exit code, what is said, and what is wrong besides the crate that is not there."""
     capsys.readouterr()
     code = main(["verify", *(arguments or ("results",))])
     said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err.splitlines()
+    errors = [line for line in said.err.splitlines() if line != NO_CRATE]
+    return code, said.out.splitlines(), errors
 
 
 def rewrite(change: Callable[[fits.HDUList], None], path: str = PRODUCT) -> None:

@@ -18,6 +18,7 @@ from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.run import (
     INTERRUPTED,
     Engine,
+    alone_in,
     count_batches,
     given_by,
     is_run,
@@ -156,6 +157,12 @@ def test_executor_is_that_of_the_arguments_or_else_of_the_profile(
     assert (told["executor"], told["cores"]) == (executor, cores)
 
 
+@pytest.mark.parametrize("arguments", [["--cores", "0"], ["-c0"]])
+def test_run_without_cores_is_refused(arguments: list[str]) -> None:
+    with refused("--cores=0: runs no job; write 1 or more", ConfigError):
+        options_of(arguments)
+
+
 @pytest.mark.parametrize(
     ("status", "is_locked", "goes_on"), [(0, False, True), (1, False, True), (1, True, False)]
 )
@@ -227,6 +234,25 @@ def test_campaign_that_is_wrong_starts_no_engine(
     assert "no.fits" in capsys.readouterr().err
 
 
+@pytest.mark.bad_input(49)
+def test_second_run_into_an_output_directory_starts_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_campaign(tmp_path, 1)
+    started: list[int] = []
+    monkeypatch.setattr(Engine, "run", lambda *_: started.append(1) or 0)
+    with alone_in(tmp_path / "results"):
+        assert main(["run", "campaign.yaml", "--cores", "1"]) == 1
+    line = (
+        "psfalign: error: output_dir=results: another run writes there; "
+        "wait until it has ended, or set another output_dir"
+    )
+    assert (capsys.readouterr().err.splitlines()[-1], started) == (line, [])
+    assert main(["run", "campaign.yaml", "--cores", "1"]) == 0
+    assert started
+
+
 @pytest.mark.parametrize(
     ("is_finished", "arguments", "n_batches"), [(False, [], 3), (True, [], 1), (True, ["-F"], 3)]
 )
@@ -243,7 +269,10 @@ def test_batches_are_of_what_is_left(
     monkeypatch.setattr(Engine, "run", lambda _, *words: asked.append(words[-1]) or 0)
     monkeypatch.setattr(batches, "exposures_left", lambda *_: [] if is_finished else range(6))
     assert main(["run", "--batch", "2", "campaign.yaml", "--cores", "1", *arguments]) == 0
-    assert asked == ["exposures"] * (n_batches - 1) + ["psfalign", "--report=report.html"]
+    assert asked == ["exposures"] * (n_batches - 1) + [
+        "psfalign",
+        "--report=results/report/report.html",
+    ]
 
 
 def test_report_of_results_in_storage_lies_here(

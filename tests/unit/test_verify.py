@@ -14,10 +14,11 @@ from files import (
     scene,
     write_psfs,
 )
-from small_campaign import NAME, PRODUCT, make_results, rewrite, verify
+from small_campaign import NAME, NO_CRATE, PRODUCT, make_results, rewrite, verify
 
 from psfalign.archive.verify import findings
 from psfalign.archive.verify.findings import Finding, Remark
+from psfalign.cli import main
 from psfalign.errors import MAKE_AGAIN
 from psfalign.files.fits.structure import scan
 from psfalign.files.shifts import ShiftTable
@@ -69,6 +70,21 @@ def test_item_51_a_changed_byte_in_any_hdu_is_found(
     assert code == 1
     assert len(wrong) == 1
     assert wrong[0].startswith(f"psfalign: error: {PRODUCT}")
+
+
+def test_folder_without_a_crate_is_warned_of(
+    campaign: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, warnings in (
+        (["results"], [NO_CRATE]),
+        ([PRODUCT], []),
+    ):
+        capsys.readouterr()
+        assert main(["verify", *arguments]) == 0
+        assert capsys.readouterr().err.splitlines() == warnings
+    list_in_crate("configuration.json")()
+    main(["verify", "results"])
+    assert NO_CRATE not in capsys.readouterr().err
 
 
 def test_item_51_a_product_cut_anywhere_is_found(

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from ..errors import ConfigError
 from ..files.provenance.code import PACKAGE
+from ..system.folder_lock import HeldError, held
 from ..system.process import found_first, temporary_folder
 from .batches import Batch, write_batches
 from .layout import BATCHES, CAMPAIGN_STATES, REPORT
@@ -175,6 +177,25 @@ def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> 
     return status
 
 
+@contextmanager
+def alone_in(output: Path) -> Iterator[None]:
+    """
+    Keep other runs from an output directory, which may work in other folders.
+
+    Raises
+    ------
+    ConfigError
+        If another run holds it.
+    """
+    try:
+        with held(output):
+            yield
+    except HeldError:
+        remedy = "wait until it has ended, or set another output_dir"
+        problem = "another run writes there"
+        raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy) from None
+
+
 def count_batches(exposures: int, size: int) -> int:
     """Return how many batches so many exposures are."""
     return max(1, math.ceil(exposures / size))
@@ -202,6 +223,8 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
             found |= yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506 - lists, mappings, text
     found |= {name: value for name, value in said.items() if value is not None}
     cores = str(found["cores"])  # a number, or `all`
+    if cores.isdigit() and int(cores) == 0:  # the engine would wait for ever
+        raise ConfigError("runs no job", keyword="--cores", value=0, remedy="write 1 or more")
     return found | {"cores": int(cores) if cores.isdigit() else os.cpu_count() or 1}
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,11 +156,12 @@ def _add_run(commands: Commands) -> None:
         help="seconds between two lines of progress.jsonl in the report folder, default 60",
     )
     command.add_argument("config", type=Path, help="the configuration, YAML")
-    command.add_argument(
+    engine = command.add_argument(
         "arguments",
         nargs=argparse.REMAINDER,
         help="further arguments of Snakemake, such as `--cores 4`",
     )
+    engine.required = False
     command.set_defaults(run=_run)
 
 
@@ -173,6 +175,7 @@ def _run(options: argparse.Namespace) -> int:
         FORCED,
         LOCAL,
         Engine,
+        alone_in,
         count_batches,
         given_by,
         is_run,
@@ -207,7 +210,10 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(lines))
 
     judgement, n_exposures = Judgement(plan), len(exposures)
-    with Progress(output, exposures, interval=options.interval):
+    with (
+        nullcontext() if in_storage else alone_in(output),
+        Progress(output, exposures, interval=options.interval),
+    ):
         if told["executor"] == LOCAL or in_storage:
             is_forced = not FORCED.isdisjoint(options.arguments)
             n_left = n_exposures if is_forced else len(exposures_left(Work(plan), judgement))

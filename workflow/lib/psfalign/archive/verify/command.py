@@ -53,6 +53,9 @@ def verify_targets(
             found.append(verdict)
         if target.is_dir() and not any(verdict.is_product for verdict in found):
             empty.append(target)
+        elif target.is_dir() and not (target / METADATA).is_file():
+            said = "is not there, so that no file is missed; write it with psfalign crate"
+            print(f"psfalign: warning: {target / METADATA}: {said}", file=sys.stderr)
         verdicts += found
     for target in empty:
         raise InputError("holds no product", file=target, remedy="name another folder")
