@@ -12,7 +12,7 @@ import yaml
 from files import ROOT, refused, write_campaign
 from workflow.test_planning import make_campaign
 
-from psfalign.campaign import batches, run
+from psfalign.campaign import batches, run, targets
 from psfalign.campaign.batches import Batch
 from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.run import (
@@ -273,6 +273,9 @@ def test_batches_are_of_what_is_left(
         "psfalign",
         "--report=results/report/report.html",
     ]
+    monkeypatch.setattr(targets, "MOST_REPORTED", 5)
+    assert main(["run", "campaign.yaml"]) == 0
+    assert asked[-2:] == ["psfalign", "report_pages"]
 
 
 def test_report_of_results_in_storage_lies_here(

@@ -276,6 +276,7 @@ def test_of_what_is_finished_only_what_the_engine_needs_is_planned(campaign: Cam
         ("-n", "--rerun-triggers", "params", "mtime", "software-env"),
         ("--touch", "--no-hooks"),
         ("--report", "report.zip"),
+        ("--report", "report.zip", "report_pages"),
     ],
     ids=" ".join,
 )

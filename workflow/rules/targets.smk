@@ -24,9 +24,7 @@ def asked_results(wildcards):
         first = {("exposure", next(iter(PLAN.exposures)))}
         found = list_asked(PLAN, find_unfinished(PLAN, JUDGEMENT) or first)
         return [f"{OUTPUT}/{path}" for path in found]
-    # The pages are inputs of the default target and not outputs of the figures' rules, because the
-    # engine refuses to write a report where one figure of one failed exposure is missing.
-    pages = [*map(reported, list_pages(PLAN))]
+    pages = pages_for_report(wildcards)
     shown = set(pages)
     paths = (f"{OUTPUT}/{path}" for path in list_asked(PLAN))
     return [*pages, *(path for path in paths if path not in shown)]
@@ -45,6 +43,13 @@ def only_makes_what_is_left():
     counted = {trigger.name for trigger in workflow.rerun_triggers}
     is_clean = marks.is_dir() and not any(path.is_file() for path in marks.rglob("*"))
     return IS_MAIN and is_run and not is_forced and counted <= COUNTED and is_clean
+
+
+def pages_for_report(wildcards):
+    """Return what the engine's report shows."""
+    # The pages are inputs of a target and not outputs of the figures' rules, because the engine
+    # refuses to write a report where one figure of one failed exposure is missing.
+    return [*map(reported, list_pages(PLAN))]
 
 
 def reported(page):

@@ -122,6 +122,11 @@ class Plan:
         return self.settings.psf_subtraction.method != NONE
 
     @cached_property
+    def inspection(self) -> Findings:
+        """What was found out about the files of all exposures, with what is wrong with them."""
+        return self._inspect(self.exposures.values())
+
+    @property
     def findings(self) -> Findings:
         """
         What was found out about the files of all exposures.
@@ -131,24 +136,16 @@ class Plan:
         ExceptionGroup
             If something is wrong with them.
         """
-        return self._inspect(self.exposures.values())
+        return _right(self.inspection)
 
     def _inspect(self, exposures: Collection[ScienceExposure]) -> Findings:
-        found = inspect_campaign(
-            self.settings,
-            exposures,
-            self.facts,
-            in_storage=self.in_storage,
-        )
-        if found.errors:
-            raise ExceptionGroup("the campaign cannot run", found.errors)
-        return found
+        return inspect_campaign(self.settings, exposures, self.facts, in_storage=self.in_storage)
 
     def _findings_of(self, name: str) -> Findings:
         if self.is_whole:
             return self.findings
         if name not in self._inspected:
-            self._inspected[name] = self._inspect(self.members(Scope.EXPOSURE, name))
+            self._inspected[name] = _right(self._inspect(self.members(Scope.EXPOSURE, name)))
         return self._inspected[name]
 
     @cached_property
@@ -281,3 +278,10 @@ class Plan:
             return []
         names = dict.fromkeys(member.name_in(scope) for member in members)
         return [layout.result(Path(), step, one, part) for one in names]
+
+
+def _right(findings: Findings) -> Findings:
+    """Return what was found out where nothing is wrong; raise all that is wrong otherwise."""
+    if findings.errors:
+        raise ExceptionGroup("the campaign cannot run", findings.errors)
+    return findings

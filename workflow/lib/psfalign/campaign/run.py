@@ -141,7 +141,9 @@ def run_on_cluster(
     return True
 
 
-def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> int:
+def run_campaign(
+    engine: Engine, output: Path, *, close: Callable[[], None], shown: Sequence[str] = ()
+) -> int:
     """
     Run all steps that are still to be done, and write the report.
 
@@ -153,6 +155,8 @@ def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> 
         The output directory.
     close
         Writes the campaign's page and its crate where the engine, which had nothing to do, has not.
+    shown
+        The engine's targets that the report is about; by default all.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def run_campaign(engine: Engine, output: Path, *, close: Callable[[], None]) -> 
     if status == 0 or (is_new and not engine.interrupted):
         # Without an output directory the results are in a storage of the engine.
         report = (output / REPORT if output.is_dir() else Path()) / "report.html"
-        failed = engine.run("--quiet", "all", f"--report={report}")
+        failed = engine.run("--quiet", "all", f"--report={report}", *shown)
         if failed:
             print(f"psfalign: error: {report}: was not written", file=sys.stderr)
         else:

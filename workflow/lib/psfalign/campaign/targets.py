@@ -15,6 +15,7 @@ from .plan import Plan
 # A browser becomes slow with more exposures in one HTML file. The page of the campaign has all; the
 # figures of all are in the folder of the report.
 MOST_REPORTED = 100
+REPORT_TARGET = "report_pages"  # the rule that asks for no more than what the report shows
 HERE = Path()
 SCOPES = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)  # of jobs whose results stay
 Part: TypeAlias = tuple[Scope, str]  # an exposure, a stack or an association by its name

@@ -2,18 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..campaign.settings import Settings
 from ..errors import ConfigError, error_line
 from .arguments import Commands, at_least, positive, warn
 
 if TYPE_CHECKING:
+    from ..campaign.checks import Findings
     from ..campaign.exposures import ScienceExposure
-    from ..campaign.facts import FactsStore
 
 NO_MASKS = (
     "psfmask.references is empty; before you run it, name masks there, or make them with `psfalign "
@@ -111,6 +110,7 @@ def _add_check(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from ..campaign.checks import inspect_campaign
     from ..campaign.configuration import read_settings
     from ..campaign.exposures import plan_exposures
     from ..campaign.facts import FactsStore
@@ -119,16 +119,12 @@ def _check(options: argparse.Namespace) -> int:
     if options.output_dir:
         print(settings.output_dir)
         return 0
-    return not _is_right(settings, plan_exposures(settings), FactsStore.of(settings))
+    exposures = plan_exposures(settings)
+    return not _is_right(inspect_campaign(settings, exposures, FactsStore.of(settings)), exposures)
 
 
-def _is_right(
-    settings: Settings, exposures: Collection["ScienceExposure"], facts: "FactsStore"
-) -> bool:
-    """Check all files of a campaign, and print what is wrong or what would be done."""
-    from ..campaign.checks import inspect_campaign
-
-    findings = inspect_campaign(settings, exposures, facts)
+def _is_right(findings: "Findings", exposures: Iterable["ScienceExposure"]) -> bool:
+    """Print what is wrong with a campaign, or its exposures, and return whether it can run."""
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:
@@ -184,6 +180,7 @@ def _run(options: argparse.Namespace) -> int:
         run_in_batches,
         run_on_cluster,
     )
+    from ..campaign.targets import MOST_REPORTED, REPORT_TARGET
     from ..campaign.yaml import read_yaml
     from ..report.html import digest_looks
     from ..report.run_progress import Progress
@@ -197,7 +194,7 @@ def _run(options: argparse.Namespace) -> int:
     scripts = engine.workflow / "scripts"
     plan = Plan(settings, scripts=scripts, looks=digest_looks(), in_storage=in_storage)
     exposures = plan.exposures.values()
-    if not _is_right(settings, exposures, plan.facts):
+    if not _is_right(plan.inspection, exposures):
         return 1
 
     def close() -> None:
@@ -222,7 +219,8 @@ def _run(options: argparse.Namespace) -> int:
             cores = told["cores"]
             if not run_on_cluster(engine, output, batches, exposures=n_exposures, cores=cores):
                 return 1
-        return run_campaign(engine, output, close=close)
+        shown = [] if n_exposures <= MOST_REPORTED else [REPORT_TARGET]
+        return run_campaign(engine, output, close=close, shown=shown)
 
 
 def _add_summary(commands: Commands) -> None:
