@@ -4,8 +4,11 @@ What it costs to find out that a finished campaign has nothing to do.
 The results of all exposures say of themselves how they were made (benchmarks/finished.py). They
 are planned with nothing known, with what is remembered in the results alone, and with the engine's
 memory besides, for which the engine touches each job once. psfalign's own part is what it takes to
-read and check the campaign and to judge its results, before the engine plans. A profile of one of
-the campaigns then says where the engine spends its part.
+read and check the campaign and to judge its results, before the engine plans.
+
+Beside these, the engine plans all jobs of the same campaign, as it did in each case before psfalign
+left out what is finished, and does where it is told to do more than make what is left. A profile of
+one of the campaigns says where it then spends its part.
 """
 
 import argparse
@@ -25,6 +28,7 @@ COUNTS = (100, 1_000, 10_000)
 MOST_TOUCHED = 100  # exposures: touching ten thousand takes an hour
 BATCH = 250
 NOTHING = "Nothing to be done"
+ALL_JOBS = "--rulegraph"  # plans all jobs, and prints their rules only
 PROFILED = 1_000  # exposures, or the most that are asked for
 # What the engine does in `Workflow._build_dag`: file, function, and what it is for.
 BUILD = ("workflow.py", "_build_dag")
@@ -56,14 +60,20 @@ def measure_planning(campaign: Campaign, count: int) -> Iterator[tuple[str, ...]
         cost = plan(campaign)
         own = campaign.engine("--list-rules") if known != "nothing" else None
         own_cpu = f"{own.cpu - start.cpu:.1f}" if own else ""
-        numbers = (f"{cost.cpu:.1f}", own_cpu, f"{cost.wall:.0f}", f"{cost.peak:.0f}")
-        yield (f"{count:,}", known, *numbers)
+        yield _row(count, known, cost, own_cpu)
+        if known == "in the results":
+            yield _row(count, f"{known}; all jobs planned", campaign.engine(ALL_JOBS), own_cpu)
+
+
+def _row(count: int, known: str, cost: Measured, own: str) -> tuple[str, ...]:
+    numbers = (f"{cost.cpu:.1f}", own, f"{cost.wall:.0f}", f"{cost.peak:.0f}")
+    return (f"{count:,}", known, *numbers)
 
 
 def profile(campaign: Campaign) -> list[tuple[str, ...]]:
-    """Return the shares of parts of the engine when it plans a campaign that is known."""
+    """Return the shares of parts of the engine when it plans all jobs of a campaign."""
     stored = str(campaign.folder / "profile")
-    command = [sys.executable, "-m", "cProfile", "-o", stored, "-m", "snakemake", "-n"]
+    command = [sys.executable, "-m", "cProfile", "-o", stored, "-m", "snakemake", ALL_JOBS]
     command += ["-s", str(SNAKEFILE), "--configfile", campaign.config.name]
     measure(command, cwd=campaign.folder)
     # File, line and function of each: calls without and with recursion, seconds without and with
@@ -108,7 +118,7 @@ def main() -> None:
                 shares = profile(campaign)
             shutil.rmtree(campaign.folder)
     report.table(COLUMNS, rows)
-    report.say("", "## Where the engine spends its part", "")
+    report.say("", "## Where the engine spends its part of a plan of all jobs", "")
     report.table(PART_COLUMNS, shares)
     report.write()
 
