@@ -41,7 +41,7 @@ STARS_LEGEND = (
 RINGS_LEGEND = (
     "Root mean square between {} and {} pixels from the star, which pyKLIP shifts to the middle",
     "and turns north up, with all psf images of the 3D product. The last two columns agree where",
-    "the headers say where the images of the product are; without XOFFSET there is only the last.",
+    "the headers say where the images of the product are.",
 )
 INNER, OUTER = 6, 30  # pixels from the star
 Image = NDArray[np.float64]
@@ -76,14 +76,9 @@ def compare_pyklip(case: Case, folder: Path) -> tuple[object, ...]:
     rows, columns = np.indices(left.shape[1:])
     radius = np.hypot(columns - header["CRPIX1"] + 1, rows - header["CRPIX2"] + 1)
     ring = left[:, (radius >= INNER) & (radius < OUTER)]
-    numbers = (
-        found["science"],
-        np.sqrt(np.mean(ring**2)),
-        found.get("default", np.nan),
-        found["without_offsets"],
-    )
-    written = (f"{number:.4g}" if np.isfinite(number) else "no XOFFSET" for number in numbers)
-    return case.name, found["psfs"], *written
+    own_scatter = np.sqrt(np.mean(ring**2))
+    numbers = found["science"], own_scatter, found["default"], found["without_offsets"]
+    return case.name, found["psfs"], *(f"{number:.4g}" for number in numbers)
 
 
 def locate_star(case: Case, folder: Path) -> list[tuple[object, ...]]:
