@@ -126,5 +126,5 @@ def test_title_names_the_target(
     plot_association(*written, pages, name="jw1_a3001")
     assert titles == [
         f"{expected}: how faint a source would show",
-        f"{expected}, 2 exposures, up to 5 integrations a pixel",
+        f"{expected}, 2 exposures, 5 integrations",
     ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..campaign.words import plural
 from ..files.fits.structure import text_of
 from ..files.north_up import NorthUp, read_limits
 from ..files.provenance.records import record_step
@@ -88,5 +89,4 @@ def _components(number: int) -> str:
 
 def _made_of(combined: NorthUp) -> str:
     exposures, integrations = (combined.primary.get(key, 0) for key in ("NEXPO", "MAXFRAME"))
-    rolls = f"{exposures} exposure{'s' if exposures != 1 else ''}"
-    return f"{rolls}, up to {integrations} integration{'s' if integrations != 1 else ''} a pixel"
+    return f"{plural(exposures, 'exposure')}, {plural(integrations, 'integration')}"

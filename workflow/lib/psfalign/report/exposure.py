@@ -35,7 +35,10 @@ __all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
 STEP = "plot_exposure"
 FIGURES = ("images", "shifts", "checks")
 LOADED_LATER = (*style.LOADED_LATER, "jinja2")
-OPTIONS = ("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding")
+OPTIONS = (
+    *("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding"),
+    "exclude",
+)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def pair_page(summary: Summary, columns: Columns, shown: Shown) -> bytes:
         ("mask", f"{summary.psfmask}: {summary.reason}"),
         ("read as", f"{summary.convention or NOTHING} ({summary.decided_by or 'no mask'})"),
         *(("note", note) for note in summary.notes),
-        ("options", ", ".join(f"{k}={v}" for k, v in summary.options.items())),
+        # Circles are shown as a configuration has them, without the quotes of Python.
+        ("options", ", ".join(f"{k}={v}".replace("'", "") for k, v in summary.options.items())),
         ("bad pixels replaced", "{} in science, {} in psf planes".format(*summary.replaced)),
         ("software", ", ".join(f"{k} {v}" for k, v in summary.versions.items())),
     ]

@@ -107,4 +107,4 @@ def beside(canvas: Canvas, place: Place) -> "Axes":
 
 def choose_ticks(top: float, linear: float) -> list[float]:
     """Return ticks from 0 to the end of an asinh scale whose labels do not overlap."""
-    return [0.0, *(value for value in (top / 10, top / 3) if value > linear), top]
+    return [0.0, *(value for value in (top / 10, top / 3) if value > linear / 3), top]

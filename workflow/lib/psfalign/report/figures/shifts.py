@@ -163,7 +163,8 @@ def _draw_gains(axis: "Axes", gains: Gains) -> None:
     before, after = gains.rms.T
     gain = np.median(before / after)
     axis.vlines(gains.psfs, after, before, color=QUIET, linewidth=0.8)
-    axis.plot(gains.psfs, before, "o", color=QUIET, markerfacecolor="white", label="unaligned")
+    # The rings are larger than the dots, so that both are seen where alignment changes little.
+    axis.plot(gains.psfs, before, "o", label="unaligned", **{**RING, "color": QUIET})
     axis.plot(gains.psfs, after, "o", color=GOOD, label="aligned")
     axis.set(
         title=f"Integration {gains.integration} less one psf image: RMS ÷ {gain:.4g}",
