@@ -106,6 +106,17 @@ def test_psf_images_that_are_no_use_are_left_out_and_named() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("edges", [[], [7.0]])
+def test_psf_images_that_are_not_finite_outside_the_region_are_left_out(
+    value: float, edges: list[float]
+) -> None:
+    psfs = images(3)
+    psfs[1, 0, 0] = value
+    library = PsfLibrary(psfs, divide(RADIUS < 10, RADIUS, edges, 3), [3])
+    assert library.fates == [Fate.USED, Fate.FAILED, Fate.USED]
+
+
 def test_psf_images_that_depend_on_each_other_add_no_mode_of_rounding() -> None:
     psfs = images(3, noise=0)
     psfs[2] = (psfs[0] + psfs[1]).astype(np.float32)

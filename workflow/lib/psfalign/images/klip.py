@@ -99,9 +99,9 @@ class Part(NamedTuple):
             # The products of images on a pedestal lose no digits if most of it is subtracted first.
             near = in_double(psfs, pixels[:BLOCK]).mean(axis=1)
             for images, _ in _in_blocks(psfs, pixels):
-                rest = images - near[:, None]
-                sums += rest.sum(axis=1)
-                products += rest @ rest.T
+                np.subtract(images, near[:, None], out=images)
+                sums += images.sum(axis=1)
+                products += images @ images.T
             off = sums / pixels.size
             return cls(pixels, near + off, products - pixels.size * np.outer(off, off))
 
@@ -170,7 +170,9 @@ class PsfLibrary:
         fitted = [zone.fitted.ravel() for zone in zones]
         region = np.logical_or.reduce(fitted)
         whole = Part.of(flat, region)
-        self.fates = _judge(whole, np.logical_and.reduce(np.isfinite(flat), axis=1))
+        # The products are not finite if a pixel of the region is not.
+        finite = np.isfinite(whole.products.diagonal()) & np.isfinite(flat[:, ~region]).all(axis=1)
+        self.fates = _judge(whole, finite)
         self.used: Bools = np.array([fate == Fate.USED for fate in self.fates], dtype=bool)
         self.images = flat if self.used.all() else flat[self.used]
         self.owner = np.zeros(flat.shape[1], dtype=np.intp)
