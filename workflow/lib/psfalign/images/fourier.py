@@ -50,12 +50,12 @@ def shift_spectrum(
     """Return the ``rfft2`` of a shifted image from that of the image."""
     rows, columns = shape
     kind = spectrum.dtype  # factors in double precision would slow down single precision
-    shifted = spectrum * column_factors(columns, shift.dx).astype(kind, copy=False)
-    shifted *= row_factors(rows, shift.dy).astype(kind, copy=False)[:, None]
+    in_y = row_factors(rows, shift.dy).astype(kind, copy=False)
+    in_x = column_factors(columns, shift.dx).astype(kind, copy=False)
+    factors = _outer(in_y[None], in_x[None])
     if rows % 2 == columns % 2 == 0:
-        corner = rows // 2, columns // 2
-        shifted[corner] = spectrum[corner] * math.cos(math.pi * (shift.dx + shift.dy))
-    return shifted
+        factors[rows // 2, columns // 2] = math.cos(math.pi * (shift.dx + shift.dy))
+    return np.multiply(factors, spectrum, out=factors)
 
 
 def to_image(spectrum: Spectrum, shape: tuple[int, ...]) -> Image:
@@ -101,7 +101,7 @@ def shift_variance(variance_spectrum: Spectrum, shape: tuple[int, ...], shift: S
     spectrum = _squared_kernel_spectrum(shape, shift)
     spectrum *= variance_spectrum
     variance = to_image(spectrum, shape)
-    return np.maximum(variance, 0.0, out=variance)  # rounding can make it slightly negative
+    return np.abs(variance, out=variance)  # rounding can make it slightly negative
 
 
 @cache
@@ -184,8 +184,8 @@ def _in_full(half: Factors, size: int) -> Factors:
     return np.concatenate([half, half[..., 1 : (size + 1) // 2][..., ::-1].conj()], axis=-1)
 
 
-def _outer(in_y: Factors, in_x: Factors) -> Spectrum:
+def _outer(in_y: NDArray[Complex], in_x: NDArray[Complex]) -> NDArray[Complex]:
     """Return the sum of outer products of rows, in real arithmetic, which BLAS does faster."""
     left = np.concatenate([in_y.real, in_y.imag])
-    right = np.concatenate([in_x, 1j * in_x]).view(np.float64)
-    return np.asarray((left.T @ right).view(np.complex128))
+    right = np.concatenate([in_x, 1j * in_x]).view(left.dtype)
+    return np.asarray((left.T @ right).view(in_x.dtype))

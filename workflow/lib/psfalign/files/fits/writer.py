@@ -15,7 +15,7 @@ from .structure import BLOCK, CARD, Hdu, plain_text
 COPY_CHUNK = 1 << 22  # bytes
 EAGER = 1 << 24  # bytes of an image to collect before the disk is told to write them
 UINT32_ZERO = 2**31  # BZERO by which FITS stores unsigned 32-bit integers
-_LETTERS = np.frombuffer((string.digits + string.ascii_letters).encode(), np.uint8)
+_LETTERS = frozenset((string.digits + string.ascii_letters).encode())
 
 
 class FitsWriter:
@@ -111,7 +111,7 @@ class ImageWriter:
     def store(self, planes: NDArray[Any]) -> "Stored":
         """Convert planes to the bytes that are written."""
         if self._dtype.kind == "i":
-            native = planes.astype(np.uint32) ^ np.uint32(UINT32_ZERO)
+            native = planes.astype(np.uint32, copy=False) ^ np.uint32(UINT32_ZERO)
         else:
             native = np.ascontiguousarray(planes, self._dtype.newbyteorder("="))
         stored = native.astype(native.dtype.newbyteorder(">")).reshape(-1)
@@ -175,9 +175,9 @@ def encode_checksum(value: int) -> str:
     for byte in value.to_bytes(4, "big"):
         quotient, remainder = divmod(byte, 4)
         codes = [quotient + 48 + remainder, quotient + 48, quotient + 48, quotient + 48]
-        while not np.isin(codes, _LETTERS).all():
+        while not _LETTERS.issuperset(codes):
             for i in (0, 2):
-                if not np.isin(codes[i : i + 2], _LETTERS).all():
+                if not _LETTERS.issuperset(codes[i : i + 2]):
                     codes[i] += 1
                     codes[i + 1] -= 1
         columns.append(codes)
