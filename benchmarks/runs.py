@@ -27,6 +27,8 @@ SERVER_CONFIG = {
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 INTERVAL = 0.005  # seconds between two looks at the memory of a process
 KIB_PER_MB = 1024 / 1e6 if sys.platform == "linux" else 1e-6
+# Python keeps what it compiled of a library for its next start, unless it is told otherwise.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @dataclass(frozen=True)

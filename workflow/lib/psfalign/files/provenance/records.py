@@ -5,6 +5,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,7 +80,13 @@ def record_step(
 def software_versions() -> dict[str, str]:
     """Return the versions of psfalign, Python and what computes numbers, by name."""
     versions = {"psfalign": __version__, "python": platform.python_version()}
-    return versions | {name: version(name) for name in COMPUTING}
+    return versions | {name: _installed(name) for name in COMPUTING}
+
+
+@cache
+def _installed(package: str) -> str:
+    """Return the version of a package; to read its long metadata takes a while."""
+    return version(package)
 
 
 def versions_of(records: Iterable[Record]) -> list[tuple[str, str]]:
