@@ -79,6 +79,29 @@ def test_modules_are_imported_before_the_fork_and_wrong_ones_do_no_harm(
     assert python.run(script(tmp_path, code), modules=modules, variables={}) == 0
 
 
+def test_what_drawing_reads_is_there_before_the_fork(python: WarmPython, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from psfalign.report.exposure import style\n"
+        "from psfalign.report.html import _environment\n"
+        "before = set(sys.modules)\n"
+        "assert _environment().cache, 'no template is compiled'\n"
+        "style.draw_png(lambda canvas: canvas.subplots().imshow([[1, 2]]), height=1)\n"
+        "assert set(sys.modules) == before, set(sys.modules) - before\n"
+    )
+    modules = ["psfalign.report.exposure"]
+    assert python.run(script(tmp_path, code), modules=modules, variables={}) == 0
+
+
+def test_what_all_scripts_of_the_engine_share_is_there_before_the_fork(
+    python: WarmPython, tmp_path: Path
+) -> None:
+    own = EngineScript("../scripts/fit_shifts.py", ROOT / "workflow/rules", tmp_path / "cache")
+    shared = {"snakemake.iocontainers", "snakemake.logging", "psfalign.campaign.attempts"}
+    path = script(tmp_path, f"import sys; assert {shared} <= set(sys.modules)")
+    warm(lambda *_: None, python)(own, str(path))  # it raises where the script fails
+
+
 def test_each_of_many_threads_gets_the_code_of_its_own_script(
     python: WarmPython, tmp_path: Path
 ) -> None:

@@ -17,10 +17,10 @@ from ..system.atomic_file import publish_bytes
 from .figures.images import Panel
 from .figures.north_up import CURVE_HEIGHT, HEIGHT, choose_field, draw_limits, draw_north_up
 from .figures.notice import NOTICE_HEIGHT, draw_notice
-from .figures.style import LOADED_LATER, Draw, draw_png
+from .figures.style import Draw, draw_png, load_ahead
 from .html import digest_looks
 
-__all__ = ["LOADED_LATER", "AssociationPages", "plot_association"]
+__all__ = ["AssociationPages", "load_ahead", "plot_association"]
 
 STEP = "plot_association"
 

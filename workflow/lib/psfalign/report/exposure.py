@@ -26,19 +26,24 @@ from .figures.notice import NOTICE_HEIGHT, draw_notice
 from .figures.shifts import Gains
 from .figures.style import Draw, draw_png
 from .figures.view import View
-from .html import digest_looks
+from .html import digest_looks, load_templates
 from .pair_table import Shown, pair_page
 from .summary import Summary, deserve_a_look, pairs_to_look_at, take_medians, usable_pairs
 
-__all__ = ["LOADED_LATER", "Pages", "plot_exposure"]
+__all__ = ["Pages", "load_ahead", "plot_exposure"]
 
 STEP = "plot_exposure"
 FIGURES = ("images", "shifts", "checks")
-LOADED_LATER = (*style.LOADED_LATER, "jinja2")
 OPTIONS = (
     *("align_to", "shifts", "method", "max_shift", "weighting", "background", "padding"),
     "exclude",
 )
+
+
+def load_ahead() -> None:
+    """Load what every exposure needs, so that forks of this process find it loaded."""
+    load_templates()
+    style.load_ahead()
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,13 @@ def render(template: str, **content: Any) -> bytes:
     return _environment().get_template(template).render(content).encode()
 
 
+def load_templates() -> None:
+    """Compile all templates, so that forks of this process find them compiled."""
+    environment = _environment()
+    for name in environment.list_templates(["html", "css", "js"]):
+        environment.get_template(name)
+
+
 def digest_looks() -> str:
     """Return the SHA-256 of the style and the templates of the figures and page of an exposure."""
     templates = (path for path in TEMPLATES.glob("[a-z]*") if path.name != "campaign.html")

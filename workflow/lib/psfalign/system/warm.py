@@ -21,12 +21,16 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .process import found_first, keep_caches_here, prepare_process
 
 PACKAGES = Path(__file__).parents[2]
+# What the engine puts before each script, and what the scripts share.
+PREAMBLE = ("snakemake.logging", "snakemake.iocontainers", "snakemake.io")
+ADAPTER = PACKAGES.parent / "scripts" / "psfalign_adapter.py"
 LONGEST_MESSAGE = 1 << 16  # bytes
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 ENDED = -signal.SIGKILL  # what a script returned whose server is gone
@@ -122,7 +126,8 @@ def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None
             return
         temporary = self.resources.get("tmpdir")
         variables = {"TMPDIR": str(temporary)} if temporary else {}
-        code = python.run(Path(fname), modules=_modules_of(self.source), variables=variables)
+        modules = [*PREAMBLE, *_modules_of(ADAPTER.read_text()), *_modules_of(self.source)]
+        code = python.run(Path(fname), modules=modules, variables=variables)
         if code:
             raise subprocess.CalledProcessError(code, [sys.executable, fname])
 
@@ -181,11 +186,11 @@ def _accept(control: socket.socket, selector: selectors.BaseSelector) -> bool:
     return True
 
 
+@cache
 def _import(module: str) -> None:
-    """Import a module and what it loads later; where that fails, the script will say why."""
+    """Import a module, and let it load what it needs; where that fails, the script will say why."""
     with suppress(Exception):
-        for name in getattr(importlib.import_module(module), "LOADED_LATER", ()):
-            importlib.import_module(name)
+        getattr(importlib.import_module(module), "load_ahead", lambda: None)()
 
 
 def _report(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> None:

@@ -18,8 +18,6 @@ Canvas: TypeAlias = "Figure | SubFigure"
 Draw: TypeAlias = Callable[[Canvas], None]
 Place = dict[str, Any]  # left, right, bottom and top of axes, in shares of the canvas
 
-# Modules that are imported while drawing; processes that start ahead of time import them first.
-LOADED_LATER = ("matplotlib.backends.backend_agg", "matplotlib.style", "PIL.PngImagePlugin")
 STYLE = Path(__file__).with_name("psfalign.mplstyle")
 WIDTH = 8.0  # inches; 1200 pixels
 TITLE = 0.13  # inches from the upper edge to the middle of a title
@@ -30,6 +28,16 @@ PALETTES = ((192, 24), (96, 24), (48, 12), (24, 8), (12, 6), (6, 4))
 N_TINTS = 5  # tints of each line colour, for antialiased edges on white
 # Colours of the cycle in the style file, and a grey.
 GOOD, BAD, QUIET = "#0072B2", "#D55E00", "#767676"
+
+
+def load_ahead() -> None:
+    """Draw something, so that forks of this process find modules, fonts and style loaded."""
+    draw_png(_draw_example, height=1.0)
+
+
+def _draw_example(canvas: Canvas) -> None:
+    canvas.suptitle("A title")
+    canvas.subplots().contour(np.eye(2))
 
 
 @contextmanager
