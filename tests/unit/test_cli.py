@@ -263,7 +263,7 @@ def test_output_that_is_a_folder(
     (tmp_path / "o.fits").mkdir()
     assert (
         refusal(capsys, *align(inputs, tmp_path / "o.fits"))
-        == f"{tmp_path}/o.fits: Is a directory; name a file"
+        == f"{tmp_path}/o.fits: Is a directory; name a file, or remove the folder"
     )
 
 

@@ -17,7 +17,7 @@ from psfalign.files.fits.structure import read_exactly
         (OSError(errno.ENOSPC, "Full", "a"), "a: Full; make room on that disk"),
         (OSError(errno.EIO, "Broken", "a", None, "b"), "b: Broken; check the disk"),
         (OSError(errno.EROFS, "Fixed"), "other: Fixed; choose a place that can be written to"),
-        (OSError(errno.EISDIR, "Folder"), "other: Folder; name a file"),
+        (OSError(errno.EISDIR, "Folder"), "other: Folder; name a file, or remove the folder"),
         (OSError(errno.EPIPE, "Pipe"), "other: Pipe"),
         (OSError("no number"), "other: no number"),
     ],

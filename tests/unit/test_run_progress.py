@@ -65,7 +65,7 @@ def test_what_was_finished_earlier_is_done_and_not_finished_now(
     exposures: list[ScienceExposure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = SimpleNamespace(name="jw1_a3001", state=State.DONE, summary={}, failure=None)
-    monkeypatch.setattr(run_progress, "survey_states", lambda *_: [done])
+    monkeypatch.setattr(run_progress, "survey_states", lambda *_, **__: [done])
     monkeypatch.setattr(run_progress, "renew_campaign_page", lambda *_: None)
     summary = tmp_path / "report/jw1_a3001/jw1_a3001_summary.json"
     summary.parent.mkdir(parents=True)

@@ -137,7 +137,7 @@ def test_summary_that_cannot_be_read_fails_its_exposure_and_no_other(tmp_path: P
     first, second = write_page(tmp_path, "complete", "unread")
     assert (first.state, second.state) == (State.FAILED, State.DONE)
     assert first.failure is not None
-    assert first.failure.error == f"{summary}: Is a directory"
+    assert first.failure.error == f"{summary}: Is a directory; name a file, or remove the folder"
 
 
 def test_failed_stack_fails_the_exposures_that_need_it(tmp_path: Path) -> None:

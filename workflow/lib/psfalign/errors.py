@@ -26,7 +26,7 @@ REMEDIES: Mapping[int | None, str] = MappingProxyType(
         errno.EROFS: "choose a place that can be written to",
         errno.EACCES: "change the permissions",
         errno.EIO: "check the disk",
-        errno.EISDIR: "name a file",
+        errno.EISDIR: "name a file, or remove the folder",
         errno.EEXIST: "name another place",
         errno.ENOTDIR: "name a place in a folder",
         errno.ENAMETOOLONG: "choose a shorter name",

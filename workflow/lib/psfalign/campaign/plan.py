@@ -112,9 +112,7 @@ class Plan:
         """Return whether a step is among those that lead to the results of an exposure."""
         if step == "stack_psfs":
             return not exposure.stack.is_stacked
-        if step == "plot_association" and self.settings.figures == NONE:
-            return False
-        return self.is_subtracting or not STEPS[step].is_optional
+        return self.settings.has_step(step)
 
     @property
     def is_subtracting(self) -> bool:

@@ -25,7 +25,7 @@ from ..images.arrays import (
     Weighting,
 )
 from ..images.dq_flags import parse_bad_bits
-from ..steps.registry import Output
+from ..steps.registry import STEPS, Output
 from .options import Json, option, plain, schema_of, values_of
 
 
@@ -353,6 +353,12 @@ class Settings:
     def as_dict(self) -> Json:
         """Return the content of a configuration file with these settings."""
         return dict(plain(self))
+
+    def has_step(self, step: str) -> bool:
+        """Return whether a step is run at all, where it is one that can be left out."""
+        if STEPS[step].is_optional and self.psf_subtraction.method == "none":
+            return False
+        return step != "plot_association" or self.figures != "none"
 
     def is_written(self, output: Output) -> bool:
         """Return whether a step writes a file; figures have own files only with ``all``."""

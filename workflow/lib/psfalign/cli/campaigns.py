@@ -207,9 +207,10 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(lines))
 
     judgement, n_exposures = Judgement(plan), len(exposures)
+    has_pictures = settings.has_step("plot_association")
     with (
         nullcontext() if in_storage else alone_in(output),
-        Progress(output, exposures, interval=options.interval),
+        Progress(output, exposures, interval=options.interval, has_pictures=has_pictures),
     ):
         if told["executor"] == LOCAL or in_storage:
             is_forced = not FORCED.isdisjoint(options.arguments)
@@ -242,7 +243,8 @@ def _summary(options: argparse.Namespace) -> None:
     if not output.is_dir():
         problem, remedy = "does not exist yet", "run the campaign first"
         raise ConfigError(problem, keyword="output_dir", value=output, remedy=remedy)
-    states = survey_states(output, plan_exposures(settings))
+    has_pictures = settings.has_step("plot_association")
+    states = survey_states(output, plan_exposures(settings), has_pictures=has_pictures)
     write_campaign_page(output, states)
     print("\n".join(closing_lines(output, states)))
 

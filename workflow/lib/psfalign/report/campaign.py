@@ -113,7 +113,7 @@ def find_pages(output: Path, name: str) -> Links:
 
 def _read_pictures(output: Path, states: Sequence[ExposureState]) -> dict[str, bytes]:
     """Return the existing images of associations by name, at most `MOST_PICTURES`."""
-    names = dict.fromkeys(state.association for state in states)
+    names = dict.fromkeys(state.association for state in states if state.association)
     paths = {name: result(output, "plot_association", name) for name in names}
     there = [name for name, path in paths.items() if path.is_file()]
     return {name: paths[name].read_bytes() for name in there[:MOST_PICTURES]}

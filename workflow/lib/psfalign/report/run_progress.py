@@ -33,12 +33,20 @@ class Progress:
         The exposures of the campaign.
     interval
         Seconds from one report to the next; longer if a report takes more than a tenth of it.
+    has_pictures
+        Whether the page shows the pictures of associations, see `survey_states`.
     """
 
     def __init__(
-        self, output: Path, exposures: Collection[ScienceExposure], *, interval: float
+        self,
+        output: Path,
+        exposures: Collection[ScienceExposure],
+        *,
+        interval: float,
+        has_pictures: bool = True,
     ) -> None:
         self._output, self._exposures, self._interval = output, exposures, interval
+        self._has_pictures = has_pictures
         self._path, self._start = output / layout.PROGRESS, time.time()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._repeat, daemon=True)
@@ -72,7 +80,8 @@ class Progress:
         if not self._output.is_dir():
             return
         with suppress(OSError):  # for example a full disk, which the steps report themselves
-            states = survey_states(self._output, self._exposures)
+            has_pictures = self._has_pictures
+            states = survey_states(self._output, self._exposures, has_pictures=has_pictures)
             self._path.parent.mkdir(exist_ok=True)
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(f"{json.dumps(self._count(states))}\n")

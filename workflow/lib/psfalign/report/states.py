@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,18 @@ class ExposureState:
         return list(State).index(self.state), -self.summary.get("n_look_at", 0)
 
 
-def survey_states(output: Path, exposures: Iterable[ScienceExposure]) -> list[ExposureState]:
-    """Return the states of exposures from their results and logs, with failures first."""
-    return sorted((_look(output, e) for e in exposures), key=lambda s: s.deserves_a_look)
+def survey_states(
+    output: Path, exposures: Iterable[ScienceExposure], *, has_pictures: bool = True
+) -> list[ExposureState]:
+    """
+    Return the states of exposures from their results and logs, with failures first.
+
+    Without pictures of associations, those of earlier runs are ignored.
+    """
+    states = (_look(output, exposure) for exposure in exposures)
+    if not has_pictures:
+        states = (replace(state, association="") for state in states)
+    return sorted(states, key=lambda state: state.deserves_a_look)
 
 
 @dataclass(frozen=True)

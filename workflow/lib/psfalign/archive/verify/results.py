@@ -228,6 +228,7 @@ def _check_shared(path: Path, expected: Expected) -> int:
 
 def _refuse_settings(path: Path, records: Records, expected: Expected) -> None:
     for problem in compare_settings(path, records, expected.settings):
+        problem.remedy = MAKE_AGAIN  # a step that is no longer run does not renew it
         raise problem
 
 
