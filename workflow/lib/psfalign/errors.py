@@ -1,4 +1,4 @@
-"""The errors of psfalign, each of which prints as one line."""
+"""Define the errors of psfalign, each of which prints as one line."""
 
 import errno
 import re
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Self
 
-# C0 and C1 control characters, and those that turn the direction of what follows.
+# C0 and C1 control characters, and those that change the direction of text.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 OUT_OF_MEMORY = "out of memory; run fewer jobs at a time, or on a machine that has more"
 
@@ -36,7 +36,7 @@ REMEDIES: Mapping[int | None, str] = MappingProxyType(
 
 class PsfalignError(Exception):
     """
-    A mistake that the user can mend; its text is one line.
+    An error that the user can correct; its text is one line.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class PsfalignError(Exception):
         return cls(f"cannot be read: {error.strerror or error}", file=file, remedy=remedy)
 
     def of_own_file(self) -> Self:
-        """Set the remedy for a file that psfalign wrote, which nobody can fetch again."""
+        """Set the remedy for a file that psfalign wrote, which must be made again."""
         if (self.remedy or "").startswith("fetch"):
             self.remedy = MAKE_AGAIN
         return self
@@ -94,7 +94,7 @@ class PsfalignError(Exception):
 
 
 def visible(text: str) -> str:
-    """Escape the characters that a terminal, a page or a figure would obey and not show."""
+    """Escape characters that a terminal, a page or a figure would interpret."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

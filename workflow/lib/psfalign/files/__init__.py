@@ -1,1 +1,1 @@
-"""The files of psfalign and their content. It imports `images`, `fit` and `system`."""
+"""Read and write the files of psfalign. It imports `images`, `fit` and `system`."""

@@ -1,4 +1,4 @@
-"""Refuse science, psf and mask files that do not belong together."""
+"""Check that science, psf and mask files belong together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Party:
 
     @classmethod
     def of(cls, role: str, exposure: Exposure) -> "Party":
-        """Return an exposure its role."""
+        """Return the party of an exposure in a role."""
         return cls(role, exposure.path, exposure.shape[1:], read_marks(exposure))
 
 
@@ -47,7 +47,7 @@ def check_agreement(parties: Sequence[Party]) -> None:
     Raises
     ------
     InputError
-        With the values of all files.
+        If they differ, with the values of all files.
     """
     first = parties[0]
     if len({tuple(party.shape) for party in parties}) > 1:
@@ -73,11 +73,14 @@ def check_agreement(parties: Sequence[Party]) -> None:
 
 def force(science: Party, mask: Party) -> tuple[Party, list[str]]:
     """
-    Return the party of a mask that was named for an exposure, although its header names others.
+    Accept a mask that was named for an exposure, although its header selects other exposures.
 
     Returns
     -------
-    The mask without the marks that contradict the exposure, and a remark for each of them.
+    mask
+        The party of the mask without the marks that contradict the exposure.
+    remarks
+        A remark for each of these marks.
     """
     against = [key for key in FORCED if not _agree(key, science, mask)]
     remarks = [

@@ -27,7 +27,7 @@ NAME_A_PRODUCT = "name a product of psfalign"
 
 class AlignedPsfs(FitsPlanes):
     """
-    The psf images of a psfalign product, also of one that passed them on as they were.
+    The psf images of a psfalign product, which may be unaligned (S_PSFALI = SKIPPED).
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class AlignedPsfs(FitsPlanes):
 
     @property
     def integrations(self) -> int | None:
-        """How many science integrations have psf images of their own; None where they share."""
+        """Number of science integrations with psf images of their own; None if they share them."""
         return None if self.shared else self._shape[0]
 
     @property
@@ -67,7 +67,7 @@ class AlignedPsfs(FitsPlanes):
         return self._shape[-2:]
 
     def read_shifts(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table of shifts; none where nothing was aligned."""
+        """Return the columns of the table of shifts; none if the images were not aligned."""
         found = [hdu for hdu in self.hdus if hdu.name == "SHIFTS"]
         return with_absent(read_table(self.path, found[0])) if found else {}
 
@@ -80,14 +80,14 @@ class AlignedPsfs(FitsPlanes):
         return self._floats(self._science, integration, range(len(self)))
 
     def read_errors(self, integration: int, psfs: Indices) -> Singles:
-        """Return errors of some of its psf images, (psfs, rows, columns)."""
+        """Return the errors of some psf images of an integration, (psfs, rows, columns)."""
         return self._floats(self._error, integration, psfs)
 
     def read_flags(self, integration: int, psfs: Indices) -> NDArray[np.int32]:
         """
         Return flags of some of its psf images, (psfs, rows, columns).
 
-        The highest bit is turned round, by BZERO of unsigned integers; no other is.
+        The highest bit is inverted, because BZERO of unsigned integers is not applied.
         """
         planes = np.empty((len(psfs), *self.shape), np.int32)
         return self._fill(planes, self._dq, integration, psfs)
@@ -97,7 +97,7 @@ class AlignedPsfs(FitsPlanes):
         return self._fill(planes, hdu, integration, psfs)
 
     def _fill(self, planes: Planes, hdu: Hdu, integration: int, psfs: Indices) -> Planes:
-        """Read planes into an array, a few at a time, which stay in the cache meanwhile."""
+        """Read planes into an array, a few at a time, so that they stay in the cache."""
         first = 0 if self.shared else integration * len(self)
         for start in range(0, len(psfs), FEW):
             few = np.asarray(psfs[start : start + FEW])

@@ -1,4 +1,4 @@
-"""The sky background of an exposure: whether it was subtracted, and how bright it is."""
+"""Measure the sky background of an exposure, and read whether it was subtracted."""
 
 import math
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from .exposure import Exposure
 from .fits.structure import text_of
 
 SUBTRACTED = "COMPLETE"  # S_BKDSUB of the jwst pipeline's step
-# Median in units of the noise of a pixel beyond which a background is there. Coadded flight
-# exposures have 0.2 to 1.6, of the star's light, where it was subtracted, and 8.3 to 8.8 where not.
+# Median, in units of the noise of a pixel, above which there is a background. Flight exposures
+# have 0.2 to 1.6, from the star's light, with a subtracted background, and 8.3 to 8.8 without.
 LEAST = 3.0
 NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal distribution
 
@@ -20,15 +20,15 @@ NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal
 @dataclass(frozen=True)
 class Background:
     """
-    What an exposure says and shows of its background.
+    The background of an exposure, from its header and its pixels.
 
     Attributes
     ----------
     status
-        S_BKDSUB: what the background step of the jwst pipeline did, empty where it says nothing.
+        S_BKDSUB, the status of the background step of the jwst pipeline; empty if it is missing.
     median, noise
         Median of the science area of the first integration that has one, and the noise of a pixel
-        from differences of neighbours, in the unit of the file; NaN where there is none.
+        from differences of neighbours, in the unit of the file; NaN if there is none.
     """
 
     status: str
@@ -46,7 +46,7 @@ class Background:
 
 
 def measure_background(exposure: Exposure) -> Background:
-    """Read and measure the background of an exposure, which is opened here."""
+    """Open an exposure, and measure its background."""
     status = text_of(exposure.primary, "S_BKDSUB").upper()
     with exposure:
         for i in range(len(exposure)):
@@ -66,7 +66,7 @@ def noise_of(image: Image) -> float:
     Parameters
     ----------
     image : (rows, columns) float64
-        NaN where a pixel is bad. What varies slowly along a row does not count as noise.
+        The image; bad pixels are NaN. Slow variations along a row do not count as noise.
     """
     differences = np.diff(image, axis=1)
     differences = differences[np.isfinite(differences)]

@@ -25,7 +25,7 @@ def find_circles(exposure: Exposure, exclude: Sequence[Place], star: Star = "aut
     Parameters
     ----------
     exposure
-        The science exposure, whose headers say how its pixels lie on the sky.
+        The science exposure, whose headers give the orientation of its pixels on the sky.
     exclude
         The circles.
     star
@@ -34,7 +34,7 @@ def find_circles(exposure: Exposure, exclude: Sequence[Place], star: Star = "aut
     Raises
     ------
     InputError
-        If one is on the sky, and the headers do not say where the star or north is.
+        If a circle is on the sky, and the headers lack the position of the star or north.
     """
     if not any(map(is_on_sky, exclude)):
         return [Circle(**place) for place in exclude]
@@ -53,13 +53,14 @@ def circle_on(sky: Sky, separation: float, position_angle: float, radius: float)
     Parameters
     ----------
     sky
-        How the pixels lie on the sky.
+        Position of the star, and orientation of the pixels on the sky.
     separation
         Distance from the star in arcsec.
     position_angle
         Direction from the star in degrees, from north towards east.
     radius
-        In arcsec. The sides of a pixel differ by less than 2 % of it on JWST's detectors.
+        Radius in arcsec. On the sky it is a circle only to 2 %, by which the sides of a pixel
+        differ.
     """
     column, row = map(float, sky.to_pixel(separation, position_angle))
     return Circle(column, row, radius / sky.scale)

@@ -16,20 +16,21 @@ def copy_exposure(
     exposure: Exposure, writer: FitsWriter, primary: Header, replaced: Mapping[str, Header]
 ) -> dict[str, ImageWriter]:
     """
-    Copy all HDUs but some images and the table PROVENANCE.
+    Copy all HDUs except some images and the table PROVENANCE.
 
     Parameters
     ----------
     exposure, writer
-        The file to copy, and the one to write.
+        The file to copy, and the file to write.
     primary
         The header of the first HDU.
     replaced
-        Which of SCI, ERR and DQ are not copied, and the cards that they have besides their own.
+        The images among SCI, ERR and DQ that are not copied, with additional cards for each.
 
     Returns
     -------
-    Those images, to be written; their room is where they were, or at the end.
+    dict
+        The images that are to be written, at their former position or at the end.
     """
     images: dict[str, ImageWriter] = {}
     with open(exposure.path, "rb") as source:

@@ -21,14 +21,13 @@ class Exposure(FitsPlanes):
     Parameters
     ----------
     path
-        The file. Its extension SCI, 3D, is read; ERR and DQ of the same shape where it has them:
-        without ERR errors are NaN (unknown), without DQ no pixel is flagged. Other extensions are
-        not looked at.
+        The file, with a 3D extension SCI. ERR and DQ of the same shape are optional: without ERR,
+        errors are NaN (unknown); without DQ, no pixel is flagged. Other extensions are not read.
 
     Attributes
     ----------
     path, hdus, primary, unprotected
-        As those of `FitsPlanes`.
+        See `FitsPlanes`.
     shape : tuple
         Integrations, rows, columns.
 
@@ -66,7 +65,7 @@ class Exposure(FitsPlanes):
 
     @property
     def unreadable(self) -> list[str]:
-        """The cards that cannot be read, of extensions that nobody reads: extension and text."""
+        """Unreadable cards in extensions that are not used, with the name of the extension."""
         return [f"[{hdu.name}]: {card!r}" for hdu in self.hdus for card in hdu.unreadable]
 
     def read_science(self, integration: int) -> Image:
@@ -83,8 +82,8 @@ class Exposure(FitsPlanes):
         """Return one plane of DQ, (rows, columns); 0 where the file has none."""
         if self.dq is None:
             return np.zeros(self.shape[1:], dtype=np.uint32)
-        # Unsigned integers are stored with BZERO; of signed ones the highest bit is a flag, too.
-        # Both come out right modulo 2³², in which uint32 counts.
+        # Unsigned integers are stored with BZERO; in signed ones, the highest bit is a flag, too.
+        # Both are correct modulo 2³², the arithmetic of uint32.
         flags: Flags = self._read_raw(self.dq, integration)[0].astype(np.uint32)
         flags += np.uint32(int(self.dq.header.get("BZERO", 0)) & ALL_FLAGS)
         flags &= np.uint32((1 << int(self.dq.header["BITPIX"])) - 1 & ALL_FLAGS)

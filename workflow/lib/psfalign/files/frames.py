@@ -19,12 +19,12 @@ class CleanFrames:
     """
     The integrations of a cleaned exposure with their replaced pixels and variances.
 
-    Each is read when it is asked for, within a with block, also by several forked processes.
+    Each is read on demand, inside a ``with`` block; several forked processes may read them.
 
     Raises
     ------
     InputError
-        If a weighting asks for errors, and no integration has any.
+        If the weighting needs errors, and no integration has any.
     """
 
     def __init__(self, exposure: Exposure, *, weighting: Weighting = "mask") -> None:
@@ -77,6 +77,6 @@ def find_off_science(plane: Plane) -> Bools:
 
 
 def known_variance(error: Image) -> Image | None:
-    """Return squared errors, unknown ones from their neighbours; None where all are unknown."""
+    """Return squared errors, unknown ones from their neighbours; None if all are unknown."""
     filled = fill_error(error)
     return None if np.isnan(filled).all() else filled**2

@@ -1,4 +1,4 @@
-"""Read the pictures and the table of noise that combine_rolls wrote."""
+"""Read the combined images and the table of noise that combine_rolls wrote."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ RUN_AGAIN = "remove it and run combine_rolls again"
 
 class NorthUp(Exposure):
     """
-    All integrations and rolls of a target in one picture, read within a with block.
+    The combined image of a target, which is read inside a ``with`` block.
 
     North is up and east left.
 
@@ -37,7 +37,7 @@ class NorthUp(Exposure):
         self.scale = abs(float(header["CD1_1"])) * ARCSEC
 
     def read_before(self, stage: str) -> Image:
-        """Return the ``science`` images combined, or what their ``mean`` psf leaves of them."""
+        """Return the combined ``science`` images, or the residuals of the ``mean`` psf."""
         hdu, index = self._needed(STAGES, remedy=RUN_AGAIN), (SCIENCE, MEAN).index(stage)
         if text_of(hdu.header, f"STAGE{index}") != stage:
             problem = f"has no stage {stage}"

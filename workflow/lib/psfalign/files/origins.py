@@ -1,4 +1,4 @@
-"""The table PSFORIG: which exposure each psf image of a stack came from."""
+"""Read and write the table PSFORIG, the origin of each psf image of a stack."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def origins_table(rows: list[tuple[str, int, str]]) -> tuple[Header, bytes]:
 
 
 def read_origins(exposure: Exposure) -> list[str]:
-    """Return the name of the exposure that each psf image came from, as far as that is known."""
+    """Return the name of the exposure of each psf image, as far as it is known."""
     table = next((hdu for hdu in exposure.hdus if hdu.name == NAME), None)
     source = text_of(exposure.primary, "RAWFILE") or exposure.path.name
     return read_origins_of(exposure.path, table, source, len(exposure))

@@ -23,19 +23,19 @@ EXTENSIONS = ("SHIFTS", *IMAGES)
 
 class Product(FitsPlanes):
     """
-    A psfalign product, of which planes are read as they are needed, within a with block.
+    A psfalign product, whose planes are read on demand inside a ``with`` block.
 
     Attributes
     ----------
     n_psfs
-        How many psf images it holds for each integration.
+        Number of psf images for each integration.
     columns
         The table of shifts.
 
     Raises
     ------
     InputError
-        If the file is not a psfalign product, or holds psf images that were not aligned.
+        If the file is not a psfalign product, or its psf images were not aligned.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class Product(FitsPlanes):
 
     @property
     def align_to(self) -> AlignTo:
-        """What the psf images were aligned to."""
+        """The option ``align_to``: each integration, the first, or the mean."""
         words: tuple[AlignTo, ...] = get_args(AlignTo)
         found = text_of(self.primary, "ALIGNTO")
         if found not in words:
@@ -71,24 +71,24 @@ class Product(FitsPlanes):
 
     @property
     def background(self) -> Background:
-        """What was fitted besides shift and flux."""
+        """The background that was fitted."""
         words: tuple[Background, ...] = get_args(Background)
         return words[words.index(text_of(self.primary, "BACKGRND"))]
 
     @property
     def padding(self) -> int:
-        """The room in pixels between opposite edges, with which they were shifted."""
+        """The padding in pixels with which the images were shifted."""
         return int(self.primary.get("PADDING", 0))
 
     @property
     def origins(self) -> list[str]:
-        """The name of the exposure that each psf image came from, as far as that is known."""
+        """The name of the exposure of each psf image, as far as it is known."""
         source = text_of(self.primary, "PSFFILE")
         return read_origins_of(self.path, self._hdus.get("PSFORIG"), source, self.n_psfs)
 
     @property
     def circles(self) -> list[Circle]:
-        """The circles that the fit left out, in pixels, to a hundredth of one."""
+        """The circles that the fit excluded, in pixels, rounded to a hundredth."""
         count = int(self.primary.get("NEXCLUDE", 0))
         return [self._read_circle(f"EXCL{number}") for number in range(1, count + 1)]
 

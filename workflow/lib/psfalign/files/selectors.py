@@ -1,4 +1,4 @@
-"""The keywords that choose a mask: read from headers, and compared as CRDS compares them."""
+"""Read the keywords that select a mask, and compare them by the rules of CRDS."""
 
 import fnmatch
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ def read_mask_selectors(header: Header) -> dict[str, str]:
     """
     Return the selectors that a mask has.
 
-    With a subarray, they say which detector is meant; a mask for the full frame serves the DETECTOR
-    of its header alone, where it has one. CRDS does not look at it.
+    A subarray identifies the detector. A full-frame mask with a DETECTOR serves only that detector;
+    CRDS does not use this keyword.
     """
     selectors = read_selectors(header)
     detector = text_of(header, "DETECTOR").upper()
@@ -54,7 +54,7 @@ def _modern(value: str) -> str:
 
 
 def check_selectors(selectors: Mapping[str, str], path: Path) -> None:
-    """Refuse an exposure whose header lacks a keyword that selects its mask."""
+    """Raise `InputError` if the header of an exposure lacks a keyword that selects its mask."""
     for keyword in SELECTORS:
         if keyword not in selectors:
             raise InputError(
@@ -83,7 +83,7 @@ def specificity(row: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[int,
 
 
 def _covers(pattern: str, value: str) -> bool:
-    """Return whether a pattern names a value, or one of the two means any."""
+    """Return whether a pattern includes a value, or one of them matches everything."""
     if value in ANY or pattern in ANY:
         return True
     alternatives = ["*" if part in ANY else part for part in pattern.split("|")]

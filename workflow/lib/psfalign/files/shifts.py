@@ -65,9 +65,9 @@ class ShiftTable:
     ----------
     columns
         The columns of `COLUMNS`, each (integrations * psfs,), ordered by integration, then psf;
-        of a table that another release wrote, its other columns, too.
+        a table of another release may have more columns.
     meta
-        Where they came from: files, checksums, options.
+        Metadata: files, checksums, options, records.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -80,9 +80,9 @@ class ShiftTable:
         """
         Collect the fits of all integrations, and add their closure.
 
-        With ``joint`` shifts, dx and dy are those that all pairs together imply; their
-        uncertainties remain those of the pair alone. Where the pairs are too few to know which of
-        them are wrong, they keep their own shifts, and `shifts` in `meta` is ``pairwise``.
+        With ``joint`` shifts, dx and dy are replaced by the shifts that all pairs together imply,
+        see `psfalign.fit.closure`; the uncertainties remain those of the pair. If it is not certain
+        which pairs are wrong, all keep their own shifts, and `shifts` in `meta` is ``pairwise``.
         """
         n_integrations, n_psfs = len(fits_), len(fits_[0]) if fits_ else 0
         flat = [fit for row in fits_ for fit in row]
@@ -102,7 +102,7 @@ class ShiftTable:
 
     @property
     def n_failed(self) -> int:
-        """How many fits may not be used."""
+        """Number of failed fits."""
         return len(self) - self.count(Status.OK)
 
     def count(self, status: Status) -> int:
@@ -111,12 +111,12 @@ class ShiftTable:
 
     @property
     def n_suspicious(self) -> int:
-        """How many fits that may be used contradict the others."""
+        """Number of usable fits that are suspicious."""
         return int(np.count_nonzero(self.columns["suspicious"]))
 
     @property
     def n_doubtful(self) -> int:
-        """How many fits that may be used depend on a part of the image, or explain too little."""
+        """Number of usable fits that are doubtful."""
         return int(np.count_nonzero(self.columns["doubtful"]))
 
     @property
@@ -126,15 +126,15 @@ class ShiftTable:
 
     @property
     def circles(self) -> list[Circle]:
-        """The circles on the science image that the fit left out, in pixels."""
+        """The circles on the science image that the fit excluded, in pixels."""
         return [Circle(*place) for place in self.meta.get("excluded", [])]
 
     def leave_out(self, weight: Image) -> Image:
-        """Return the weight (rows, columns) of the fit for that of the mask."""
+        """Return the weight of the fit, (rows, columns), from the weight of the mask."""
         return leave_out(weight, self.circles, reach=self.meta.get("reach", 0.0))
 
     def count_failures(self) -> dict[str, int]:
-        """Count the fits that may not be used by status."""
+        """Return the numbers of failed fits by status."""
         failures = self.columns["status"][self.columns["status"] != Status.OK]
         names, counts = np.unique(failures, return_counts=True)
         return dict(zip(map(str, names), counts.tolist(), strict=True))
@@ -147,7 +147,7 @@ class ShiftTable:
 
     @classmethod
     def read(cls, path: Path) -> "ShiftTable":
-        """Read what `write` of this or another release wrote."""
+        """Read a table that `write` of this or another release wrote."""
         meta: dict[str, Any] = {}
         try:
             lines = read_text(path, largest=LARGEST_TABLE).splitlines()
@@ -184,7 +184,7 @@ COLUMN = "# - "  # before the description of each
 
 def with_absent(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """
-    Return the columns of a file, and those of `COLUMNS` that its release did not know.
+    Return the columns of a file, with defaults for `COLUMNS` that its release lacks.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the star of an exposure is, and how the exposure's pixels lie on the sky."""
+"""Find the star of an exposure, and the orientation of its pixels on the sky."""
 
 import math
 import re
@@ -41,14 +41,14 @@ ASSIGN_WCS = "run assign_wcs of the jwst pipeline, which writes a CD matrix"
 @dataclass(frozen=True)
 class Sky:
     """
-    The place of the star, and the linear map of pixels to the tangent plane of the sky.
+    The position of the star, and the linear map from pixels to the tangent plane of the sky.
 
-    Columns and rows count from 0, and whole numbers are the middles of pixels.
+    Columns and rows are counted from 0, and whole numbers are the centres of pixels.
 
     Attributes
     ----------
     column, row
-        Where the star is.
+        Position of the star.
     matrix : (2, 2) float64
         Arcseconds per pixel: the rows are (east, north), the columns (column, row).
     """
@@ -62,24 +62,24 @@ class Sky:
         """
         Read the headers of a science exposure.
 
-        The star is where STARCENX and STARCENY say, in SCI or PRIMARY and counted from 1, and
-        otherwise at CRPIX1 and CRPIX2 of SCI. The map is the CD matrix of SCI (FITS standard 4.0,
-        section 8.1), and otherwise that of square pixels of PIXAR_A2 arcsec², or PIXAR_SR sr, whose
-        rows count towards position angle PA_APER, and whose columns count 90° west of it for
-        VPARITY -1, 90° east of it for VPARITY 1. Distortion is left out: in coronagraphic
-        subarrays, less than 0.1° and 0.1 %.
+        The position of the star is STARCENX and STARCENY of SCI or PRIMARY, counted from 1, or else
+        CRPIX1 and CRPIX2 of SCI. The map is the CD matrix of SCI (FITS standard 4.0, section 8.1).
+        Without it, pixels are squares with an area of PIXAR_A2 arcsec² or PIXAR_SR sr; rows
+        increase towards position angle PA_APER, and columns 90° west of it for VPARITY -1, or 90°
+        east of it for VPARITY 1. Distortion is neglected: in coronagraphic subarrays, it is less
+        than 0.1° and 0.1 %.
 
         Parameters
         ----------
         exposure
-            The science exposure. Headers of psf images tell how *they* lay on the sky.
+            The science exposure. Headers of psf images describe the orientation of those images.
         star
-            Column and row of the star instead, counted from 0.
+            ``auto``, or column and row of the star, counted from 0, instead of those of headers.
 
         Raises
         ------
         InputError
-            If a keyword is missing or is no such number, or the star is not in the image.
+            If a keyword is missing or invalid, or the star is not in the image.
         """
         column, row = read_star(exposure, star)
         return cls(column, row, read_matrix(exposure))
@@ -95,14 +95,14 @@ class Sky:
         return north_angle(self.matrix)
 
     def to_offset(self, column: Floats, row: Floats) -> tuple[Image, Image]:
-        """Return how far pixels are east and north of the star, in arcsec."""
+        """Return the offsets (east, north) of pixels from the star, in arcsec."""
         place = np.stack(np.broadcast_arrays(column - self.column, row - self.row))
         east, north = np.tensordot(self.matrix, place, axes=1)
         return east, north
 
     def to_pixel(self, separation: Floats, position_angle: Floats) -> tuple[Image, Image]:
         """
-        Return the columns and rows of places on the sky.
+        Return the columns and rows of positions on the sky.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class Sky:
         return column + self.column, row + self.row
 
     def separations(self, shape: tuple[int, ...]) -> Image:
-        """Return how far each pixel of an image (rows, columns) is from the star, in arcsec."""
+        """Return the distance of each pixel from the star in arcsec, (rows, columns)."""
         row, column = np.indices(shape)
         return np.hypot(*self.to_offset(column, row))
 
@@ -143,7 +143,7 @@ def read_placing(exposure: Exposure) -> dict[str, dict[str, float]]:
 
 
 def take_placing(header: Header, name: str, placing: dict[str, dict[str, float]]) -> None:
-    """Put images where those of another exposure are; what that one does not say is removed."""
+    """Set position keywords to those of another exposure; remove those that it lacks."""
     for keyword in PLACING[name]:
         header.remove(keyword, ignore_missing=True)
         if keyword in placing[name]:
@@ -167,7 +167,7 @@ def read_star(exposure: Exposure, star: Star = "auto") -> tuple[float, float]:
 
 
 def beside_image(column: float, row: float, shape: Sequence[int]) -> str:
-    """Return what is wrong with a place of the star on an image (rows, columns), or nothing."""
+    """Return the problem with a position of the star on an image; empty if there is none."""
     rows, columns = shape
     if -HALF <= column < columns - HALF and -HALF <= row < rows - HALF:
         return ""
@@ -175,7 +175,7 @@ def beside_image(column: float, row: float, shape: Sequence[int]) -> str:
 
 
 def read_target(exposure: Exposure) -> str:
-    """Return the name of the target, in the proposal's words; empty where the header has none."""
+    """Return the name of the target from the proposal; empty if the header has none."""
     names = (text_of(exposure.primary, keyword) for keyword in ("TARGPROP", "TARGNAME"))
     return next(filter(None, names), "").upper()
 
@@ -221,8 +221,9 @@ def read_solid_angle(exposure: Exposure) -> float:
     """
     Return the solid angle of a pixel in sr by which surface brightness becomes flux.
 
-    That is PIXAR_SR, to which jwst's calibration in MJy/sr refers; that of the map of pixels, from
-    which it differs by half a percent, counts without it, and where images were binned since.
+    It is PIXAR_SR, which belongs to the calibration of jwst in MJy/sr. The area from the map of
+    pixels, which differs by half a percent, is used if PIXAR_SR is missing, or if the image was
+    binned later.
     """
     mapped = abs(float(np.linalg.det(read_matrix(exposure)))) / math.degrees(ARCSEC) ** 2
     given = exposure.science.header.get("PIXAR_SR")
@@ -251,7 +252,7 @@ def _read_area(exposure: Exposure) -> float:
 
 
 def _number(exposure: Exposure, header: Header, keyword: str) -> float:
-    """Return the value of a keyword that says where something is."""
+    """Return the value of a keyword of a position or orientation."""
     value = header.get(keyword)
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)

@@ -1,4 +1,4 @@
-"""Read science exposures from which the star was subtracted, stage by stage."""
+"""Read science exposures from which the star was subtracted."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def stage_names(modes: list[int]) -> list[str]:
 
 class Subtracted(Exposure):
     """
-    An exposure that subtract_psf wrote; planes are read within a with block.
+    An exposure that subtract_psf wrote, whose planes are read inside a ``with`` block.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class Subtracted(Exposure):
         ]
 
     def read_stage(self, stage: str, integration: int) -> tuple[Image, Image]:
-        """Return what is left at a stage, and its errors, (rows, columns) float64."""
+        """Return the residual of a stage, and its errors, (rows, columns) float64."""
         index = integration * len(self.stages) + self.stages.index(stage)
         image, error = (self._read_scaled(hdu, index) for hdu in self._images)
         return image, error
 
     def read_weight(self) -> Image | None:
-        """Return the weight of the fit, (rows, columns) float64; None where there was none."""
+        """Return the weight of the fit, (rows, columns) float64; None if there is none."""
         weight = self._extension(WEIGHT)
         return None if weight is None else self._read_scaled(weight, 0)
 

@@ -1,4 +1,4 @@
-"""Read files of text that psfalign keeps in memory as a whole: JSON, YAML, ECSV."""
+"""Read text files as a whole: JSON, YAML, ECSV."""
 
 import stat
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from ..errors import InputError
 from .fits.structure import check_regular_file
 
-# Bytes. A configuration of 100,000 exposures has 30 MB, a table of a million pairs 250 MB, the
-# crate of 10,000 exposures 60 MB: what has more is no such file, and to read it would take minutes.
+# Bytes. A configuration of 100,000 exposures has 30 MB, a table of a million pairs 250 MB, and the
+# crate of 10,000 exposures 60 MB. Larger files are refused, because reading them takes minutes.
 LARGEST = 1 << 26
 LARGEST_TABLE = 1 << 29
 LARGEST_CRATE = 1 << 30
@@ -33,7 +33,7 @@ def read_text(path: Path, *, largest: int = LARGEST) -> str:
 
 
 def check_size(path: Path, largest: int = LARGEST) -> None:
-    """Refuse a regular file that is too large to be a text that somebody wrote."""
+    """Raise `InputError` if a regular file is too large for a text file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,5 +1,5 @@
 """
-Which mask serves an exposure, and how it is read.
+Choose, read and make masks.
 
-It imports `files` and what `files` imports.
+The package imports `files`, and what `files` imports.
 """

@@ -32,11 +32,12 @@ class MaskEntry:
     Attributes
     ----------
     path
+        Path of the file.
     selectors
         INSTRUME, FILTER, CORONMSK and SUBARRAY: a value, several joined by ``|``, or ``*``,
-        ``ANY`` or ``N/A`` for all; and DETECTOR, where a mask for the full frame has it.
+        ``ANY`` or ``N/A`` for all; and DETECTOR of a full-frame mask, if it has one.
     useafter
-        The file serves exposures that start then or later.
+        The mask serves exposures that start at this time or later.
     shape
         Rows and columns.
     """
@@ -48,7 +49,7 @@ class MaskEntry:
 
 
 class Catalogue:
-    """The entries to choose from, and which of them match the selectors asked for before."""
+    """The entries to choose from, with a cache of the matches of selectors."""
 
     def __init__(self, entries: Iterable[MaskEntry]) -> None:
         self.entries = list(entries)
@@ -80,7 +81,7 @@ def list_references(references: Iterable[str]) -> list[Path]:
     Raises
     ------
     ConfigError
-        If one of them names nothing.
+        If one of them matches no file.
     """
     found: dict[Path, None] = {}
     for reference in references:
@@ -193,25 +194,27 @@ def select(
     """
     Choose the mask of an exposure.
 
-    Of the entries that match its selectors and are not meant for later exposures, those that
-    match most of them by value win; among these, those that match fewest by N/A; among these, the
-    one with the latest USEAFTER. For CRDS (crds.core.selectors) ``*`` agrees as well as a value, so
-    that a newer general row hides an older specific one; here the specific one serves.
+    Entries must match all selectors, and their USEAFTER must not be later than the exposure. Of
+    these, the entry with the most matches by value is chosen, then that with the fewest matches by
+    N/A, then that with the latest USEAFTER. In CRDS (crds.core.selectors), ``*`` counts like a
+    value, so that a newer general entry precedes an older specific one; here the specific one is
+    chosen.
 
     Parameters
     ----------
     catalogue
+        The entries to choose from.
     wanted
         The selectors of the exposure.
     start
-        When it started.
+        The time at which it started.
     path
-        Its file.
+        Its file, for errors.
 
     Raises
     ------
     MaskError
-        If no entry matches, or two do equally.
+        If no entry matches, or two match equally.
     """
     check_selectors(wanted, path)
     matching = catalogue.matching(wanted)

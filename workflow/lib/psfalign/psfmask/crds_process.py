@@ -1,8 +1,9 @@
 """
-Let the crds library choose masks, offline, in a process of its own: JSON in, JSON out.
+Let the crds library choose masks, offline, in a separate process, with JSON as input and output.
 
-crds reads the environment when it is imported, logs as it likes and ends the process where its
-cache lacks a file; here that hurts nobody. `psfalign.campaign.crds` starts this module.
+crds reads the environment when it is imported, writes its own log, and ends the process if its
+cache lacks a file. `psfalign.campaign.crds` starts this module as a process, so that this does no
+harm.
 """
 
 import json
@@ -55,16 +56,17 @@ def look_up(context: str, header: dict[str, str], file: str) -> dict[str, Any]:
     Parameters
     ----------
     context
-        The .pmap whose rules are asked.
+        The .pmap whose rules are used.
     header
         INSTRUME, FILTER, CORONMSK, SUBARRAY, DATE-OBS and TIME-OBS of the exposure.
     file
-        The exposure, for messages.
+        The exposure, for errors.
 
     Returns
     -------
-    ``reference``: the path of the mask, in the cache if it is there at all, or ``N/A``;
-    ``rules``: the mapping that decided; ``read``: paths of all files that took part.
+    dict
+        ``reference``: the path of the mask in the cache (it may be missing), or ``N/A``;
+        ``rules``: the mapping that decided; ``read``: the paths of all files that were used.
 
     Raises
     ------

@@ -25,13 +25,13 @@ def read_mask_header(path: Path) -> tuple[Header, tuple[int, ...]]:
 
 
 def check_mask_checksums(path: Path) -> list[str]:
-    """Refuse a mask whose checksums do not hold; return the names of HDUs that have none."""
+    """Verify the checksums of a mask, and return the names of HDUs that have none."""
     hdus, _ = _find_mask(path)
     return check_checksums(path, hdus)
 
 
 def read_mask(path: Path) -> Image:
-    """Return the pixels of a mask, (rows, columns) float64, whose checksums hold."""
+    """Verify the checksums of a mask, and return its pixels, (rows, columns) float64."""
     hdus, hdu = _find_mask(path)
     check_checksums(path, hdus)
     with open(path, "rb") as stream:
@@ -44,7 +44,7 @@ def read_weight(
     """
     Read a mask as a weight, see `psfalign.images.mask_weight.weigh`.
 
-    ``auto`` believes a mask that says in its header what 1 means.
+    With ``auto``, MASKCONV of the header decides, if the mask has it.
 
     Raises
     ------
@@ -62,13 +62,13 @@ def read_weight(
 
 
 def stated_convention(header: Header) -> str:
-    """Return ``weight`` or ``exclude`` where a mask says what 1 means, as those of psfalign do."""
+    """Return ``weight`` or ``exclude`` from MASKCONV of a mask; None without it."""
     stated = text_of(header, STATED).lower()
     return stated if stated in get_args(Convention) else ""
 
 
 def check_reference_type(header: Header, path: Path) -> None:
-    """Refuse a reference file of another type."""
+    """Raise `MaskError` for a reference file of another type."""
     kind = (text_of(header, "REFTYPE") or "PSFMASK").upper()
     if kind != "PSFMASK":
         raise InputError(

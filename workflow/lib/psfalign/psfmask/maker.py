@@ -1,9 +1,9 @@
 """
-Compute the weight of a coronagraph from its geometry, where no PSFMASK file is at hand.
+Compute the weight of a coronagraph from its geometry, for exposures without a PSFMASK file.
 
-The weight is what the occulter lets through, and 0 where a neutral density square or the frame of
-the field lies in the light. Numbers come from JDox (jwst-docs.stsci.edu, the pages on the NIRCam
-and MIRI coronagraphs) or were measured on PSFMASK files of CRDS; each says which.
+The weight is the transmission of the occulter, and 0 behind neutral density squares and outside the
+field. Numbers come from JDox (jwst-docs.stsci.edu, the pages on the NIRCam and MIRI coronagraphs),
+or were measured on PSFMASK files of CRDS, as noted for each.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,7 +51,7 @@ class Box:
     y: tuple[float, float]
 
     def covers(self, x: Image, y: Image) -> Bools:
-        """Return which places lie in it."""
+        """Return which positions are inside."""
         inside: Bools = (x >= self.x[0]) & (x <= self.x[1]) & (y >= self.y[0]) & (y <= self.y[1])
         return inside
 
@@ -59,16 +59,16 @@ class Box:
 @dataclass(frozen=True)
 class Coronagraph:
     """
-    What a coronagraph does to the light.
+    A coronagraph.
 
     Attributes
     ----------
     transmission
-        Of its occulter.
+        The transmission of its occulter, a function of x and y in arcsec from the occulter.
     reach
         Half the side of its square field in arcsec.
     is_framed
-        Whether a subarray shows the edges of the field; a full frame always does.
+        Whether a subarray includes the edges of the field; a full frame always does.
     squares
         Its neutral density squares.
     """

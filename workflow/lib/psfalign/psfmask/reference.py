@@ -57,16 +57,16 @@ def make_psfmask(
     output
         The file to write.
     star
-        Column and row of the star, counted from 0; without it, what the header says.
+        Column and row of the star, counted from 0; by default those of the header.
     edge
-        How many pixels along each edge have no weight.
+        Width of the border without weight, in pixels.
     exclude
         Circles without weight.
     exclude_sky
         Circles without weight, by separation from the star in arcsec, position angle in degrees
         from north towards east, and radius in arcsec.
     useafter
-        The mask serves exposures that start then or later; without it, all.
+        The mask serves exposures that start at this time or later; by default all.
 
     Returns
     -------
@@ -136,13 +136,13 @@ def locate_occulter(
     """
     Return column and row of the middle of the occulter, counted from 0.
 
-    It is where the star is, see `psfalign.files.sky.read_star`. On a bar, the star stands beside
-    the middle, as far as the name of the aperture says (`STAR_ON_BAR`).
+    It is the position of the star, see `psfalign.files.sky.read_star`. For a bar, the name of the
+    aperture gives the offset of the star from the middle (`STAR_ON_BAR`).
 
     Raises
     ------
     InputError
-        If nothing says where the star is.
+        If the position of the star is not known.
     """
     column, row = _find_star(exposure, star)
     places = STAR_ON_BAR.get(read_selectors(exposure.primary).get("CORONMSK", ""), {})

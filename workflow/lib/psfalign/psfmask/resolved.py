@@ -30,8 +30,8 @@ class ResolvedMask:
     Attributes
     ----------
     psfmask
-        Path of the file, ``uniform`` for weight one inside the science area, or ``N/A`` where the
-        exposure is not to be aligned.
+        Path of the file, ``uniform`` for a weight of 1 in the science area, or ``N/A`` if the
+        exposure is not aligned.
     sha256
         Its checksum.
     convention
@@ -41,17 +41,17 @@ class ResolvedMask:
     share_above_half
         Share of its pixels above 0.5, by which ``auto`` decides.
     selectors, useafter
-        What its header says.
+        Selectors and USEAFTER of its header.
     reason
         Why it was chosen.
     source
-        Who chose it: ``catalogue``, ``configuration`` or ``crds``.
+        What chose it: ``catalogue``, ``configuration`` or ``crds``.
     notes
-        What deserves a look.
+        Remarks for the log and the report.
     remark
-        What its header contradicts, where it was forced by name.
+        The contradictions between its header and the exposure, if the mask was named for it.
     area
-        The pixels that have weight, where it is uniform.
+        The pixels that have weight, if it is uniform.
     provenance
         The records of the step that chose it.
     """
@@ -72,7 +72,7 @@ class ResolvedMask:
 
     @property
     def applies(self) -> bool:
-        """Whether the exposure is to be aligned at all."""
+        """Whether the exposure is aligned."""
         return self.psfmask != NOT_APPLICABLE
 
     @property
@@ -120,7 +120,7 @@ class ResolvedMask:
 
     @classmethod
     def read(cls, path: Path) -> "ResolvedMask":
-        """Read what `write` of this or another release wrote."""
+        """Read a file that `write` of this or another release wrote."""
         records: Records = []
         try:
             content = json.loads(read_text(path))
@@ -140,7 +140,7 @@ class ResolvedMask:
         Raises
         ------
         InputError
-            If the file is not the one that was chosen any more.
+            If the mask file has changed since it was chosen.
         """
         if self.area is not None:
             return self.area.weight()

@@ -1,4 +1,4 @@
-"""The weight without a mask: one wherever an exposure shows the sky."""
+"""Make a weight without a mask: 1 in all pixels that show the sky."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,7 +13,7 @@ from ..images.dq_flags import NON_SCIENCE
 @dataclass(frozen=True)
 class Area:
     """
-    The pixels of an image that have weight, in a form that fits into a psfmask.json.
+    The pixels of an image that have weight, in a compact form for psfmask.json.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Area:
         Raises
         ------
         ValueError
-            If the numbers are none, or are not those of pixels.
+            If the text is invalid, or a number is not that of a pixel.
         """
         weight = np.ones(self.rows * self.columns)
         for part in filter(None, self.zeros.split(",")):
@@ -63,7 +63,7 @@ def science_area(exposure: Exposure, *, bad_bits: int) -> Bools:
     Parameters
     ----------
     exposure
-        It is opened here.
+        The exposure, which is opened here.
     bad_bits
         DQ flags that make a pixel bad.
 

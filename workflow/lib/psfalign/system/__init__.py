@@ -1,5 +1,5 @@
 """
-The machine: files that appear whole, disks, processes.
+Use the operating system: atomic files, disks, processes.
 
-Any room may import it; it imports `errors` alone.
+Any package may import it; it imports `errors` only.
 """

@@ -1,4 +1,4 @@
-"""Publish a file: under its final name it is complete, or it is not there at all."""
+"""Write files atomically: under its final name, a file is complete or does not exist."""
 
 import os
 import re
@@ -33,8 +33,8 @@ def publishing(path: Path | str) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        Whatever the file system says; ``path`` is then as it was before, or complete already
-        where only its folder could not be flushed.
+        Any error of the file system. Then ``path`` is unchanged, or already complete if only its
+        folder could not be flushed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def publishing(path: Path | str) -> Iterator[BinaryIO]:
 
 
 def publish_bytes(path: Path | str, content: bytes) -> None:
-    """Publish a small file in one go."""
+    """Write a small file atomically."""
     with publishing(path) as stream:
         stream.write(content)
 

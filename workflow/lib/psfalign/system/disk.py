@@ -15,9 +15,8 @@ def reserve(descriptor: int, size: int) -> None:
     """
     Return an open file its size in bytes, and all of its room on the disk.
 
-    A full disk is noticed before any work is done, and blocks that have their place are written
-    faster. Where the system cannot do it, nothing is done: `os.posix_fallocate` would write all
-    of the file instead.
+    A full disk is detected before any work is done, and reserved blocks are written faster. If the
+    system does not support it, nothing is done: `os.posix_fallocate` would write the whole file.
 
     Raises
     ------
@@ -32,7 +31,7 @@ def start_writing(descriptor: int) -> None:
     """
     Start writing the pages of a file to the disk, so that its fsync has less to do.
 
-    It waits for the disk only where that has a queue already; what fails after it, fsync tells.
+    It waits only if the queue of the disk is full. fsync reports errors that occur later.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Hold a folder, so that of two processes that would write into it one is refused."""
+"""Lock a folder, so that a second process that would write into it is refused."""
 
 import fcntl
 import os
@@ -8,25 +8,25 @@ from pathlib import Path
 
 
 class HeldError(Exception):
-    """Another process holds the folder."""
+    """Another process has locked the folder."""
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """
-    Hold a folder for the block; whatever ends the process, the system lets it go.
+    Lock a folder during the block; the system releases the lock when the process ends.
 
-    A file system without locks lets every process go on.
+    On a file system without locks, nothing is locked.
 
     Parameters
     ----------
     folder
-        It is made where it is not there.
+        The folder, which is created if it does not exist.
 
     Raises
     ------
     HeldError
-        If another process holds it.
+        If another process has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,9 +1,10 @@
 """
 Apply a function to a stream of items in several processes, in order.
 
-Processes, because threads wait for each other's interpreter; forked ones, because they have the
-function and all that it refers to without a copy. Only items and results travel. On macOS a fork
-may not use the system's frameworks, of which NumPy's linear algebra is one: there, one works.
+Processes are used because threads share one interpreter. They are forked, so that they have the
+function and its data without a copy; only items and results are transferred. On macOS a forked
+process cannot use the frameworks of the system, which NumPy's linear algebra needs, so there is a
+single process.
 """
 
 import signal
@@ -31,17 +32,17 @@ def ordered_map(
     Parameters
     ----------
     function
-        With more than one thread, what it changes in memory is lost, and what it writes to a file
-        is not: it must not share a position in one.
+        With more than one thread, its changes in memory are lost, but not those in files. It must
+        not depend on the position of a shared file.
     items
-        Taken one by one, as they are needed.
+        The items, which are taken one by one.
     threads
-        How many processes work at a time; with 1, and on macOS, it is this one.
+        The number of processes; with 1, and on macOS, this process does the work.
 
     Raises
     ------
     WorkerError
-        If a process ended without a result. What `function` raises comes through as it is.
+        If a process ended without a result. Errors of ``function`` are raised unchanged.
     """
     if threads == 1 or not may_fork():
         yield from map(function, items)
@@ -54,7 +55,7 @@ def ordered_map(
 
 
 def may_fork() -> bool:
-    """Return whether a fork of this process can go on computing."""
+    """Return whether a fork of this process can compute."""
     return sys.platform != "darwin"
 
 

@@ -1,4 +1,4 @@
-"""Settings of a process, the same for scripts and for the command line."""
+"""Set up a process, in the same way for scripts and for the command line."""
 
 import atexit
 import ctypes
@@ -71,9 +71,9 @@ def collect_seldom() -> None:
     """
     Make Python collect garbage seldom, and not at all when it ends.
 
-    The jobs that an engine plans stay until it ends: to look through millions of objects again
-    and again, and to take them apart, is a quarter of the time of planning. Files that are left
-    open to the end, and refer to themselves in a circle, would not be flushed; there are none.
+    The jobs that Snakemake plans exist until it ends. To examine millions of objects again and
+    again, and to free them, takes a quarter of the time of planning. Files that are still open at
+    the end and part of a reference cycle would not be flushed, but there are none.
     """
     gc.set_threshold(*THRESHOLDS[:2], SELDOM)
     atexit.register(gc.freeze)
@@ -97,7 +97,7 @@ def quote_interpreter() -> None:
     """
     Quote the path of Python, which may hold a blank or an apostrophe.
 
-    The engine writes the path of its interpreter into the command of each job as it is.
+    Snakemake inserts the path of its interpreter into the command of each job without quotes.
     """
     if not isinstance(sys.executable, QuotedPath):
         sys.executable = QuotedPath(sys.executable)
@@ -120,17 +120,17 @@ def ended_in_order() -> Iterator[None]:
 @contextmanager
 def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """
-    Make a folder that is there during the block only, whenever a signal ends the process.
+    Create a folder that exists during the block only, also if a signal ends the process.
 
-    `tempfile.TemporaryDirectory` leaves a folder behind where the signal comes between its making
+    `tempfile.TemporaryDirectory` leaves a folder behind if the signal comes between its creation
     and the beginning of the block, or while it is removed.
 
     Parameters
     ----------
     prefix
-        How its name begins.
+        The beginning of its name.
     parent
-        Where it lies; by default where `tempfile` puts its files.
+        The folder around it; by default that of `tempfile`.
     """
     folder = Path(parent or tempfile.gettempdir(), prefix + secrets.token_hex(8))
     try:
@@ -143,7 +143,7 @@ def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block has ended."""
+    """Delay SIGINT and SIGTERM until the block has ended."""
     # A mask holds the signals of one thread: those of a process with threads come all the same.
     if threading.current_thread() is not threading.main_thread():
         yield

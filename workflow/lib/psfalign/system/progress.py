@@ -18,7 +18,7 @@ def say_progress(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
     """
-    Pass items on, and now and then write to standard error how many there were.
+    Yield items, and report their number on standard error from time to time.
 
     In the workflow standard error is the log of the step; on the command line, the terminal.
 

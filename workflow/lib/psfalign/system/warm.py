@@ -1,9 +1,9 @@
 """
 Run scripts in forks of one process that has already imported what they need.
 
-A script of the workflow works for a fraction of a second, and takes longer than that to start
-Python and to import NumPy, astropy and Matplotlib. A `WarmPython` imports each module once, and
-forks itself for each script. The fork is a process of its own: no script sees another one.
+Most scripts of the workflow compute for a fraction of a second, but need longer to start Python and
+to import NumPy, astropy and Matplotlib. A `WarmPython` imports each module once, and forks itself
+for each script. Each fork is a separate process, so that scripts do not affect each other.
 """
 
 import atexit
@@ -37,7 +37,7 @@ ENDED = -signal.SIGKILL  # what a script returned whose server is gone
 
 
 def is_available() -> bool:
-    """Return whether this system has what a `WarmPython` leans on: Linux's fork and prctl."""
+    """Return whether this system has fork and prctl of Linux, which a `WarmPython` needs."""
     return sys.platform == "linux"
 
 
@@ -73,7 +73,7 @@ class WarmPython:
         script
             The file to run.
         modules
-            What it imports; these stay imported for the scripts that follow.
+            The modules that it imports; they stay imported for later scripts.
         variables
             Environment variables to set for it.
 
@@ -91,7 +91,7 @@ class WarmPython:
         return int(code) if code else ENDED
 
     def _server(self) -> socket.socket:
-        """Return the connection to the process, which is started where it does not run yet."""
+        """Return the connection to the process, which is started first if necessary."""
         if self._control is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
@@ -107,17 +107,17 @@ class WarmPython:
 
 def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None]:
     """
-    Return the engine's method that executes a script, made to use a `WarmPython` where it can.
+    Return Snakemake's method that executes a script, modified to use a `WarmPython`.
 
-    Scripts beside another library than this one, and those that need an environment, a container or
-    a folder of their own, are executed as before.
+    Scripts with another library, and those that need an environment, a container or a folder of
+    their own, are executed as before.
 
     Parameters
     ----------
     execute
         ``PythonScript.execute_script`` of `snakemake.script`.
     python
-        Where scripts run.
+        The process that runs the scripts.
     """
 
     def execute_script(self: Any, fname: str, edit: bool = False) -> None:
@@ -135,7 +135,7 @@ def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None
 
 
 def _needs_its_own_process(script: Any) -> bool:
-    """Return whether the engine's script needs what a fork of this process does not have."""
+    """Return whether a script cannot run in a fork of this process."""
     apart = ("conda_env", "container_img", "env_modules", "shadow_dir", "bench_record")
     # The engine runs a copy of a script, which lies beside the library only if it was fetched.
     places = filter(None, (script.path.get_path_or_uri(secret_free=True), script.cache_path))
@@ -150,7 +150,7 @@ def _modules_of(source: str) -> list[str]:
 
 
 def serve(control: socket.socket) -> None:
-    """Run the scripts that are asked for by a connection, until it is closed."""
+    """Run the scripts that a connection requests, until it is closed."""
     # Whoever asks for scripts decides when to end: scripts would die with this process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -166,7 +166,7 @@ def serve(control: socket.socket) -> None:
 
 
 def _accept(control: socket.socket, selector: selectors.BaseSelector) -> bool:
-    """Start the script that is asked for; return False where nobody is left to ask."""
+    """Start the requested script; return False if the connection is closed."""
     message, descriptors, _, _ = socket.recv_fds(control, LONGEST_MESSAGE, 1)
     if not message:
         return False
@@ -188,7 +188,7 @@ def _accept(control: socket.socket, selector: selectors.BaseSelector) -> bool:
 
 @cache
 def _import(module: str) -> None:
-    """Import a module, and let it load what it needs; where that fails, the script will say why."""
+    """Import a module, and let it load what it needs; the script itself reports errors."""
     with suppress(Exception):
         getattr(importlib.import_module(module), "load_ahead", lambda: None)()
 

@@ -1,1 +1,1 @@
-"""The bytes of FITS files: structure, checksums, writing, tables."""
+"""Read and write FITS files: structure, checksums, images, tables."""

@@ -1,4 +1,4 @@
-"""The checksums that a FITS file carries: CHECKSUM and DATASUM of its HDUs."""
+"""Verify the checksums of a FITS file: CHECKSUM and DATASUM of its HDUs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +16,11 @@ ALL_ONES = WORD - 1  # the other zero of ones' complement
 
 def check_checksums(path: Path, hdus: Iterable[Hdu]) -> list[str]:
     """
-    Refuse a file in which a checksum is not that of its bytes.
+    Verify all checksums of a file.
 
-    The sums are those of the FITS standard: of 32-bit words in ones' complement, where a whole
-    HDU with a right CHECKSUM adds up to zero. They notice every changed byte and every missing
-    one, but not two words that changed places.
+    They are sums of 32-bit words in ones' complement (FITS standard); an HDU with a correct
+    CHECKSUM sums to zero. They detect every changed or missing byte, but not two words that changed
+    places.
 
     Parameters
     ----------
@@ -29,12 +29,13 @@ def check_checksums(path: Path, hdus: Iterable[Hdu]) -> list[str]:
 
     Returns
     -------
-    What has neither of the two, by name or by number: nobody can tell whether it is intact.
+    list
+        The names or numbers of HDUs without checksums.
 
     Raises
     ------
     InputError
-        With the HDU and the keyword that does not hold.
+        If a checksum is wrong, with the HDU and the keyword.
     """
     unprotected = []
     with open(path, "rb") as stream:

@@ -1,8 +1,8 @@
 """
-The outline of a FITS file that psfalign wrote: its headers alone, read in a millisecond.
+Read the headers of a FITS file that psfalign wrote, in a millisecond.
 
-`structure` checks each card of files from anywhere. Here a header is believed because its checksum
-holds: that of an HDU is known from its header and the sum of its data, which its DATASUM tells.
+`structure` checks each card of files from elsewhere. Here a header is accepted if its checksum is
+correct, which is computed from the header and from DATASUM, without reading the data.
 """
 
 import math
@@ -49,7 +49,7 @@ def outline(path: Path) -> list[Outline]:
     Raises
     ------
     InputError
-        If the file is empty, cut short or longer than its HDUs, or a header is another one.
+        If the file is empty, truncated or longer than its HDUs, or a header was changed.
     """
     size = path.stat().st_size
     hdus: list[Outline] = []

@@ -26,20 +26,20 @@ STORED: dict[int, np.dtype[Any]] = {
 
 class FitsPlanes:
     """
-    A FITS file of which planes, the last two axes of an image, are read within a with block.
+    A FITS file whose planes, the last two axes of an image, are read inside a ``with`` block.
 
     Attributes
     ----------
     path, hdus, primary
         The file, its HDUs, and the header of the first.
     unprotected : list
-        The names of HDUs without checksums, known within a with block.
+        The names of HDUs without checksums; known inside the ``with`` block.
 
     Raises
     ------
     InputError
-        If the file is not intact: its structure is looked at here, its checksums when a with
-        block is entered, and whether it changed meanwhile at the end of the block.
+        If the file is not intact. Its structure is checked here, its checksums when the ``with``
+        block is entered, and at the end of the block whether it has changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class FitsPlanes:
             raise InputError("changed while it was read", file=self.path, remedy="run again")
 
     def check_checksums(self) -> list[str]:
-        """Refuse a file whose checksums do not hold; return the names of HDUs that have none."""
+        """Verify the checksums of a file, and return the names of HDUs that have none."""
         return check_checksums(self.path, self.hdus)
 
     def _extension(self, name: str) -> Hdu | None:
@@ -102,7 +102,7 @@ def _signature(path: Path) -> tuple[int, ...]:
 
 
 def check_image(hdu: Hdu, path: Path, *, in_primary: bool = False) -> None:
-    """Refuse an HDU that is not an uncompressed image; an extension, but for `in_primary`."""
+    """Raise `InputError` if an HDU is not an uncompressed image extension (or primary image)."""
     if hdu.header.get("ZIMAGE") is True:
         problem, remedy = "is a compressed image", "decompress the file with funpack first"
     elif not in_primary and text_of(hdu.header, "XTENSION") != "IMAGE":
@@ -135,7 +135,7 @@ def _check_scaling(hdu: Hdu, path: Path) -> None:
 
 def scale(raw: NDArray[Any], header: Header) -> Image:
     """Convert stored numbers to native float64: scaled, and NaN where they are BLANK."""
-    # Everything is computed in float64: single precision loses the derivatives of the fit.
+    # Computations need float64, because single precision is not enough for derivatives.
     values = raw.astype(np.float64)
     scaling, zero = float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0))
     if (scaling, zero) != (1.0, 0.0):

@@ -1,9 +1,9 @@
 """
-The structure of a FITS file, checked byte by byte before anything is read from it.
+Check the structure of a FITS file, byte by byte, before data are read from it.
 
-A reader that trusts a header can hang on an absurd axis, and one that stops at the last complete
-HDU does not notice a file that was cut there. Here a file is a row of HDUs that fill it to its
-last byte, or it is refused.
+A reader that trusts headers can hang on an absurd axis, and a reader that stops at the last
+complete HDU does not detect a file that was truncated there. Here, HDUs must fill the file to its
+last byte.
 """
 
 import math
@@ -51,7 +51,7 @@ class Hdu:
     data_size
         Bytes of data without padding.
     unreadable
-        The cards, as text, that cannot be read; only an extension that nobody reads may have some.
+        The text of cards that cannot be read; only extensions that are not used may have some.
     """
 
     header: Header
@@ -75,7 +75,7 @@ class Hdu:
 
 
 def text_of(header: Header, keyword: str) -> str:
-    """Return a value without blanks around it; nothing where it is missing or undefined."""
+    """Return a value without surrounding blanks; empty if it is missing or undefined."""
     value = header.get(keyword)
     return "" if value is None else str(value).strip()
 
@@ -87,8 +87,8 @@ def scan(path: Path) -> list[Hdu]:
     Raises
     ------
     InputError
-        If the file is not there, not readable, not FITS, compressed, cut short, followed by
-        other bytes, or has a header that the FITS standard does not allow.
+        If the file is missing, not readable, not FITS, compressed, truncated, or followed by other
+        bytes, or if it has a header that the FITS standard does not allow.
     """
     check_regular_file(path)
     size = path.stat().st_size
@@ -100,14 +100,14 @@ def scan(path: Path) -> list[Hdu]:
 
 
 def looks_complete(path: Path) -> bool:
-    """Return whether a file begins as FITS files do, and has a size that they can have."""
+    """Return whether the beginning and the size of a file are those of a FITS file."""
     size = path.stat().st_size
     with open(path, "rb") as stream:
         return stream.read(len(START)) == START and size % BLOCK == 0
 
 
 def check_regular_file(path: Path) -> os.stat_result:
-    """Refuse a path that is not a readable, regular file; return its status."""
+    """Raise `InputError` unless a path is a readable, regular file; return its status."""
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -185,7 +185,7 @@ def _has_end(raw: bytearray) -> bool:
 
 
 def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
-    """Refuse a header with cards behind its END, which readers would ignore."""
+    """Raise `InputError` if a header has cards after its END, which readers would ignore."""
     cards = [bytes(raw[i : i + CARD]).rstrip() for i in range(0, len(raw), CARD)]
     if any(cards[cards.index(b"END") + 1 :]):
         problem = f"the header at byte {start} has cards behind its END"
@@ -193,7 +193,7 @@ def _check_nothing_behind_end(raw: bytearray, path: Path, start: int) -> None:
 
 
 def _parse(raw: bytes, path: Path, start: int) -> tuple[Header, tuple[str, ...]]:
-    """Read a header; return its cards that cannot be read, where nobody has to."""
+    """Read a header, and return its unreadable cards, if the extension is not used."""
     lines = [raw[i : i + CARD] for i in range(0, len(raw), CARD)]
     garbled = [line for line in lines if not PRINTABLE.issuperset(line)]
     try:
@@ -260,7 +260,7 @@ def _data_size(header: Header, path: Path) -> int:
 
 
 def _check_once(header: Header, path: Path) -> None:
-    """Refuse two cards for one property of the data, of which readers believe different ones."""
+    """Raise `InputError` for two cards of one property, of which readers may use either."""
     if header.get("SIMPLE", True) is not True:
         raise _bad_card(path, header, "SIMPLE", "says that this is no standard FITS file")
     for keyword, count in Counter(header.keys()).items():

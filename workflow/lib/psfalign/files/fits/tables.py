@@ -1,8 +1,8 @@
 """
-Binary table extensions whose columns are numbers, flags or text of one value a row.
+Read and write binary tables whose columns have one number, flag or text in each row.
 
-`astropy.io.fits.BinTableHDU` makes the same headers, but imports astropy's tables for it, which
-takes longer than most steps.
+`astropy.io.fits.BinTableHDU` makes the same headers, but imports astropy's tables, which takes
+longer than most steps.
 """
 
 import re
@@ -42,7 +42,7 @@ def table_hdu(
     name
         EXTNAME.
     descriptions, units
-        Of columns, by name.
+        Descriptions and units of columns, by name.
     """
     types: dict[str, np.dtype[Any]] = {key: rows.dtype[key] for key in rows.dtype.names or ()}
     # FITS is big-endian, and writes logical values as letters.

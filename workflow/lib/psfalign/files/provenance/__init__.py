@@ -1,1 +1,1 @@
-"""How a file was made: records of steps, digests of code."""
+"""Record how a file was made: records of steps, digests of code."""

@@ -1,8 +1,8 @@
 """
 Digest the code that a step computes with: its script and the modules that this imports.
 
-Of a module, what `psfalign.files.provenance.source` leaves counts; the rooms of `NOT_COMPUTING` do
-not. Modules are parsed once and remembered by the identity of their files.
+`psfalign.files.provenance.source` reduces each module to the code that counts. The packages of
+`NOT_COMPUTING` are left out. Digests of modules are cached by the identity of their files.
 """
 
 import ast
@@ -26,14 +26,14 @@ NOT_FOLLOWED = [[room.removesuffix(".py")] for room in NOT_COMPUTING]  # as part
 
 class Module(NamedTuple):
     """
-    What counts of a module.
+    The digest and the imports of a module.
 
     Attributes
     ----------
     digest
         SHA-256 of its code.
     names
-        Full names of what it imports; one may be that of a function in a module.
+        Full names of its imports; a name may be that of a function in a module.
     """
 
     digest: str
@@ -52,9 +52,9 @@ def code_digest(script: Path) -> str:
 
 def remember_code() -> None:
     """
-    Keep what was found out about modules for the jobs of a workflow.
+    Store the digests of modules for the jobs of a workflow.
 
-    Where that cannot be written, they parse the modules again.
+    If they cannot be stored, jobs parse the modules again.
     """
     content = json.dumps({"version": _version(), "modules": _known()})
     partial = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
@@ -67,7 +67,7 @@ def remember_code() -> None:
 
 
 def _closure(script: Path) -> set[Path]:
-    """Find the modules that count of those that a file imports, directly or not."""
+    """Return the modules that a file imports, directly or indirectly, and that count."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
@@ -103,7 +103,7 @@ def _known() -> dict[str, Any]:
 
 @cache
 def _version() -> str:
-    """Return the version of the memory; what other code remembered is not used."""
+    """Return the version of the cache; a cache of other code is not used."""
     own = (Path(__file__), Path(__file__).with_name("source.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in own)).hexdigest()
 
@@ -135,7 +135,7 @@ def _full_name(level: int, module: str, path: Path) -> str:
 
 @cache
 def _files(name: str) -> tuple[Path, ...]:
-    """Return the module of a dotted name and the packages around it, where they count."""
+    """Return the files of a module and of the packages around it that count."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name or parts[1:2] in NOT_FOLLOWED:
         return ()

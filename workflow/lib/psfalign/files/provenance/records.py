@@ -1,4 +1,4 @@
-"""Records of provenance: what a step was given, how it was set, and which code ran."""
+"""Record the inputs, settings, code and software of a step."""
 
 import hashlib
 import json
@@ -30,8 +30,8 @@ class Record(NamedTuple):
         digits), ``mask``, ``code`` (value: SHA-256 of the sources of the step) or ``software``
         (value: a version).
     name, value
-        What it is called, and what it was. Files go by their names without folders: the same
-        files give the same records wherever they lie.
+        The name and the value. Names of files have no folders, so that the same files give the
+        same records in all places.
     """
 
     step: str
@@ -61,13 +61,13 @@ def record_step(
     Parameters
     ----------
     step
-        Its name.
+        Name of the step.
     module
-        ``__file__`` of the module that does it.
+        ``__file__`` of its module.
     inputs
-        Name and SHA-256 of each file from outside.
+        Name and SHA-256 of each input from outside.
     parameters
-        All its settings, as they took effect.
+        All settings that were used.
     """
     return [
         *(Record(step, "input", plain_text(name), digest) for name, digest in inputs),
@@ -112,12 +112,12 @@ def list_mixture(versions: Iterable[Iterable[tuple[str, str]]]) -> list[str]:
 
 
 def renamed(records: Iterable[Record], old: str, new: str) -> Records:
-    """Call a step by another name: files are cleaned before it is said what they will serve as."""
+    """Return records with another name of a step: the cleaning does not know its rule."""
     return [entry._replace(step=new) if entry.step == old else entry for entry in records]
 
 
 def inputs_of(records: Records) -> list[Record]:
-    """Return the inputs from outside; a psfstack that was made by stacking is none."""
+    """Return the inputs from outside, without psfstacks that psfalign made."""
     stacked = any(entry.step == "stack_psfs" for entry in records)
     return [
         entry
@@ -133,7 +133,7 @@ def summarise_code(records: Iterable[Record]) -> str:
 
 
 def find_parameter(records: Iterable[Record], step: str, name: str) -> Any:
-    """Return the value of a setting of a step, None where it is not recorded."""
+    """Return the value of a setting of a step; None if it is not recorded."""
     found = [e.value for e in records if (e.step, e.kind, e.name) == (step, "parameter", name)]
     return json.loads(found[-1]) if found else None
 

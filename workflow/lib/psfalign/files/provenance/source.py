@@ -1,8 +1,8 @@
 """
-What counts of source code: what it computes, and not what it says.
+Reduce source code to what it computes, for digests.
 
-Comments, docstrings and blank lines do not count, nor the wording of errors: what is raised counts
-by its class only, other text for users not at all.
+Comments, docstrings, blank lines and the text of errors are removed: of an error, only the class
+counts, and other text for users does not count.
 """
 
 import ast
@@ -22,9 +22,9 @@ TELLING = {"print", "sys.stderr.write"}
 
 def what_counts(source: str, tree: ast.Module) -> str:
     """
-    Return source code, which was parsed to a tree, without what it says.
+    Return source code, which was parsed to a tree, without text for readers.
 
-    The rest stays as it is written: what Python makes of it differs between its releases.
+    The rest is unchanged text, because parsed code differs between versions of Python.
     """
     kept = STRING_OR_COMMENT.sub(_without_comment, _without_wording(source, tree))
     return "\n".join(line.rstrip() for line in kept.splitlines() if line.strip())

@@ -1,4 +1,4 @@
-"""The binary table PROVENANCE: the records of all steps that led to a file."""
+"""Read and write the binary table PROVENANCE, the records of all steps of a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def provenance_hdu(records: Sequence[Record]) -> tuple[Header, bytes]:
 
 
 def is_provenance(hdu: Hdu) -> bool:
-    """Return whether an HDU is such a table, and not another one of the same name."""
+    """Return whether an HDU is a PROVENANCE table of psfalign."""
     if hdu.name != NAME:
         return False
     names = {hdu.header.get(f"TTYPE{i + 1}") for i in range(hdu.header.get("TFIELDS", 0))}
@@ -37,7 +37,7 @@ def is_provenance(hdu: Hdu) -> bool:
 
 def read_records(path: Path, hdus: Sequence[Hdu]) -> Records:
     """
-    Read the records of a file; none where it has no such table.
+    Return the records of a file; none if it has no such table.
 
     Raises
     ------
