@@ -1,5 +1,6 @@
 """A disk that is full or read-only, and memory that runs out, while a step writes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from disks import fill, mounted, remount
 from files import ROOT, digests, error_lines, psfalign, write_campaign, write_exposure
+
+from psfalign.cli import main
 
 OLD = b"an earlier product"
 
@@ -36,6 +39,28 @@ def test_item_45_full_disk(leave: int, command: list[str], tmp_path: Path) -> No
         assert line.endswith(f"{output}: No space left on device; make room on that disk")
         assert output.read_bytes() == OLD
         assert sorted(path.name for path in disk.iterdir()) == ["a_psfalign.fits", "ballast"]
+
+
+@pytest.mark.bad_input(45)
+@pytest.mark.parametrize("is_full", [True, False])
+def test_item_45_working_folder_of_a_run(
+    is_full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    config = tmp_path / "campaign.yaml"
+    config.write_text(json.dumps(write_campaign(tmp_path / "data")))
+    reason = "Read-only file system; choose a place that can be written to"
+    with mounted(tmp_path / "disk", "size=1m") as disk:
+        monkeypatch.chdir(disk)
+        if is_full:
+            fill(disk, 65536)
+            reason = "No space left on device; make room on that disk"
+        else:
+            remount(disk, "ro")
+        assert main(["run", str(config), "--cores", "1"]) == 1
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line == f"psfalign: error: {disk}/.snakemake: {reason}"
+        monkeypatch.chdir(tmp_path)
+    assert not (tmp_path / "data/results").exists()
 
 
 @pytest.mark.bad_input(45)

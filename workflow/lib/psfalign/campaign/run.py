@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import ConfigError
+from ..errors import ConfigError, system_error
 from ..files.provenance.code import PACKAGE
 from ..system.folder_lock import HeldError, held
 from ..system.process import found_first, temporary_folder
@@ -31,7 +32,9 @@ PROFILES = ("profile.yaml", "config.yaml")  # names of a profile in its folder
 LOCAL = "local"  # the engine's executor on this machine
 # What the engine of a batch is told: others work at the same time, on other exposures.
 IN_BATCH = ("--executor", LOCAL, "--nolock", "--no-hooks", "--retries", "0", "--logger", "psfalign")
-LOCKS = Path(".snakemake/locks")
+NOTES = Path(".snakemake")  # of the engine, in the working directory
+LOCKS = NOTES / "locks"
+ROOM = 1 << 20  # bytes for its notes
 
 
 class Engine:
@@ -179,6 +182,17 @@ def run_campaign(
             print(f"Report:        {report}", flush=True)
         status = status or failed
     return status
+
+
+def check_notes() -> None:
+    """Raise `PsfalignError` where the engine, which would end in a traceback, can note nothing."""
+    notes = NOTES.absolute()
+    try:
+        notes.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=notes) as file:
+            file.write(bytes(ROOM))
+    except OSError as error:
+        raise system_error(error, notes) from error
 
 
 @contextmanager

@@ -172,6 +172,7 @@ def _run(options: argparse.Namespace) -> int:
         LOCAL,
         Engine,
         alone_in,
+        check_notes,
         count_batches,
         given_by,
         is_run,
@@ -196,6 +197,7 @@ def _run(options: argparse.Namespace) -> int:
     exposures = plan.exposures.values()
     if not _is_right(plan.inspection, exposures):
         return 1
+    check_notes()
 
     def close() -> None:
         from ..archive.closing import close_campaign
