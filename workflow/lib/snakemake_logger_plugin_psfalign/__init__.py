@@ -1,9 +1,9 @@
 """
-A logger for Snakemake that says in one line per job what is done, and how far the run is.
+Provide a logger for Snakemake that prints one line per job, with the progress of the run.
 
-The engine finds it by its name, `--logger psfalign`, where this folder is on Python's path. It says
-the same in a terminal and in a file, where progress bars (snakemake-logger-plugin-rich 0.5) are
-silent until the end. The engine's own log file keeps all details.
+Snakemake finds it by its name (`--logger psfalign`) if this folder is on the path of Python. Its
+output is the same on a terminal and in a file, where progress bars (snakemake-logger-plugin-rich
+0.5) print nothing until the end. The log file of Snakemake has all details.
 """
 
 import logging
@@ -30,7 +30,7 @@ class LogHandler(LogHandlerBase):
         self.done, self.total, self.last = 0, 0, -INTERVAL
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line for a record, if it deserves one."""
+        """Write the line for a record, if there is one."""
         line = self.line_of(record)
         if line:
             try:
@@ -40,7 +40,7 @@ class LogHandler(LogHandlerBase):
                 self.handleError(record)
 
     def line_of(self, record: logging.LogRecord) -> str:
-        """Return the line for a record; an empty one for what is not worth one."""
+        """Return the line for a record; empty if the record is not shown."""
         said = vars(record)  # the engine puts what it tells into attributes of the record
         match said.get("event"):
             case LogEvent.RUN_INFO:
@@ -83,25 +83,25 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """It replaces the engine's own lines."""
+        """Whether it replaces the output of Snakemake."""
         return True
 
     @property
     def writes_to_file(self) -> bool:
-        """The engine's own log file stays."""
+        """Whether it replaces the log file of Snakemake."""
         return False
 
     @property
     def has_filter(self) -> bool:
-        """What is worth a line is decided here."""
+        """Whether it selects records itself."""
         return True
 
     @property
     def has_formatter(self) -> bool:
-        """How it is said, too."""
+        """Whether it formats records itself."""
         return True
 
     @property
     def needs_rulegraph(self) -> bool:
-        """The graph of the rules is not drawn."""
+        """Whether it needs the graph of the rules."""
         return False

@@ -1,1 +1,1 @@
-"""What proves results years later: the RO-Crate, and `verify`."""
+"""Describe results for archives (RO-Crate), and verify them years later."""

@@ -1,4 +1,4 @@
-"""The end of a run: the RO-Crate, the page of the campaign, and the closing lines."""
+"""Write the RO-Crate and the page of a campaign at the end of a run."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -26,25 +26,25 @@ def close_campaign(
     warn: Callable[[str], None],
 ) -> list[str]:
     """
-    Write the RO-Crate and the page of what is there now, whatever has failed.
+    Write the RO-Crate and the page of the present results, also after failures.
 
-    A run does not fail for them.
+    Errors while they are written do not fail the run.
 
     Parameters
     ----------
     settings, exposures
         The configuration and its exposures.
     facts
-        Where checksums are remembered; without it no RO-Crate is written, for which every result
-        is read.
+        The store of checksums; without it, no RO-Crate is written, which needs to read all results.
     threads
-        How many files to read at a time.
+        How many files are read at the same time.
     warn
-        Takes what could not be written, and why.
+        Function that receives warnings about files that could not be written.
 
     Returns
     -------
-    The lines that say how the campaign went.
+    list of str
+        The lines of the summary of the campaign.
     """
     output = settings.output_dir
     if facts is not None:

@@ -1,4 +1,4 @@
-"""The metadata of a campaign as a Workflow Run RO-Crate."""
+"""Describe a campaign in the metadata of a Workflow Run RO-Crate."""
 
 import base64
 import hashlib
@@ -45,9 +45,9 @@ class CrateFile:
     Attributes
     ----------
     path
-        Where it is, relative to the crate.
+        Its path relative to the crate.
     sha256, size
-        Its checksum, and its bytes.
+        Its checksum, and its size in bytes.
     """
 
     path: str
@@ -58,20 +58,20 @@ class CrateFile:
 @dataclass(frozen=True)
 class Run:
     """
-    How the product of one exposure was made.
+    The run that made the product of one exposure.
 
     Attributes
     ----------
     exposure
-        Its name.
+        Name of the exposure.
     records
-        What the product tells.
+        The provenance records of the product.
     files
-        The product, and the files of the exposure beside it.
+        The product, and the other files of the exposure.
     time
-        When it was finished, ISO 8601.
+        The time at which it was finished, ISO 8601.
     by_this_code
-        Whether the code that made it is that of the checkout.
+        Whether the code of the checkout made it.
     """
 
     exposure: str
@@ -102,7 +102,7 @@ def describe_campaign(
     others
         Files that several exposures share.
     time
-        When the latest of them was finished.
+        The time at which the last of them was finished.
     commit
         The commit of the checkout, if it is known.
     missing
@@ -169,7 +169,7 @@ def _entities(
 
 
 def _profiles(runs: Sequence[Run]) -> list[str]:
-    """Return what the crate conforms to: a run of the workflow is one of the code in the crate."""
+    """Return the profiles of the crate, which depend on whether the code in it made the runs."""
     profiles = [WORKFLOW_CRATE]
     if runs:
         profiles.insert(0, PROCESS_RUN)
@@ -243,7 +243,7 @@ def _software(entry: Record) -> tuple[str, str]:
 
 
 def _run(run: Run) -> Iterator[Entity]:
-    """Describe the run that made a product: it takes inputs and settings, and gives files."""
+    """Describe the run that made a product: its inputs, its settings and its files."""
     settings = [entry for entry in run.records if entry.kind in ("parameter", "mask")]
     inputs = dict.fromkeys(map(_input_id, inputs_of(run.records)))
     product = run.files[0]
@@ -305,7 +305,7 @@ def _setting_id(entry: Record) -> str:
 
 
 def _input_id(entry: Record) -> str:
-    """Name a file by its content (RFC 6920): where it lies is nobody's business later."""
+    """Return an identifier of a file by its content (RFC 6920), without its path."""
     digest = base64.urlsafe_b64encode(bytes.fromhex(entry.value)).decode().rstrip("=")
     return f"ni:///sha-256;{digest}"
 

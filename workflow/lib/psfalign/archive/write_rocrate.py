@@ -33,19 +33,19 @@ def write_crate(
     threads: int = 1,
 ) -> Path:
     """
-    Describe the results of a campaign as they are now.
+    Write the RO-Crate of the present results of a campaign.
 
-    Exposures without a product are named as such. Times are those of the products' files, none
-    later than the environment's SOURCE_DATE_EPOCH: the same results give the same bytes.
+    The crate lists exposures without a product. Times are those of the product files, but not later
+    than SOURCE_DATE_EPOCH of the environment: the same results give the same bytes.
 
     Parameters
     ----------
     settings, exposures
         The configuration and its exposures.
     facts
-        Where checksums are remembered, so that a file is read once.
+        The store of checksums, so that unchanged files are not read again.
     threads
-        How many files to read at a time.
+        How many files are read at the same time.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def write_crate(
 
 
 class _Result(NamedTuple):
-    """What an exposure has: its files, the product first, and what the product records."""
+    """The files of an exposure, the product first, and the records of the product."""
 
     paths: list[Path]
     records: Records
@@ -94,9 +94,9 @@ class _Result(NamedTuple):
 
 def _find(root: Path, exposure: str) -> _Result | None:
     """
-    Look for the results of an exposure; None where it has no product, or a damaged one.
+    Return the results of an exposure; None if it has no product, or a damaged one.
 
-    Where the disk cannot be read, nobody knows: the crate must not say that there is none.
+    Errors of the disk are raised, because then it is not known whether there is a product.
     """
     product = result(root, "align_psfs", exposure)
     files = (root / exposure / f"{exposure}{ending}" for ending in exposure_endings())

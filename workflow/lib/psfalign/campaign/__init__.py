@@ -1,5 +1,5 @@
 """
-What surrounds the engine: configuration, associations, checks, resources.
+Plan a campaign and run Snakemake: configuration, associations, checks, resources.
 
-It imports all but `report` and `archive`.
+The package may import all others except `report`, `archive` and `cli`.
 """

@@ -1,4 +1,4 @@
-"""Warn about inputs that are usable and deserve a look before a run."""
+"""Warn about inputs that are usable but unusual, before a run."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ from .facts import FactsStore
 
 def list_advice(exposures: Iterable[ScienceExposure], facts: FactsStore) -> list[str]:
     """
-    List warnings about files: a line each, without those that say the same.
+    Return warnings about files, one line each, without repetitions.
 
     Parameters
     ----------
     exposures
-        Those of the campaign.
+        The exposures of the campaign.
     facts
-        What is known of the files. What cannot be read is left to the checks that refuse it.
+        The facts about their files. Unreadable files are left to the checks that refuse them.
     """
     lines: dict[str, None] = {}
     for exposure in exposures:

@@ -1,4 +1,4 @@
-"""Read level-3 coronagraphic associations, as the archive, notebooks and people write them."""
+"""Read level-3 coronagraphic associations, also those that were written by notebooks or by hand."""
 
 import json
 import os
@@ -23,12 +23,12 @@ BY_HAND = "list its files under `exposures` in the configuration"
 @dataclass(frozen=True)
 class Product:
     """
-    What one product of an association is made from.
+    The members of one product of an association.
 
     Attributes
     ----------
     name
-        As it stands in the file, with whatever characters; empty where there is none.
+        The name in the file, which may have any characters; empty if there is none.
     science, psfs
         Paths of its science and psf exposures, in the order of the file.
     """
@@ -46,12 +46,13 @@ class Association:
     Attributes
     ----------
     path
+        The association file.
     asn_id
         Association candidate, for example ``a3001``.
     products
-        Those that have science and psf members; at least one.
+        The products that have science and psf members; at least one.
     left_out
-        What of it is not used, in words.
+        Descriptions of the parts that are not used.
     """
 
     path: Path
@@ -64,8 +65,8 @@ def read_association(path: Path, manifest: Manifest = NO_MANIFEST) -> Associatio
     """
     Read an association.
 
-    The paths in it are relative to its own folder and, for a file that is not there, to the
-    working directory. What a manifest lists, the association and its members, is not looked for.
+    Paths in it are relative to its own folder or, if a file is not there, to the working directory.
+    Files that a manifest lists need not exist.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it cannot be read, or holds something else.
+        If it cannot be read, or does not contain an object.
     """
     check_regular_file(path)
     check_size(path)
@@ -144,7 +145,7 @@ def _find_member(name: str, folder: Path, manifest: Manifest) -> Path:
 
 
 def check_member(member: Path, association: Path) -> None:
-    """Refuse a member that is nowhere; say where it was looked for."""
+    """Raise `InputError` if a member is missing, with the folders that were searched."""
     if _exists(member):
         return
     folder = association.parent

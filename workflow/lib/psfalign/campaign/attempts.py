@@ -1,4 +1,4 @@
-"""Distinguish failures that more memory or time may mend from those that last."""
+"""Distinguish failures that more memory or time may correct from permanent ones."""
 
 import os
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ ATTEMPT = "PSFALIGN_ATTEMPT"
 # The last but one line of a log after a failure that the same data would cause again.
 LASTING = "psfalign: trying it again would end the same way"
 Mistake = TypeVar("Mistake", bound=BaseException)
-TAIL = 1 << 14  # bytes of a log that are looked at
+TAIL = 1 << 14  # bytes that are read from the end of a log
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Return whether an error lies in the data, and not in the machine."""
+    """Return whether an error is caused by the data, and not by the machine."""
     of_system = isinstance(error, WorkerError) or isinstance(error.__cause__, OSError)
     return isinstance(error, PsfalignError) and not of_system
 
@@ -39,7 +39,7 @@ def is_repeated(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def counted_attempt(attempt: int, log: Path) -> int:
-    """Return the attempt that memory and time are asked for; more of them mends no data error."""
+    """Return the attempt for which memory and time are requested; data errors get no more."""
     return 1 if attempt > 1 and lasting_failure(log) else attempt
 
 

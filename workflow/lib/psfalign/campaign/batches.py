@@ -1,4 +1,4 @@
-"""Divide what is left of a campaign into jobs of a cluster that work on many exposures each."""
+"""Divide the unfinished part of a campaign into cluster jobs for many exposures each."""
 
 import json
 from collections import Counter, defaultdict
@@ -19,8 +19,8 @@ from .targets import SCOPES, Part, find_left, results_of
 SHARED = "shared"  # the name of the batch that makes what several others need
 MOST_MINUTES = 120  # that a batch of several exposures may take: clusters start such jobs soon
 START = 1.0  # CPU seconds of an exposure and of a stack besides the work itself
-# The engine of a batch plans the whole campaign, and keeps one process with all libraries; the two
-# engines around it know nothing of the campaign.
+# Snakemake in a batch plans the whole campaign, and keeps a process with all libraries. The two
+# Snakemake processes around it do not read the campaign.
 ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 600, 0.15
 Groups: TypeAlias = defaultdict[Any, list[ScienceExposure]]
 
@@ -28,18 +28,18 @@ Groups: TypeAlias = defaultdict[Any, list[ScienceExposure]]
 @dataclass(frozen=True)
 class Batch:
     """
-    What one job of a cluster makes.
+    The work of one job of a cluster.
 
     Attributes
     ----------
     targets
-        The files to ask its engine for.
+        The files that Snakemake makes in the job.
     megabytes
         The memory of its largest step.
     seconds
-        CPU seconds that it is expected to work.
+        Expected CPU time.
     after
-        The names of batches that come before it.
+        The names of batches that must be finished before.
     """
 
     targets: tuple[Path, ...]
@@ -48,17 +48,17 @@ class Batch:
     after: tuple[str, ...] = ()
 
     def memory_mb(self, exposures: int, cores: int) -> int:
-        """Return how many MB a job with so many cores asks for, in a campaign of so many."""
+        """Return the memory in MB that a job requests, by its cores and exposures."""
         return round(ENGINE_MB + ENGINE_MB_PER_EXPOSURE * exposures + cores * self.megabytes)
 
     def minutes(self, cores: int) -> int:
-        """Return how many minutes a job with so many cores may take."""
+        """Return the time limit of a job in minutes, for its cores."""
         return round(resources.LEAST_MINUTES + _limit(self.seconds) / cores)
 
 
 class Work:
     """
-    What the exposures of a campaign ask of a machine.
+    The memory and time that exposures of a campaign need.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Find the exposures that are combined in one picture, other rolls, and stars beside the image."""
+"""Find the exposures to combine and other rolls, and check the position of the star."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,17 +17,17 @@ def choose_combined(
     facts: FactsStore,
 ) -> tuple[list[str], list[str]]:
     """
-    Return the pictures that can be made, and the reasons why others cannot.
+    Return the groups that can be combined, and the reasons why others cannot.
 
     Parameters
     ----------
     groups
-        The exposures that belong together, by the name of their picture: the members of an
+        The exposures that belong together, by the name of the combined image: the members of an
         association, or those with the same psf images and the same association candidate.
     star
-        Where the star is, see `psfalign.files.sky.Sky.of`.
+        Position of the star, see `psfalign.files.sky.Sky.of`.
     facts
-        What is known of the files.
+        The facts about the files.
     """
     chosen: list[str] = []
     warnings: list[str] = []
@@ -51,16 +51,16 @@ def find_other_rolls(
     """
     Return the exposures that show the target of another at other rolls.
 
-    Where exposures cannot be combined, none is known to be one.
+    If the exposures cannot be combined, there are none.
 
     Parameters
     ----------
     exposure
         The exposure that they are other rolls of.
     members
-        Those that belong together, itself among them.
+        The exposures that belong together, including itself.
     star, facts
-        As those of `choose_combined`.
+        See `choose_combined`.
     """
 
     def roll_of(member: ScienceExposure) -> float:

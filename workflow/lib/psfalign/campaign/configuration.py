@@ -1,4 +1,4 @@
-"""Read a configuration, check it against its schema, and make `Settings` of it."""
+"""Read a configuration, validate it with its schema, and convert it to `Settings`."""
 
 import copy
 import difflib
@@ -63,17 +63,17 @@ def complete_config(
     Parameters
     ----------
     config
-        As it was read; not modified.
+        The configuration as it was read; not modified.
     file
-        The file to name in errors.
+        The name of the file in errors.
     command_line
-        What of it comes from ``--config``. The engine reads what is nested there as text: it is
-        taken as the type that the option has.
+        The part that comes from ``--config``. Snakemake reads nested values there as text; they are
+        converted to the type of the option.
 
     Raises
     ------
     ConfigError
-        With the path of the first key that is wrong, what it holds, and what it may hold.
+        For the first wrong key, with its path, its value, and the allowed values.
     """
     schema, given = _schema(), command_line or {}
     content = _overlay(copy.deepcopy(dict(config)), _typed(given, schema))
@@ -85,11 +85,11 @@ def complete_config(
 
 def read_strictly(files: Sequence[object]) -> str | None:
     """
-    Refuse configuration files that the engine reads as something else than they say.
+    Raise `ConfigError` for configuration files that Snakemake would read differently.
 
     Returns
     -------
-    What to call them together in errors; None where there are none.
+    The name of all of them in errors; None if there are none.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _schema() -> Json:
 
 
 def _check(content: Json, schema: Json, file: object) -> None:
-    """Refuse mistakes that a schema cannot express."""
+    """Raise `ConfigError` for mistakes that a schema cannot express."""
     if not (content.get("exposures") or content.get("associations")):
         problem, remedy = "there is no exposure", "list exposures or associations"
         raise ConfigError(problem, file=file, keyword="exposures", remedy=remedy)

@@ -1,4 +1,4 @@
-"""Ask CRDS which mask serves each exposure, and remember the answers."""
+"""Ask CRDS for the mask of each exposure, and store the answers."""
 
 import json
 import os
@@ -33,14 +33,14 @@ Json = dict[str, Any]
 @dataclass(frozen=True)
 class CrdsChoice:
     """
-    What CRDS says about an exposure.
+    The choice of CRDS for an exposure.
 
     Attributes
     ----------
     psfmask
-        Path of the mask, or ``N/A`` where the exposure is not to be aligned.
+        Path of the mask, or ``N/A`` if the exposure is not aligned.
     context, rules
-        The .pmap that was asked, and its mapping that decided.
+        The .pmap, and the mapping in it that decided.
     """
 
     psfmask: str
@@ -69,8 +69,8 @@ def choose_with_crds(
     """
     Ask a CRDS cache for the mask of each exposure that names none.
 
-    crds is started once, and only where an exposure, the context, or a file of the cache that
-    took part in an answer is not what it was when the answer was remembered.
+    crds is started once, and only if an exposure, the context, or a file of the cache that an
+    answer used has changed since the answer was stored.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def choose_with_crds(
 
 
 def _check_cache(cache: Path, context: str) -> None:
-    """Refuse a folder that is no cache, or lacks a file without which crds ends its process."""
+    """Raise `ConfigError` if a folder is not a cache, or lacks a file that crds needs."""
     mappings = cache / MAPPINGS
     if not mappings.is_dir():
         raise ConfigError(
@@ -211,14 +211,14 @@ def _still_holds(answer: Json | None, facts: FactsStore, digests: dict[str, str]
 
 def ask(requests: list[Json], cache: Path, context: str) -> list[Json]:
     """
-    Start crds in a process of its own, and ask it about all exposures.
+    Start crds in a separate process, and ask it for the masks of all exposures.
 
     Parameters
     ----------
     requests
         ``file`` and ``header`` of each exposure.
     cache, context
-        Where to look, and the .pmap to look by.
+        The folder of the cache, and the .pmap.
 
     Returns
     -------

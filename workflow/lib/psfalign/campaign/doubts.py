@@ -1,4 +1,4 @@
-"""Doubts about exposures that can be aligned: roles, places of the star, segments."""
+"""Warn about exposures that can be aligned: roles, positions of the star, segments."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -16,9 +16,9 @@ SHOWN = 20  # files that a line names
 
 def list_doubts(exposures: Collection[ScienceExposure], facts: FactsStore) -> list[str]:
     """
-    Return a line for each doubt, with all files that it is about.
+    Return a line for each warning, with all files that it concerns.
 
-    Files that cannot be read, or are not there yet, raise no doubts here.
+    Files that cannot be read, or do not exist yet, are left out.
     """
     lines: dict[str, None] = {}
     for exposure in exposures:
@@ -54,7 +54,7 @@ def _doubts_of(exposure: ScienceExposure, facts: FactsStore) -> Iterator[str]:
 def _roles(
     exposure: ScienceExposure, science: RoleHeader, psfs: dict[Path, RoleHeader]
 ) -> Iterator[str]:
-    """Warn where IS_PSF contradicts the roles; an association may be right against it."""
+    """Warn if IS_PSF contradicts the role; the association may be right."""
     wrong = [path for path, header in psfs.items() if _role(header) == "science"]
     if _role(science) == "psf":
         others = wrong or list(psfs)

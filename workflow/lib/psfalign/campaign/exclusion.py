@@ -1,4 +1,4 @@
-"""The circles without weight that steps get as settings, and their checks."""
+"""Check the circles without weight, and convert them to settings of steps."""
 
 from collections.abc import Collection
 
@@ -20,9 +20,9 @@ EXCLUDING = ("fit_shifts", "subtract_psf")  # the steps that take circles
 
 def exclusion_of(settings: Settings, exposure: ScienceExposure) -> Json:
     """
-    Return what the steps of `EXCLUDING` are told of circles, by the names of their arguments.
+    Return the circles as arguments of the steps of `EXCLUDING`.
 
-    Those for all exposures precede those of the exposure. Where the star is counts, and is told,
+    Circles for all exposures precede those of the exposure. The position of the star is included
     only for circles on the sky.
     """
     circles = plain((*settings.align_refs.exclude, *exposure.exclude))
@@ -32,13 +32,13 @@ def exclusion_of(settings: Settings, exposure: ScienceExposure) -> Json:
 
 def check_circles(settings: Settings, exposure: ScienceExposure, facts: FactsStore) -> None:
     """
-    Refuse circles that cannot be found on an exposure.
+    Raise `ConfigError` if the circles of an exposure are not on its image.
 
     Raises
     ------
     ConfigError
-        If one of its own lies beside the image, or one is on the sky and the headers do not say
-        where the star or north is.
+        If one of its own circles is outside the image, or if a circle is on the sky and the headers
+        lack the position of the star or north.
     """
     known = facts.exposure(exposure.science)
     told = exclusion_of(settings, exposure)
@@ -61,7 +61,7 @@ def check_common_circles(
     settings: Settings, exposures: Collection[ScienceExposure], facts: FactsStore
 ) -> None:
     """
-    Refuse circles for all exposures that lie beside the images of all of them.
+    Raise `ConfigError` for a circle that is outside the images of all exposures.
 
     Raises
     ------
@@ -77,13 +77,13 @@ def check_common_circles(
 
 
 def _covers(place: Place, known: Facts, star: Star) -> bool:
-    """Return whether a circle covers a pixel of an exposure, of which this is known."""
+    """Return whether a circle is known to cover a pixel of an exposure."""
     circle = Circle(**place) if not is_on_sky(place) else _find(place, known, star)
     return circle is None or bool(circle.covers(known["shape"]).any())
 
 
 def _find(place: Place, known: Facts, star: Star) -> Circle | None:
-    """Return a circle on the sky in pixels, None where nobody knows where star or north are."""
+    """Return a circle on the sky in pixels; None if star or north are not known."""
     column_row = known["place"] if star == "auto" else star
     if column_row is None or known["matrix"] is None:
         return None

@@ -35,9 +35,9 @@ class Stack:
     Attributes
     ----------
     name
-        What its files are called.
+        The name of its files.
     members
-        The exposures to stack, or the one file that is a psfstack already.
+        The exposures to stack, or the one file that already is a psfstack.
     is_stacked
         Whether the one member is a psfstack.
     """
@@ -55,7 +55,7 @@ class ScienceExposure:
     Attributes
     ----------
     name
-        What its results are called: the root of its file and the association candidate.
+        The name of its results: the root of its file and the association candidate.
     science
         Its file.
     asn_id
@@ -63,17 +63,17 @@ class ScienceExposure:
     stack
         The psf images.
     psfmask
-        The mask that was named for it: a path, ``N/A``, or None to choose one.
+        The mask that the configuration names: a path, ``uniform``, ``N/A``, or None to choose one.
     origin
-        Where in the configuration it stands.
+        Its key in the configuration.
     association
-        The association file that names it, where there is one.
+        The association file that lists it, if there is one.
     product
-        The name of the product there, as it is written there.
+        The name of its product in the association.
     together
-        What the exposures of that product are called together.
+        The name of the combined exposures of this product.
     exclude
-        Circles on this exposure that have no weight, besides those for all.
+        Circles on this exposure that get no weight, in addition to those for all.
     """
 
     name: str
@@ -89,12 +89,12 @@ class ScienceExposure:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """The exposures, and the association that names them; masks are chosen later."""
+        """The exposures, and the association that lists them; masks are chosen later."""
         association = () if self.association is None else (self.association,)
         return (self.science, *self.stack.members, *association)
 
     def name_in(self, scope: Scope) -> str:
-        """Return the name of what a step of this scope works on."""
+        """Return the name of the exposure, stack or association on which a step works."""
         if scope is Scope.EXPOSURE:
             return self.name
         if scope is Scope.STACK:
@@ -170,7 +170,7 @@ def _stacks_of(product: Product, origin: str) -> Iterator[tuple[Path, Stack]]:
 
 
 def safe_name(text: str) -> str:
-    """Return a name that any file system accepts, as close to a text as possible."""
+    """Return a name for any file system, as similar to a text as possible."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_.-]+|\.{2,}", "_", ascii_text).lstrip("_.-")[:LONGEST].rstrip("_")
     return f"{name}_psfs" if name in RESERVED else name or "psfs"
@@ -192,7 +192,7 @@ def _stack_of(psfs: Path | tuple[Path, ...]) -> Stack:
 
 
 def _name_of(members: tuple[Path, ...]) -> str:
-    """Name a stack by its members and their order, which is that of the planes of the product."""
+    """Return the name of a stack, from its members and their order in the product."""
     digest = _digest([member.name for member in members])
     return f"{safe_name(root_of(members[0]))}_{len(members)}psfs_{digest}"
 
@@ -250,8 +250,8 @@ def _share_stacks(exposures: list[ScienceExposure]) -> list[ScienceExposure]:
     """
     Return exposures that share a stack where their psf images are the same.
 
-    Files of psf images may have the same names in several folders, one for each filter. The names
-    of such stacks get the digest of their paths.
+    Psf files in several folders, one for each filter, may have the same names. The names of such
+    stacks get a digest of their paths.
     """
     first: dict[tuple[str, ...], Stack] = {}
     keys = [tuple(map(real_path, exposure.stack.members)) for exposure in exposures]

@@ -14,20 +14,20 @@ REMEDY = (
 
 def check_given(planned: Mapping[str, str], files: Iterable[str]) -> None:
     """
-    Compare inputs with what planning knew of them: by looking into them, or from a manifest.
+    Check that the inputs of a job are those that were known when it was planned.
 
     Parameters
     ----------
     planned
-        SHA-256 of the inputs from outside, by the paths that the configuration has for them.
+        SHA-256 of the inputs from outside, by their paths in the configuration.
     files
-        The inputs of the job, where the engine has put them: those from outside in the order of
-        `planned`, and others.
+        The inputs of the job, at the paths where Snakemake has put them: those from outside in the
+        order of ``planned``, and others.
 
     Raises
     ------
     InputError
-        For the first that is another one.
+        For the first input that differs.
     """
     rest = list(dict.fromkeys(files))
     for path, digest in planned.items():

@@ -1,4 +1,4 @@
-"""Names and places of the results of a campaign in its output directory."""
+"""Define the paths of the results of a campaign in its output directory."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ CAMPAIGN_STATES = f"{REPORT}/campaign.json"
 BATCHES = f"{LOGS}/batches"
 PROGRESS = f"{REPORT}/progress.jsonl"
 SHARED = (Scope.STACK, Scope.ASSOCIATION)  # whose results serve several exposures
-# Where files of each scope lie, their endings left out.
+# Paths of files of each scope, without their endings.
 PLACES = {
     Scope.EXPOSURE: "{exposure}/{exposure}",
     Scope.STACK: f"{STACKS}/{{stack}}",
@@ -22,7 +22,7 @@ PLACES = {
 
 
 def result_pattern(step: str, part: str = "") -> str:
-    """Return where a step's main or another output lies, below the output directory."""
+    """Return the path of a main or another output, relative to the output directory."""
     entry = STEPS[step]
     output = entry.outputs[part or next(iter(entry.outputs))]
     place = f"{PLACES[entry.scope]}{output.ending}"
@@ -30,12 +30,12 @@ def result_pattern(step: str, part: str = "") -> str:
 
 
 def result(folder: Path, step: str, name: str, part: str = "") -> Path:
-    """Return where a step writes its main or another output for an exposure or stack of a name."""
+    """Return the path of a main or another output for an exposure, stack or association."""
     return folder / result_pattern(step, part).format(**{STEPS[step].scope: name})
 
 
 def log_pattern(step: str) -> str:
-    """Return where the log of a step lies, below the output directory."""
+    """Return the path of the log of a step, relative to the output directory."""
     scope = STEPS[step].scope
     return f"{LOGS}/{step}.log" if scope is Scope.CAMPAIGN else f"{LOGS}/{step}/{{{scope}}}.log"
 
@@ -57,7 +57,7 @@ def exposure_endings() -> list[str]:
 
 
 def shared_results(folder: Path, scope: Scope) -> list[Path]:
-    """Return the results of all psf stacks, or of all associations, that are there."""
+    """Return the existing results of all psf stacks, or of all associations."""
     found = (
         folder.glob(result_pattern(step.name, part).format(**{scope: "*"}))
         for step, part, _ in outputs(steps_of(scope))

@@ -1,4 +1,4 @@
-"""A manifest of inputs: the facts that planning needs of files that lie elsewhere."""
+"""Read and write a manifest: facts about inputs that planning need not read."""
 
 import hashlib
 import json
@@ -24,17 +24,17 @@ Facts = dict[str, Any]
 @dataclass(frozen=True)
 class Manifest:
     """
-    Facts about inputs, which are not looked at themselves.
+    Facts about inputs, which replace reading them.
 
     Attributes
     ----------
     path
-        The file; None where there is no manifest.
+        The file; None if there is no manifest.
     address
-        What leads to the files, before their paths: ``s3://bucket/folder``. Empty where they lie
-        where the configuration says.
+        The address that is put before the paths, such as ``s3://bucket/folder``; empty if the files
+        are at their paths.
     files
-        What is known of each file, by its path.
+        The facts about each file, by its path.
     """
 
     path: Path | None = None
@@ -55,7 +55,7 @@ class Manifest:
         Raises
         ------
         InputError
-            If the manifest was written for a configuration that asked for others.
+            If the manifest lacks it, because it was written for another configuration.
         """
         known = self.files[os.path.normpath(path)]
         if kind not in known:
@@ -64,7 +64,7 @@ class Manifest:
         return known[kind]
 
     def address_of(self, path: Path) -> str:
-        """Return the address of a listed file; empty if its path is its place."""
+        """Return the address of a listed file; empty if it is at its path."""
         if not self.address or path not in self:
             return ""
         return f"{self.address.rstrip('/')}/{os.path.normpath(path).lstrip('/')}"
@@ -91,7 +91,7 @@ def read_manifest(path: Path | None) -> Manifest:
     Raises
     ------
     InputError
-        If the file is not there, of another format, or changed by hand.
+        If the file is missing, has another format, or was changed by hand.
     """
     if path is None:
         return NO_MANIFEST

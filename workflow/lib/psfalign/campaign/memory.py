@@ -1,4 +1,4 @@
-"""Find out how much memory the machine has left, and refuse jobs that need more."""
+"""Measure the available memory, and refuse jobs that need more."""
 
 import resource
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ GROUPS = Path("/sys/fs/cgroup")
 
 def check_memory(needs: Mapping[tuple[str, str], int], available: int) -> list[PsfalignError]:
     """
-    Return an error for each exposure or stack of which a job lacks memory.
+    Return an error for each exposure or stack with a job that needs more memory.
 
     Parameters
     ----------
     needs
         Bytes that jobs need, by the name of exposure or stack, and of the rule.
     available
-        Bytes that there are.
+        Available bytes.
     """
     return [
         InputError(
@@ -43,7 +43,7 @@ def _largest(needs: Mapping[tuple[str, str], int]) -> dict[str, tuple[int, str]]
 
 
 def available_memory() -> int:
-    """Return the bytes that a new process may take: of the machine, its containers, its limits."""
+    """Return the bytes that a new process can use, within the limits of machine and containers."""
     known = [psutil.virtual_memory().available, _of_limit(), *map(_of_group, control_groups())]
     return min(size for size in known if size is not None)
 

@@ -1,4 +1,4 @@
-"""Options as fields of frozen dataclasses: their JSON schema, and values made of plain mappings."""
+"""Convert dataclasses of options to a JSON schema, and mappings to such dataclasses."""
 
 import dataclasses
 import operator
@@ -35,13 +35,13 @@ def option(
     Parameters
     ----------
     text
-        What it means, in Markdown.
+        Its description, in Markdown.
     default
-        Its default; without one it is required, with None it can be left out.
+        Its default. Without a default it is required; with None it may be missing.
     step
-        The step that takes it, if it goes to a function under its own name.
+        The step that gets it as an argument of the same name.
     values, unit
-        What it may hold, in words, where type and limits do not say it all; its unit.
+        A description of its values, if type and limits are not enough; its unit.
     limits
         Keywords of JSON Schema, such as ``minimum`` or ``pattern``.
     """

@@ -20,14 +20,14 @@ STORED_EXPOSURE = 400_000  # bytes of headers, weight, logs and picture, about
 
 
 def check_output(output: Path, exposures: Iterable[ScienceExposure]) -> None:
-    """Refuse an output directory that is a file, read-only, or would write beside inputs."""
+    """Raise an error if the output directory is a file, read-only, or contains inputs."""
     exposures = list(exposures)
     check_folder(output, exposures)
     check_inputs_apart(output, exposures)
 
 
 def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
-    """Refuse an output directory that is a file, or that nothing can be written to."""
+    """Raise an error if the output directory is a file or not writable."""
     parts = [output, *(output / name for name in FOLDERS)]
     for folder in (*parts, *(output / exposure.name for exposure in exposures)):
         if folder.is_symlink() and not folder.exists():
@@ -40,7 +40,7 @@ def check_folder(output: Path, exposures: Iterable[ScienceExposure]) -> None:
 
 
 def check_inputs_apart(output: Path, exposures: Iterable[ScienceExposure]) -> None:
-    """Refuse an output directory in which results would lie beside inputs."""
+    """Raise an error if results would be written to folders of inputs."""
     root, shared = real_path(output), [real_path(output / name) for name in FOLDERS]
     for exposure in exposures:
         written = (*shared, real_path(output / exposure.name))
@@ -59,7 +59,7 @@ def _is_result(file: str, root: str) -> bool:
 
 
 def check_space(output: Path, sizes: Mapping[Path, int]) -> None:
-    """Refuse a disk without room for files of these sizes, less those that exist."""
+    """Raise an error if the disk has no space for files of these sizes, less existing ones."""
     missing = {path: size - _size_of(path) for path, size in sizes.items()}
     needed = sum(size for size in missing.values() if size > 0)
     folder = _nearest(output)
@@ -83,7 +83,7 @@ def expected_sizes(
     keep_intermediates: bool = True,
     n_stages: int = 0,
 ) -> dict[Path, int]:
-    """Estimate the bytes of all results that stay, from the inputs; no stages: no subtraction."""
+    """Estimate the sizes of all permanent results in bytes; without stages, no subtraction."""
     exposures = list(exposures)
     stacks = {exposure.stack.name: exposure.stack for exposure in exposures}
     n_psfs = {name: sum(planes) for name, planes in _planes(stacks, facts).items()}
@@ -126,7 +126,7 @@ def _combined_sizes(
     steps: Iterable[Step],
     n_stages: int,
 ) -> dict[Path, int]:
-    """Return the bytes of the pictures of associations, each as if it could be made."""
+    """Return the sizes of the combined images in bytes, as if all could be made."""
     largest: dict[str, int] = {}
     for exposure in exposures if n_stages else ():
         name = exposure.name_in(Scope.ASSOCIATION)
@@ -167,13 +167,13 @@ def _sizes(
 
 
 def _keep_extras(sizes: dict[Path, int], clean: Path, source: int) -> None:
-    """Count what a cleaned file keeps of its source: errors in double precision, variances."""
+    """Return the bytes that a cleaned file copies from its source, such as variances."""
     if clean in sizes:
         sizes[clean] = max(sizes[clean], source)
 
 
 def say_elsewhere(output: object) -> str:
-    """Return the line that says what is not written for results in a storage of the engine."""
+    """Return the line on what is not written if the results are in object storage."""
     return (
         "the results are in storage, so the campaign's page and the RO-Crate are not written; copy "
         f"the folder {output} from there to here, then run `psfalign summary` and `psfalign crate`"

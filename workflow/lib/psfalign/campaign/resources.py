@@ -1,5 +1,5 @@
 """
-How much memory and time a step needs, computed from the size of its exposure.
+Compute the memory and time that a step needs, from the size of its exposure.
 
 The memory of a step is that of its process, interpreter and libraries included:
 
@@ -35,16 +35,16 @@ ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 330, 0.016
 @dataclass(frozen=True)
 class Size:
     """
-    What the files of a job hold.
+    The size of the files of a job.
 
     Attributes
     ----------
     integrations
         Planes of the exposure, or of the stack, that the job works on.
     psfs
-        Psf images beside them; 0 where they play no part.
+        Number of psf images; 0 if they are not used.
     pixels
-        Of one plane.
+        Pixels of one plane.
     """
 
     integrations: int
@@ -68,13 +68,13 @@ def memory_mb(
     step
         Name of the rule.
     size
-        Of its exposure.
+        The size of its exposure.
     weighting
-        Of the fit, see `psfalign.fit.weighting`.
+        The weighting of the fit, see `psfalign.fit.weighting`.
     threads
-        That the step runs on.
+        The threads of the step.
     attempt
-        1, and one more each time that a job is tried again: it then gets that much more.
+        1, or the number of the repetition; the memory is multiplied by it.
     """
     cost = STEPS[step].cost
     weights = OWN_WEIGHT if cost.depends_on_fit and weighting != "mask" else 0
@@ -90,7 +90,7 @@ def peak_bytes(step: str, size: Size, weighting: Weighting = "mask") -> int:
 
 
 def engine_mb(exposures: int) -> int:
-    """Return the memory that a job of a cluster needs besides its step's, in MB."""
+    """Return the memory in MB that a job of a cluster needs in addition to its step."""
     return math.ceil(ENGINE_MB + ENGINE_MB_PER_EXPOSURE * exposures)
 
 
@@ -108,7 +108,7 @@ def minutes(
 
 
 def work_seconds(step: str, size: Size, *, weighting: Weighting, method: Method) -> float:
-    """Return the CPU seconds that a step is expected to work, besides the start of Python."""
+    """Return the expected CPU time of a step in seconds, without the start of Python."""
     cost = STEPS[step].cost
     per_pair = cost.per_pair
     if cost.depends_on_fit:

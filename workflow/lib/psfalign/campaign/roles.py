@@ -1,4 +1,4 @@
-"""Tell the role of an exposure from its header: science, psf, or neither."""
+"""Find the role of an exposure from its header: science, psf, or neither."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -43,7 +43,7 @@ def _text_of(header: Header, keyword: str) -> str:
 
 def role_of(header: RoleHeader) -> Role | None:
     """
-    Return the role that IS_PSF states, None where it is missing.
+    Return the role according to IS_PSF; None if it is missing.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def check_usable(header: RoleHeader) -> None:
     """
     Refuse an exposure that is neither science nor psf, whatever IS_PSF says.
 
-    jwst's order: the type of exposure goes first; a background of a reference star has IS_PSF and
+    As in jwst, the type of exposure is decisive: a background of a reference star has IS_PSF and
     BKGDTARG, and is a background.
 
     Raises
@@ -109,7 +109,7 @@ def fiducial_of(header: RoleHeader) -> str:
     """
     Return the fiducial point behind a bar; empty for other occulters.
 
-    Along a bar, the star's place depends on it: by up to 9 arcsec, 143 pixels.
+    The position of the star along a bar depends on it, by up to 9 arcsec (143 pixels).
     """
     if not header.get("CORONMSK", "").endswith("B"):
         return ""
@@ -123,10 +123,10 @@ def target_of(header: RoleHeader) -> str:
 
 def guess_roles(headers: Sequence[RoleHeader]) -> dict[str, Role]:
     """
-    Return the role that each value of NUMDTHPT tells, where there is no IS_PSF.
+    Return the role for each value of NUMDTHPT, for exposures without IS_PSF.
 
-    As spaceKLIP does: with two values of which one is 1, that is science, and the other is the
-    dithered reference star. Anything else tells nothing.
+    The rule is that of spaceKLIP: if there are two values of which one is 1, that is science, and
+    the other is the dithered reference star. Otherwise no role is known.
     """
     values = {header.get("NUMDTHPT", "") for header in headers}
     if len(values) != len(("science", "psf")) or "1" not in values or "" in values:

@@ -1,4 +1,4 @@
-"""Run a campaign: the engine, batch by batch, and its report."""
+"""Run Snakemake on a campaign, batch by batch, and write its report."""
 
 import argparse
 import math
@@ -39,14 +39,14 @@ ROOM = 1 << 20  # bytes for its notes
 
 class Engine:
     """
-    The engine on one campaign.
+    Snakemake, applied to one campaign.
 
     Parameters
     ----------
     config
         The configuration.
     arguments
-        What else is said to the engine each time.
+        Further arguments of Snakemake.
     """
 
     def __init__(self, config: Path, arguments: Sequence[str]) -> None:
@@ -61,15 +61,15 @@ class Engine:
         self.interrupted = False
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command that runs it on this campaign."""
+        """Return the command that runs Snakemake on this campaign."""
         return [*self._command, *arguments]
 
     def run(self, *arguments: str) -> int:
-        """Run it to its end, and return its exit status."""
+        """Run Snakemake, and return its exit status."""
         return self._run(self.command(*arguments))
 
     def run_batches(self, config: Path) -> int:
-        """Run the workflow each of whose jobs is this engine, on some of the exposures."""
+        """Run the workflow of batches, whose jobs run Snakemake on some of the exposures."""
         start = [*self._start, str(self.workflow / "batches.smk"), "--configfile", str(config)]
         return self._run([*start, *self._arguments, "--forceall", "--logger", "psfalign"])
 
@@ -95,7 +95,7 @@ class Engine:
 
 
 def run_in_batches(engine: Engine, n_batches: int) -> None:
-    """Run all batches of a campaign but the last, one after the other, whatever fails."""
+    """Run all batches of a campaign but the last one after the other, also after failures."""
     for batch in range(1, n_batches):
         print(f"Batch {batch} of {n_batches}", flush=True)
         what = ["--batch", f"exposures={batch}/{n_batches}"]
@@ -106,7 +106,7 @@ def run_on_cluster(
     engine: Engine, output: Path, batches: Mapping[str, Batch], *, exposures: int, cores: int
 ) -> bool:
     """
-    Run batches as jobs of a cluster, each with an engine of its own.
+    Run batches as jobs of a cluster, in each of which Snakemake runs.
 
     Parameters
     ----------
@@ -115,15 +115,16 @@ def run_on_cluster(
     output
         The output directory.
     batches
-        What the jobs make, by name.
+        The batches by name.
     exposures
-        How many the campaign has.
+        Number of exposures of the campaign.
     cores
-        Of each job.
+        Cores of each job.
 
     Returns
     -------
-    Whether the engine was free to run them; otherwise it has said why not.
+    bool
+        Whether Snakemake could run them; otherwise it has printed the reason.
     """
     place = output / BATCHES
     place.mkdir(parents=True, exist_ok=True)

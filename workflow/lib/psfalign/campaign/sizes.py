@@ -1,4 +1,4 @@
-"""How large the jobs of a campaign are, and what memory and time each may take."""
+"""Compute the size, the memory and the time of the jobs of a campaign."""
 
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,7 @@ class Sizes:
         self._of_stack = cache(self._sum_stack)
 
     def of(self, step: str, name: str) -> Size:
-        """Return the size of what a job works on."""
+        """Return the size of a job."""
         scope = STEPS[step].scope
         if scope is Scope.CAMPAIGN:
             return Size(0, 0, 0)
@@ -50,7 +50,7 @@ class Sizes:
     def memory_mb(
         self, step: str, name: str, threads: int, attempt: int, *, on_cluster: bool
     ) -> int:
-        """Return how many MB a job asks for; on a cluster, what starts the step counts, too."""
+        """Return the memory that a job requests in MB; on a cluster, with that of Snakemake."""
         engine = resources.engine_mb(len(self._plan.exposures)) if on_cluster else 0
         return engine + resources.memory_mb(
             step,
@@ -61,7 +61,7 @@ class Sizes:
         )
 
     def minutes(self, step: str, name: str, attempt: int) -> int:
-        """Return how many minutes a job may take."""
+        """Return the time limit of a job in minutes."""
         return resources.minutes(
             step,
             self.of(step, name),
@@ -71,18 +71,18 @@ class Sizes:
         )
 
     def work_seconds(self, step: str, name: str) -> float:
-        """Return how many CPU seconds a job is expected to work."""
+        """Return the expected CPU time of a job in seconds."""
         size, align = self.of(step, name), self._align
         return resources.work_seconds(step, size, weighting=align.weighting, method=align.method)
 
     def refuse_without_memory(self, available: int) -> None:
         """
-        Refuse a campaign of which a job needs more memory than the machine has.
+        Raise an error if a job needs more memory than the machine has.
 
         Parameters
         ----------
         available
-            Bytes that there are.
+            Available bytes.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Write the configuration of what a survey has found, with comments."""
+"""Write the configuration that a survey has found, with comments."""
 
 import itertools
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def refuse_existing(path: Path) -> None:
-    """Refuse to write over a file."""
+    """Raise `ConfigError` if a file exists."""
     if path.exists() or path.is_symlink():
         raise ConfigError("exists already", file=path, remedy="name another --output")
 
@@ -72,7 +72,7 @@ def write_campaign(survey: Survey, path: Path) -> None:
 
 
 def output_of(path: Path) -> str:
-    """Return the folder for the results, named for the configuration that lies beside it."""
+    """Return the folder for the results, which has the name of the configuration."""
     name = "".join("_" if c in WILDCARD else c for c in path.stem)
     folder = str(path.with_name(f"{name}_results"))
     return f"./{folder}" if folder.startswith("~") else folder
@@ -100,7 +100,7 @@ def _entries(entries: list[Entry]) -> Iterator[str]:
 
 
 def _comments(remarks: Remarks, n_files: int) -> Iterator[str]:
-    """Write down what `psfalign campaign` said, with every file."""
+    """Return the output of `psfalign campaign` as comments, with all files."""
     if remarks.warnings:
         yield "\n# Doubtful:\n"
         yield from (f"#   {printable(line)}\n" for line in remarks.warnings)

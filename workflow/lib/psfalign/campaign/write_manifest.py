@@ -1,4 +1,4 @@
-"""Find out what a manifest says: of the inputs of a configuration, or of all files in folders."""
+"""Write a manifest of the inputs of a configuration, or of all files in folders."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -31,18 +31,21 @@ def write_manifest(
     Parameters
     ----------
     places
-        Configurations, whose inputs are listed; folders and files, of which all that can serve
-        as an input is listed.
+        Configurations, whose inputs are listed; or folders and files, of which all possible inputs
+        are listed.
     output
-        The file to write; one that is a manifest is replaced.
+        The file to write; an existing manifest is replaced.
     facts
-        What is known of the files.
+        The facts about the files.
     address
         See `psfalign.campaign.manifest.Manifest`.
 
     Returns
     -------
-    How many files it lists, and what is left out, with the reasons.
+    n_files
+        Number of files in the manifest.
+    remarks
+        The files that are left out, with the reasons.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def write_manifest(
 
 
 def _check_output(output: Path) -> None:
-    """Refuse to write over something else."""
+    """Raise `ConfigError` if the output is a file other than a manifest."""
     if not output.exists():
         return
     try:
@@ -141,7 +144,7 @@ def _is_mask(path: Path, facts: FactsStore) -> bool:
 
 
 def _describe(path: Path, facts: FactsStore) -> Facts:
-    """Return all that is known of a file, and its digest."""
+    """Return all facts about a file, and its digest."""
     facts.digest(path)
     known = facts.describe(path)
     return known | ({"association": read_json(path)} if is_json(path) else {})

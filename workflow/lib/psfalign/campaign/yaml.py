@@ -1,4 +1,4 @@
-"""Read YAML that means what it says: no duplicate keys, aliases, merge keys or tags."""
+"""Read plain YAML, without duplicate keys, aliases, merge keys or tags."""
 
 import re
 from pathlib import Path
@@ -11,12 +11,12 @@ from ..files.text import check_size
 
 MERGE_KEY = "<<"
 NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
-# Numbers of YAML 1.1 that few know: 010 is octal, 1:30 is in base 60.
+# Unusual numbers of YAML 1.1: 010 is octal, and 1:30 is in base 60.
 OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|.*:.*")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A loader that refuses what YAML would accept silently."""
+    """A YAML loader that refuses ambiguous input."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]

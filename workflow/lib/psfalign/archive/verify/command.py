@@ -1,4 +1,4 @@
-"""Verify results, and print what was found."""
+"""Verify results, and print the findings."""
 
 import sys
 import time
@@ -24,22 +24,23 @@ def verify_targets(
     targets: Sequence[Path], config: Path | None, folders: Sequence[Path], *, threads: int
 ) -> int:
     """
-    Verify results, and print a line for each file about which there is something to say.
+    Verify results, and print a line for each file with findings.
 
     Parameters
     ----------
     targets
         Products, or output directories.
     config
-        The configuration to compare with; None for the one that lies beside the results.
+        The configuration to compare with; None for that of the results.
     folders
-        Where inputs may be, besides where the configuration says.
+        Folders of inputs, in addition to those of the configuration.
     threads
-        How many files to read at a time.
+        How many files are read at the same time.
 
     Returns
     -------
-    0 if all is as it should be, otherwise 1.
+    int
+        0 if no file is wrong, otherwise 1.
     """
     start = time.perf_counter()
     verdicts: list[Verdict] = []
@@ -67,7 +68,7 @@ def verify_targets(
 
 
 def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expected:
-    """Collect what results are compared with: the configuration, and the places of inputs."""
+    """Return what results are compared with: the configuration, and the folders of inputs."""
     paths = [path for folder in folders for path in _list_files(folder)]
     digests = _read_crate(target)
     campaign = _read_config(target, config)
@@ -83,7 +84,7 @@ def expect(target: Path, config: Path | None, folders: Iterable[Path]) -> Expect
 def _read_config(
     target: Path, config: Path | None
 ) -> tuple[Settings, list[ScienceExposure]] | None:
-    """Read a configuration; a named one must be right, a recorded one may be of another release."""
+    """Read a configuration; that of the results may be of another release."""
     path = config or target / CONFIGURATION
     if config is None and not path.is_file():
         return None
@@ -99,7 +100,7 @@ def _read_config(
 
 
 def _read_crate(target: Path) -> dict[Path, str]:
-    """Return the checksums that the RO-Crate of a campaign lists; none of a single product."""
+    """Return the checksums in the RO-Crate of a campaign; none for a single product."""
     path = target / METADATA
     if not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""All findings of `verify`, one entry each; code, tests and docs/archive.md share them."""
+"""Define all findings of `verify`, for the code, the tests and docs/archive.md."""
 
 from enum import Enum
 from pathlib import Path
@@ -17,7 +17,7 @@ class Finding(Enum):
     looked_at
         What is compared, for the documentation.
     text
-        What is said then, with places for values.
+        The message, with placeholders for values.
     """
 
     NO_CHECKSUM = "CHECKSUM and DATASUM of every HDU", "has no {card}"
@@ -122,15 +122,15 @@ def wrong(
     Parameters
     ----------
     finding
-        What was found.
+        The finding.
     path, extension
-        Where.
+        The file and its extension.
     keyword, value
-        What to name before the text; they are values of it, too.
+        Keyword and value of the error; they are values of the message, too.
     remedy
-        What to do.
+        The remedy.
     values
-        What stands in the places of the text.
+        Values for the placeholders of the message.
     """
     text = finding.text.format(**{"keyword": keyword, "value": value, **values})
     file = f"{path}[{extension}]" if extension else str(path)

@@ -29,12 +29,12 @@ CARDS = {
 
 class Files:
     """
-    Files that may be inputs of a product, by name; products tell no folders.
+    Possible inputs of a product by name, because products record no folders.
 
     Parameters
     ----------
     paths
-        Files, of which some may be gone.
+        Files, of which some may be missing.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -44,7 +44,7 @@ class Files:
         self._digest = cache(sha256)
 
     def find(self, name: str) -> list[Path]:
-        """Return those of a name that are there."""
+        """Return the existing files of a name."""
         return [path for path in self._paths.get(name, {}) if path.is_file()]
 
     def digest(self, path: Path) -> str:
@@ -53,7 +53,7 @@ class Files:
 
 
 def compare_header(product: Product) -> Iterator[InputError]:
-    """Find cards of the header that say something else than the table PROVENANCE."""
+    """Return errors for cards of the header that contradict the table PROVENANCE."""
     if not product.records:
         yield wrong(Finding.NO_RECORD, product.path, PROVENANCE)
     for keyword, step in CARDS.items():
@@ -68,7 +68,7 @@ def compare_header(product: Product) -> Iterator[InputError]:
 
 
 def compare_inputs(product: Product, files: Files) -> tuple[list[InputError], list[str]]:
-    """Return the inputs that have changed, as errors, and the names of those that are gone."""
+    """Return errors for inputs that have changed, and the names of missing inputs."""
     changed, gone = [], []
     for entry in inputs_of(product.records):
         found = files.find(entry.name)
@@ -83,7 +83,7 @@ def compare_inputs(product: Product, files: Files) -> tuple[list[InputError], li
 
 
 def compare_code(records: Records) -> list[str]:
-    """Name the steps whose code was not that of this checkout."""
+    """Return the steps whose code differs from that of this checkout."""
     return [
         entry.step
         for entry in records
@@ -94,7 +94,7 @@ def compare_code(records: Records) -> list[str]:
 def compare_settings(
     path: Path, records: Records, settings: Mapping[str, Any]
 ) -> Iterator[InputError]:
-    """Find settings that are not those of the configuration."""
+    """Return errors for settings that differ from those of the configuration."""
     expected = {name: json.dumps(_resolved(name, value)) for name, value in settings.items()}
     for entry in records:
         if entry.kind == "parameter" and entry.value != expected.get(entry.name, entry.value):

@@ -32,7 +32,7 @@ DIMENSIONS = {"QuadModel": 4, "CubeModel": 3}  # by DATAMODL
 @dataclass(frozen=True)
 class Product:
     """
-    A product that is intact in itself.
+    A product whose checks have passed.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Product:
     records
         Its table PROVENANCE.
     shifts
-        The columns of its table SHIFTS; none where it was not aligned.
+        The columns of its table SHIFTS; none if it was not aligned.
     n_failed
-        How many of its planes are those of failed fits.
+        Number of planes of failed fits.
     """
 
     path: Path
@@ -58,12 +58,12 @@ class Product:
 
 def check_product(path: Path) -> Product:
     """
-    Read all of a product.
+    Read and check a whole product.
 
     Raises
     ------
     InputError
-        With the first thing that is wrong in it.
+        For the first problem.
     """
     hdus = scan(path)
     check_own_checksums(path, hdus)
@@ -119,7 +119,7 @@ def _check_images(path: Path, header: Header, found: dict[str, Hdu]) -> None:
 def _check_rows(
     path: Path, header: Header, science: Hdu, shifts: dict[str, NDArray[Any]]
 ) -> list[bool] | None:
-    """Return which planes are those of failed fits, None where nothing was fitted."""
+    """Return which planes are those of failed fits; None if nothing was fitted."""
     n_planes, n_psfs = math.prod(science.shape[:-2]), science.shape[-3]
     status = shifts.get("status", np.array([]))
     failed = [word != Status.OK for word in status.tolist()] if shifts else None
@@ -168,7 +168,7 @@ def _check_failed(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -
 
 
 def _check_unaligned(path: Path, index: int, read: Callable[[str], NDArray[Any]]) -> None:
-    """Psf images that were passed on as they are may hold pixels that nothing could replace."""
+    """Check psf images that were not aligned, which may have pixels that cannot be replaced."""
     bad = ~np.isfinite(read("SCI"))
     if bad.any() and not (_flags(read)[bad] & DO_NOT_USE).all():
         raise wrong(Finding.NOT_FLAGGED, path, "SCI", plane=index)

@@ -41,20 +41,20 @@ FITS = ".fits"
 @dataclass(frozen=True)
 class Verdict:
     """
-    What was found about one file.
+    The findings about one file.
 
     Attributes
     ----------
     path
         The file.
     problems
-        What is wrong with it, each a line.
+        Its errors, one line each.
     notes
-        What is worth knowing, and no mistake.
+        Remarks that are not errors.
     size
-        Bytes that were read.
+        Number of bytes that were read.
     versions
-        Of the software that made a product, as its steps have recorded them.
+        The recorded versions of the software that made a product.
     is_product
         Whether the file is, or should be, a product.
     """
@@ -70,20 +70,20 @@ class Verdict:
 @dataclass(frozen=True)
 class Expected:
     """
-    What the results should be, as far as it is known.
+    The expected properties of the results, as far as they are known.
 
     Attributes
     ----------
     settings
-        The options of the configuration by name, those that all exposures share.
+        The options of the configuration for all exposures, by name.
     exposures
-        Its exposures by name; None where the configuration is not known.
+        Its exposures by name; None if the configuration is not known.
     files
-        Where inputs may be.
+        The possible inputs.
     digests
-        SHA-256 of results as the RO-Crate of the campaign lists them.
+        SHA-256 of results in the RO-Crate of the campaign.
     own
-        The options that each exposure has for itself, by its name.
+        The options of single exposures, by the name of the exposure.
     """
 
     settings: dict[str, Any]
@@ -108,13 +108,12 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
     expected
         What to compare with.
     threads
-        How many files to read at a time.
+        How many files are read at the same time.
 
     Yields
     ------
     Verdict
-        One for each product and each FITS file beside them; and one for each other file about
-        which there is something to say.
+        One for each FITS file, and one for each other file with findings.
     """
     if not target.is_dir():
         yield from _check_named(target, expected)
@@ -135,7 +134,7 @@ def verify(target: Path, expected: Expected, *, threads: int) -> Iterator[Verdic
 
 
 def _check_named(path: Path, expected: Expected) -> list[Verdict]:
-    """Check a file by what it is, whatever its name."""
+    """Check a single file, by its content and not by its name."""
     if path.name.endswith(PRODUCT) or _is_product(path):
         return _check_exposure(path, expected)
     verdict = _check(path, lambda path: _check_fits(path)[0])
@@ -233,7 +232,7 @@ def _refuse_settings(path: Path, records: Records, expected: Expected) -> None:
 
 
 def _check_beside(path: Path, product: Product, expected: Expected) -> int:
-    """Check a file of an exposure, by its sums and records if it has no check of its own."""
+    """Check a file of an exposure; by its checksums and records if it has no own check."""
     for step, check in CHECKS.items():
         if path.name.endswith(tuple(output.ending for output in STEPS[step].outputs.values())):
             return check(path, product, expected)

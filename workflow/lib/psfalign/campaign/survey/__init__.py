@@ -1,7 +1,7 @@
 """
-What the files below some folders make: the campaign that `psfalign campaign` writes.
+Find a campaign in the files of folders, for `psfalign campaign`.
 
-Files are found, looked at, told apart by the folders of processing steps that they lie in, and
-then made into exposures: by the associations among them, and the rest by their headers. Whatever
-is not used is remarked upon.
+Files are found, read, and distinguished by the processing step of their folder. Then exposures are
+made from the associations among them, and from the headers of the others. All files that are not
+used get a remark.
 """

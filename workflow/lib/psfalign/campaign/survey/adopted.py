@@ -1,4 +1,4 @@
-"""Exposures that associations make, with what is wrong with some of their members mended."""
+"""Make exposures from associations, without members that cannot be used."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -27,11 +27,13 @@ class Adopted:
     Attributes
     ----------
     science, psfs
+        Its files.
     asn_id
-        Empty where that of the association cannot be used.
+        The association candidate; empty if that of the association cannot be used.
     association
+        The association file.
     as_it_is
-        Whether it is what the association says, word for word.
+        Whether it agrees exactly with the association.
     """
 
     science: Sighting
@@ -42,12 +44,12 @@ class Adopted:
 
     @property
     def work(self) -> tuple[str, frozenset[str]]:
-        """What is aligned to what, wherever the files lie."""
+        """The names of the science and psf files, without folders."""
         return self.science.name, frozenset(psf.name for psf in self.psfs)
 
 
 def read_associations(paths: Iterable[Path], remarks: Remarks) -> list[Association]:
-    """Read the associations among JSON files, in the order in which they are to be used."""
+    """Read the associations among JSON files, in the order of their use."""
     found = []
     for path in paths:
         try:
@@ -70,7 +72,7 @@ def _stamp(association: Association) -> tuple[int, ...]:
 
 
 class Members:
-    """Where the members of associations lie: where they say, or anywhere among the files found."""
+    """The paths of members of associations, which may be anywhere among the files."""
 
     def __init__(self, sightings: Iterable[Sighting], look: Look) -> None:
         self._look = look
@@ -80,7 +82,7 @@ class Members:
             self._by_name.setdefault(sighting.name, []).append(sighting)
 
     def find(self, path: Path, step: str) -> Sighting | None:
-        """Return the member that a path names, in the wanted step where it has to be looked for."""
+        """Return the file of a member; if it must be searched for, that of the wanted step."""
         if path.exists():
             return self._by_path.get(real_path(path)) or self._look(path)
         found = self._by_name.get(path.name.lower(), [])
@@ -94,7 +96,7 @@ class Members:
 
 
 def adopt(association: Association, members: Members, remarks: Remarks) -> list[Adopted]:
-    """Make the exposures of an association of what is there; say what is not."""
+    """Make the exposures of an association from existing files, and warn of missing ones."""
     adopted = [
         exposure
         for product in association.products
@@ -161,7 +163,7 @@ def _disagreement(science: Sighting, psf: Sighting) -> str:
 
 
 def without_repetition(adopted: Iterable[Adopted], remarks: Remarks) -> list[Adopted]:
-    """Leave out what another association makes, too, and older associations of the same name."""
+    """Leave out repetitions of other associations, and older versions of associations."""
     first: dict[tuple[str, frozenset[str]], Adopted] = {}
     archived: dict[tuple[str, str], Adopted] = {}
     kept: list[Adopted] = []

@@ -1,4 +1,4 @@
-"""From the files below some folders to the exposures of a campaign."""
+"""Find the exposures of a campaign in the files of folders."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,20 +30,20 @@ UNKNOWN = (
 @dataclass(frozen=True)
 class Survey:
     """
-    What a campaign can be made of.
+    The content of a campaign that was found in folders.
 
     Attributes
     ----------
     associations
-        Those that are used as they are.
+        The associations that are used unchanged.
     entries
-        Exposures of other associations, and those that only their headers tell.
+        Exposures of other associations, and exposures that were grouped by headers.
     references
-        The catalogue of masks: folders that hold nothing else, and files.
+        The catalogue of masks: files, and folders that contain only masks.
     n_files
-        How many FITS and JSON files there are, masks included.
+        Number of FITS and JSON files, including masks.
     remarks
-        What is left out, and what is doubtful.
+        The files that are left out, and warnings.
     """
 
     associations: list[Path]
@@ -54,7 +54,7 @@ class Survey:
 
     @property
     def summary(self) -> str:
-        """How much of the files is used, in words."""
+        """A summary of the files that are used, in words."""
         left_out, n_files = len(self.remarks.left_out), self.n_files
         parts = [
             plural(len(self.associations), "association"),
@@ -75,22 +75,22 @@ class Survey:
 
 def survey_folders(places: Sequence[Path], masks: Sequence[str] = ()) -> Survey:
     """
-    Look through folders and the folders in them.
+    Search folders and their subfolders for the exposures of a campaign.
 
-    Associations say what belongs together. What none of them speaks of is grouped by its headers:
-    every science exposure gets all psf exposures of its group.
+    Exposures of associations are used as these list them. Others are grouped by their headers: each
+    science exposure gets all psf exposures of its group.
 
     Parameters
     ----------
     places
         Folders of associations and calibrated exposures, or such files.
     masks
-        Files, folders and globs of masks; those below the places are found anyway.
+        Files, folders and globs of masks, in addition to those in ``places``.
 
     Raises
     ------
     ConfigError
-        If a place is not there.
+        If a place does not exist.
     """
     remarks, facts = Remarks(), FactsStore(Path(os.devnull))  # remembers nothing
     files = find_files(places, remarks)
@@ -127,7 +127,7 @@ def _look_at_all(paths: Iterable[Path], facts: FactsStore, remarks: Remarks) -> 
 def _group_the_rest(
     sightings: list[Sighting], adopted: list[Adopted], remarks: Remarks
 ) -> list[Group]:
-    """Group what no association speaks of: they do of whole programs, in each kind of exposure."""
+    """Group exposures of programs and kinds that no association lists."""
     used = {s.path: s for exposure in adopted for s in (exposure.science, *exposure.psfs)}
     names, kinds = {s.name for s in used.values()}, {(s.title, s.program) for s in used.values()}
     rest = []

@@ -1,4 +1,4 @@
-"""The entries of a configuration: each exposure under its own name, and none that is refused."""
+"""Make the entries of a configuration, with unique names, and without refused exposures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,15 +26,17 @@ class Entry:
     Attributes
     ----------
     title
-        Where it comes from, for people.
+        A description of its origin.
     science, psfs
+        Its files.
     is_stacked
         Whether the one psf is a psfstack.
     asn_id
+        The association candidate.
     association
-        The association that makes it, if one does.
+        The association that lists it, if there is one.
     as_it_is
-        Whether it is what the association says, word for word.
+        Whether it agrees exactly with the association.
     """
 
     title: str
@@ -47,18 +49,18 @@ class Entry:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What it says in the configuration."""
+        """The entry in the configuration."""
         psfs = str(self.psfs[0]) if self.is_stacked else list(map(str, self.psfs))
         return {"science": str(self.science), "psfs": psfs, "asn_id": self.asn_id}
 
     @property
     def name(self) -> str:
-        """What its results are called."""
+        """The name of its results."""
         return f"{root_of(self.science)}_{self.asn_id}"
 
 
 def make_entries(adopted: list[Adopted], groups: list[Group]) -> list[Entry]:
-    """List the exposures of associations and of groups, which share no name."""
+    """Return the exposures of associations and of groups, with unique names."""
     ids = _free_ids({exposure.asn_id for exposure in adopted})
     entries = list(_of_associations(adopted, ids))
     asn_ids: dict[str, str] = {}
@@ -112,7 +114,7 @@ def plan_entries(
 def keep_usable(
     entries: list[Entry], references: list[Path], facts: FactsStore, remarks: Remarks
 ) -> list[Entry]:
-    """Leave out the exposures that would be refused before anything runs, and say why."""
+    """Leave out exposures that the checks before a run would refuse, with the reason."""
     named = [entry for entry in entries if _can_be_named(entry, remarks)]
     if not named:
         return []

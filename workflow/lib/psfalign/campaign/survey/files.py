@@ -1,4 +1,4 @@
-"""The FITS and JSON files below folders."""
+"""Find FITS and JSON files in folders and subfolders."""
 
 import os
 import re
@@ -17,15 +17,15 @@ FORBIDDEN = re.compile(rf"[{re.escape(WILDCARD)}\0\n\r]|://")
 
 def find_files(places: Iterable[Path], remarks: Remarks) -> list[Path]:
     """
-    List the FITS and JSON files below folders, and those that are named themselves.
+    Return the FITS and JSON files in folders and subfolders, and files that are named.
 
-    Links to folders are followed. A file that is reached in several ways counts once; the other
-    ways are left out, like files whose path no configuration can hold.
+    Links to folders are followed. A file with several paths counts once; the other paths are left
+    out, and so are files whose paths cannot be written in a configuration.
 
     Raises
     ------
     ConfigError
-        If one of the places is not there.
+        If one of the places does not exist.
     """
     paths: dict[Path, None] = {}
     for place in places:

@@ -1,4 +1,4 @@
-"""Exposures that belong together by their headers: what is aligned to what."""
+"""Group exposures that belong together by their headers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,8 +21,9 @@ class Group:
     Attributes
     ----------
     title
-        What they have in common, in words.
+        A description of what they have in common.
     science, psfs
+        Their files.
     is_stacked
         Whether the one psf is a psfstack.
     """
@@ -37,8 +38,8 @@ def cluster(sightings: Iterable[Sighting], remarks: Remarks) -> list[list[Sighti
     """
     Sort files by their marks.
 
-    A file that lacks some belongs to the only others that it agrees with; where there are several
-    kinds of others, it is left out.
+    A file that lacks some marks is added to the only cluster with which it agrees; if there are
+    several such clusters, it is left out.
     """
     by_marks: dict[tuple[str, ...], list[Sighting]] = {}
     for sighting in sightings:
@@ -84,9 +85,9 @@ def make_groups(sightings: list[Sighting], remarks: Remarks, *, without_stars: b
     sightings
         Exposures and psfstacks.
     remarks
-        Gets what cannot be used, and what was guessed.
+        Receives the files that cannot be used, and warnings about guesses.
     without_stars
-        Whether rolls of one target may serve each other where there is no reference star.
+        Whether rolls of a target may be psfs of each other if there is no reference star.
     """
     exposures: list[Sighting] = []
     stacks: list[Sighting] = []
@@ -129,7 +130,7 @@ def _say_guess(guess: Mapping[str, Role], members: list[Sighting]) -> str:
 
 
 def _one_of_each(members: list[Sighting], remarks: Remarks) -> list[Sighting]:
-    """Leave out crfints of which there are calints, and what is there of two candidates."""
+    """Leave out crfints for which there are calints, and files of a second candidate."""
     first: dict[tuple[str, str], Sighting] = {}
     for sighting in sorted(members, key=lambda s: ("_calints" not in s.name, s.path)):
         other = first.setdefault((sighting.step, sighting.root), sighting)

@@ -1,4 +1,4 @@
-"""The masks among the files, and those that are named beside them."""
+"""Find the masks among files, and in further places."""
 
 import os
 from collections.abc import Iterable
@@ -23,15 +23,18 @@ def find_masks(
     Parameters
     ----------
     places
-        Files, folders and globs that hold masks.
+        Files, folders and globs of masks.
     files
-        Files of the campaign; those with REFTYPE PSFMASK, or named like a mask, are masks, too.
+        Files of the campaign; those with REFTYPE PSFMASK, or with the name of a mask, are masks.
     remarks
-        Gets what cannot be used as a mask.
+        Receives the files that cannot be used as a mask.
 
     Returns
     -------
-    The catalogue, by folder where one holds nothing else, and all files that were looked at.
+    references
+        The catalogue; a folder that contains only masks stands for its files.
+    files
+        All files that were examined.
     """
     named = [path for place in places for path in _expand(place)]
     given = find_files(named, remarks)

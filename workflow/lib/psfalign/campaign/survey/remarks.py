@@ -1,4 +1,4 @@
-"""What a survey has to say: the files that are left out, each with its reason, and warnings."""
+"""Collect the files that a survey leaves out, with the reasons, and warnings."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ SHOWN = 4  # files of a group that are named on the terminal, where the configur
 
 class Remarks:
     """
-    The files that are not used, and what is doubtful about those that are.
+    The files that are not used, and warnings about others.
 
     Attributes
     ----------
     left_out : dict
-        Why a file is not used; the first reason stays.
+        The reason why each file is not used; the first reason counts.
     warnings : list
-        Lines about files that are used, or are asked for and not there.
+        Lines about files that are used, or are missing.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Remarks:
         Parameters
         ----------
         written
-            The file that names all files; without one, the lines do.
+            The configuration that lists all files; without it, the lines list them.
         """
         for reason, paths in self.grouped():
             yield f"left out: {_count(paths)}{reason}: {_names(paths, written)}"

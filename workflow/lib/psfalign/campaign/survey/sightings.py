@@ -1,4 +1,4 @@
-"""What each file is, by its name and its header."""
+"""Find out what a file is, by its name and its header."""
 
 import re
 from collections.abc import Mapping
@@ -38,21 +38,22 @@ OTHERS: Mapping[str, str] = MappingProxyType(
 @dataclass(frozen=True)
 class Sighting:
     """
-    A file of exposures that can be read.
+    A readable file of exposures.
 
     Attributes
     ----------
     path
+        The file.
     header
-        Keywords that tell its role, see `psfalign.campaign.roles`.
+        Keywords that determine its role, see `psfalign.campaign.roles`.
     marks
-        The `MARKS` that it has; files without one of them agree with any.
+        The `MARKS` that it has; a missing mark agrees with any value.
     refusal
-        Why it is neither science nor psf, if its header says so.
+        The reason why it is neither science nor psf, if there is one.
     role
-        What IS_PSF states; None where it is missing.
+        The role according to IS_PSF; None if it is missing.
     step
-        The folder of a processing step that it lies in; nothing outside of such folders.
+        The folder of the processing step that contains it; empty if there is none.
     """
 
     path: Path
@@ -95,7 +96,7 @@ def is_exposure(path: Path) -> bool:
 
 
 def why_no_input(path: Path) -> str | None:
-    """Return why a file with such a name is no input; None where the name does not tell."""
+    """Return why a file with such a name is not an input; None if it may be one."""
     suffix = SUFFIX.search(path.name)
     return OTHERS.get(suffix[1].lower()) if suffix else None
 

@@ -1,4 +1,4 @@
-"""Copies of files, and folders of processing steps: different files of the same names."""
+"""Distinguish copies of files, and files of several processing steps with the same names."""
 
 import itertools
 from collections import Counter
@@ -26,7 +26,7 @@ KNOWN = (
 
 def tell_apart(sightings: list[Sighting], facts: FactsStore, remarks: Remarks) -> list[Sighting]:
     """
-    Leave out copies of files, and label those that lie in folders of processing steps.
+    Leave out copies of files, and label files in folders of processing steps.
 
     Two folders with files of the same names and different content are two steps; so are folders
     with the names that spaceKLIP gives them. Files of two steps are never used together.
@@ -88,7 +88,7 @@ def _drop_copies(
     facts: FactsStore,
     remarks: Remarks,
 ) -> list[Sighting]:
-    """Keep, of copies under whatever names, the one in the folder that holds most files."""
+    """Of copies with any names, keep the one in the folder with the most files."""
 
     def traits(sighting: Sighting) -> object:
         # Exposures of one size and start are rare, and digests are slow.
