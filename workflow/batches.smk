@@ -1,8 +1,8 @@
 """
-Many small exposures on a cluster: each job of this workflow runs the other one on some of them.
+Run many exposures on a cluster: each job of this workflow runs the main workflow on some of them.
 
-`psfalign run` starts it where the engine's executor is one of a cluster. There, each step of an
-exposure would start the engine and Python again, which takes longer than the step.
+`psfalign run` starts it if the executor is that of a cluster. Otherwise, each step of an exposure
+would start Snakemake and Python again, which takes longer than a small step.
 """
 
 BATCHES = config["batches"]
@@ -10,7 +10,7 @@ PLACE = config["place"]
 
 
 def field(name):
-    """Return the function that tells the engine something about a batch."""
+    """Return the function for a property of a batch."""
 
     def value(wildcards):
         return BATCHES[wildcards.batch][name]
@@ -19,7 +19,7 @@ def field(name):
 
 
 def growing(name):
-    """Return the function for a resource of which a batch gets more when it is tried again."""
+    """Return the function for a resource that is increased when a batch is tried again."""
 
     def value(wildcards, attempt):
         return attempt * BATCHES[wildcards.batch][name]
@@ -28,7 +28,7 @@ def growing(name):
 
 
 def done_before(wildcards):
-    """Return the marks of the batches that come before another."""
+    """Return the marker files of the batches that must be finished before a batch."""
     return expand(f"{PLACE}/{{batch}}.done", batch=BATCHES[wildcards.batch]["after"])
 
 
@@ -37,8 +37,8 @@ rule all:
         expand(f"{PLACE}/{{batch}}.done", batch=BATCHES),
 
 
-# An exposure that fails is no failure of its batch: others go on, and the engine of `psfalign run`
-# tries it again in the end. xargs says 123 where the engine said that something failed.
+# If an exposure fails, its batch does not fail: others continue, and `psfalign run` tries it again
+# at the end. The exit status of xargs is 123 if Snakemake reported a failure.
 rule batch:
     input:
         done_before,

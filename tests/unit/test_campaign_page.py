@@ -167,12 +167,12 @@ def test_there_is_no_other_table() -> None:
 
 def test_sentences_of_the_page() -> None:
     paragraphs = [text(p) for p in re.findall(r"<p\b.*?</p>", page_of(STATES), re.DOTALL)]
-    notes = [p for p in paragraphs if p.startswith("One row for each exposure")]
+    notes = [p for p in paragraphs if p.startswith("There is one row for each exposure")]
     assert [p for p in paragraphs if p not in notes] == [
         COUNT,
         # 16.5 of the stack, 0.71 + 48.03 + 8.2 + 1.9 of the exposures.
         "All steps together: 75.3 CPU seconds, at most 520 MB in one of them.",
-        "2 of 18; all in the tables of shifts",
+        "2 of 18; the tables of shifts have all",
         "Several versions of software made these results, by number of exposures: "
         "numpy 2.1 (1), 2.2 (1).",
     ]

@@ -1,4 +1,4 @@
-"""The product: psf images aligned to the science integrations."""
+"""Write the product: psf images aligned to the science integrations."""
 
 
 rule align_psfs:

@@ -1,4 +1,4 @@
-"""Bad pixels replaced by the median of their neighbours."""
+"""Replace bad pixels by the median of their neighbours."""
 
 
 rule clean_science:

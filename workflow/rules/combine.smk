@@ -1,4 +1,4 @@
-"""All integrations and rolls of a target, north up, and their noise."""
+"""Combine all integrations and rolls of a target, north up, and measure the noise."""
 
 
 rule combine_rolls:

@@ -1,4 +1,4 @@
-"""The shift between every psf image and every science integration."""
+"""Fit the shift between each psf image and each science integration."""
 
 
 rule fit_shifts:

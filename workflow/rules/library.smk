@@ -1,7 +1,7 @@
-"""The library comes along with the rules, from wherever they came; no other one is ever used."""
+"""Use the library that belongs to the rules, also if they were downloaded, and no other one."""
 
-# Only what lies on this disk has a path. From elsewhere, the engine takes each file that it is
-# asked for, and puts them into one tree.
+# Only files on this disk have a path. Otherwise, Snakemake downloads each file that is requested,
+# and puts all of them into one folder tree.
 if hasattr(workflow.current_basedir, "__fspath__"):
     HOME = Path(workflow.current_basedir).parent
 else:

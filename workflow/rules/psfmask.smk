@@ -1,4 +1,4 @@
-"""Which mask serves an exposure, why, and how it is read."""
+"""Choose the mask of an exposure, and decide how to read it."""
 
 
 rule resolve_psfmask:

@@ -1,4 +1,4 @@
-"""Something to look at: figures and a table for each exposure, a page for the campaign."""
+"""Draw figures and tables of exposures, and write the page of the campaign."""
 
 
 report: "../report/workflow.rst"
@@ -7,7 +7,7 @@ report: "../report/workflow.rst"
 rule plot_exposure:
     input:
         **sources_of("plot_exposure"),
-        # Not looked at: where the summary is, these were made.
+        # Not read, but made before, so that a summary means that they exist.
         science=made_by("clean_science", for_step="plot_exposure"),
         psfs=made_by("clean_psfs", for_step="plot_exposure"),
         shifts=made_by("fit_shifts", for_step="plot_exposure"),

@@ -1,4 +1,4 @@
-"""The memory and the time that jobs ask for, by the size of what they work on."""
+"""Define the memory and the time that jobs request, by the size of their exposures."""
 
 from psfalign.campaign.memory import available_memory
 from psfalign.campaign.sizes import Sizes
@@ -7,7 +7,7 @@ SIZES = Sizes(PLAN)
 
 
 def memory_of(step):
-    """Return the function that tells the engine how many MB a job needs."""
+    """Return the function for the memory of a job in MB."""
 
     def memory(wildcards, attempt, threads):
         name, is_sent = name_of(step, wildcards), not workflow.local_exec
@@ -17,7 +17,7 @@ def memory_of(step):
 
 
 def minutes_of(step):
-    """Return the function that tells the engine how many minutes a job may take."""
+    """Return the function for the time limit of a job in minutes."""
 
     def minutes(wildcards, attempt):
         return SIZES.minutes(step, name_of(step, wildcards), attempt)
@@ -26,7 +26,7 @@ def minutes_of(step):
 
 
 def refuse_without_memory():
-    """End before the first job where one of them needs more than this machine has."""
-    if workflow.local_exec and IS_MAIN:  # elsewhere, the cluster knows
+    """End the run before the first job if a job needs more memory than this machine has."""
+    if workflow.local_exec and IS_MAIN:  # on a cluster, nodes have other memory
         with said_in_one_line():
             SIZES.refuse_without_memory(available_memory())

@@ -1,4 +1,4 @@
-"""The demo: simulated exposures whose shifts are known."""
+"""Simulate the demo, exposures with known shifts."""
 
 
 rule simulate_demo:

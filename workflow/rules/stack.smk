@@ -1,4 +1,4 @@
-"""Psf exposures that are not stacked yet."""
+"""Stack psf exposures."""
 
 
 rule stack_psfs:

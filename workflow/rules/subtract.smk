@@ -1,4 +1,4 @@
-"""The science exposure less its star, by the aligned psf images."""
+"""Subtract the star from a science exposure by the aligned psf images."""
 
 
 rule subtract_psf:

@@ -1,4 +1,4 @@
-"""What a run asks for, and what it writes at its end."""
+"""List the files that a run requests, and write the report at its end."""
 
 from psfalign.campaign.output_folder import say_elsewhere
 from psfalign.campaign.targets import find_unfinished, list_asked, list_pages, list_results
@@ -10,7 +10,7 @@ COUNTED = {"PARAMS", "MTIME"}  # of what may trigger jobs, what psfalign account
 
 def all_results():
     """Return all results of the campaign, or the function that says what to ask for."""
-    # The inputs of an outer workflow's target must not change with what is there.
+    # The inputs of the target of an outer workflow must not depend on existing files.
     if workflow.default_target:
         return [f"{OUTPUT}/{path}" for path in list_results(PLAN)]
     return asked_results
@@ -64,14 +64,14 @@ def reported(page):
 
 
 def close():
-    """Write the RO-Crate and the page of the campaign, and say how it went."""
+    """Write the RO-Crate and the page of the campaign, and print the summary."""
     from psfalign.archive.closing import close_campaign
 
     if PLAN.in_storage:
         logger.info(f"psfalign: {say_elsewhere(OUTPUT)}")
         return
     if not workflow.local_exec:
-        # Every product is read for it, which is no work for the machine that submits jobs.
+        # It would read all products, which the submitting machine should not do.
         logger.info("psfalign: not written here: the RO-Crate; let a job run `psfalign crate`")
     lines = close_campaign(
         PLAN.settings,

@@ -1,4 +1,4 @@
-"""What all scripts share: their own library and no other, a log, errors in one line."""
+"""Run a step in a job of Snakemake: check its library, write its log, report errors in one line."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ sys.path.insert(0, str(LIBRARY.parent))
 import psfalign
 
 FOUND = Path(psfalign.__file__).resolve().parent
-if FOUND != LIBRARY:  # something at the start of this Python has imported another one
+if FOUND != LIBRARY:  # this Python has imported another psfalign before
     sys.exit(
         f"psfalign: error: {FOUND}: version {psfalign.__version__} was imported before the library "
         f"of these scripts, {LIBRARY}; remove it from this Python"
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
     """
-    Run a step with standard error in the job's log; say a mistake in one line and exit 1.
+    Run a step with standard error in the log of the job; report errors in one line and exit with 1.
 
-    The code must be what the job was planned with. The last line of the log tells how it ended;
-    the campaign's page is made of it. Its CPU seconds are those of this process, with its start
-    where it has one, and of its workers.
+    The code must be that with which the job was planned. The last line of the log describes the end
+    of the step, and the page of the campaign reads it. Its CPU seconds are those of this process,
+    including the start of Python if it started one, and of its workers.
     """
     terminal, start = os.dup(2), time.monotonic()
     failed_before = lasting_failure(Path(job.log[0])) if is_repeated() else ""
@@ -61,8 +61,8 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
 
 
 def check_planned(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
-    """Refuse to run other code than the engine will remember of this job."""
-    # What it hands over as the file of a script may be an address.
+    """Raise an error if the code has changed since the job was planned."""
+    # Snakemake may give an address instead of the path of the script.
     script = HERE / Path(step.__globals__["__file__"]).name
     if code_digest(script) != job.params.job["code"]:
         problem = f"it or its library {LIBRARY} has changed since the job was planned"
@@ -70,7 +70,7 @@ def check_planned(step: Callable[["Snakemake"], object], job: "Snakemake") -> No
 
 
 def fail(line: str, terminal: int, log: TextIO, *, lasting: bool) -> NoReturn:
-    """Write the line of a mistake into the log and on the terminal, and end the job."""
+    """Write the line of an error to the log and the terminal, and end the job."""
     log.write(f"{LASTING}\n{line}\n" if lasting else f"{line}\n")
     os.write(terminal, f"{line}\n".encode())
     sys.exit(1)
@@ -78,7 +78,7 @@ def fail(line: str, terminal: int, log: TextIO, *, lasting: bool) -> NoReturn:
 
 def _largest_memory() -> str:
     """
-    Return the peak memory of this process, where the kernel knows it (Linux).
+    Return the peak memory of this process, if the kernel provides it (Linux).
 
     `getrusage` would return the peak of the parent process.
     """
