@@ -1,5 +1,5 @@
 """
-Ask whether packages of the locks have known vulnerabilities; say so where nobody can be asked.
+Look for known vulnerabilities of packages in the locks; report if this is not possible.
 
 Run as ``audit.py LOCK…``. The exit code is 1 if there are any.
 """
@@ -13,7 +13,7 @@ TIMEOUT = "15"  # seconds
 
 
 def audit(lock: str) -> bool:
-    """Print what is known about the packages of a lock; tell whether one is vulnerable."""
+    """Print the vulnerabilities of packages of a lock, and return whether there are any."""
     options = ["--timeout", TIMEOUT, "--format", "json", "--requirement", lock]
     command = [sys.executable, *COMMAND, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on thi
 
 @contextmanager
 def started_browser() -> Iterator[Browser]:
-    """Start it; what it opens is closed with it."""
+    """Start the browser; its pages are closed with it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
@@ -28,7 +28,7 @@ def started_browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, path: Path, *, width: int = 1500) -> Iterator[Page]:
-    """Open a page from disk; afterwards nothing but files may have been asked for, or complained."""
+    """Open a page from disk, and check that it requested only files and caused no errors."""
     context = browser.new_context(viewport={"width": width, "height": 950}, offline=True)
     page, requests, errors = context.new_page(), [], []
     page.on("request", lambda request: requests.append(request.url))

@@ -39,7 +39,7 @@ def run(inputs: Path, out: Path, **options: Any) -> dict[str, Path]:
 
 
 def failing(tmp_path: Path) -> Path:
-    """Inputs whose second integration holds nothing."""
+    """Inputs with an empty second integration."""
     folder = tmp_path / "in"
     science = scene(SCIENCE_STEPS)
     science[1] = np.nan

@@ -1,4 +1,4 @@
-"""What all tests share: settings of hypothesis, the place of shared data, a campaign's results."""
+"""Settings of hypothesis, and fixtures that all tests share."""
 
 import re
 import shutil
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def covered_items(pytestconfig: pytest.Config) -> set[int]:
-    """Numbers of the items that a collected test is about, those that are left out included."""
+    """Numbers of the items of collected tests, including deselected tests."""
     if pytestconfig.args != pytestconfig.getini("testpaths"):
         pytest.skip("only some of the tests were collected")
     return pytestconfig.stash[COVERED]
@@ -54,7 +54,7 @@ def made_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied_results(made_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the results of a small campaign, to be spoilt, as the working directory."""
+    """A copy of the results of a small campaign, which a test may damage, as working directory."""
     folder = tmp_path / "campaign"
     shutil.copytree(made_results, folder)
     monkeypatch.chdir(folder)

@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """Mount a tmpfs with these options; skip the test where that is not allowed."""
+    """Mount a tmpfs with these options; skip the test if that is not allowed."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     try:
@@ -31,7 +31,7 @@ def remount(folder: Path, options: str) -> None:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """Write a file that leaves so many bytes of the disk."""
+    """Fill the disk, except for some bytes."""
     path = folder / "ballast"
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     path.write_bytes(bytes(max(0, free - leave)))

@@ -11,7 +11,7 @@ ENVIRONMENTS = (Path(sys.prefix), ROOT / ".venv-deploy", ROOT / ".venv-slurm", R
 
 
 def find_python(*modules: str) -> Path:
-    """Find the Python of an environment that has these modules; skip where there is none."""
+    """Return the Python of an environment with these modules; skip the test without any."""
     for environment in ENVIRONMENTS:
         python = environment / "bin" / "python"
         command = [str(python), "-c", f"import {', '.join(modules)}"]
@@ -26,7 +26,7 @@ def find_python(*modules: str) -> Path:
 
 
 def find_program(name: str, *, beside: str = "python") -> Path:
-    """Find a program in an environment that has another one, too; skip where there is none."""
+    """Return a program of an environment that has another one, too; skip the test without any."""
     for environment in ENVIRONMENTS:
         found, other = environment / "bin" / name, environment / "bin" / beside
         if found.is_file() and other.is_file():

@@ -1,4 +1,4 @@
-"""Small calints, psfstack, mask and association files, as a user would have them."""
+"""Write small calints, psfstack, mask and association files, as a user would have them."""
 
 import hashlib
 import json
@@ -107,7 +107,7 @@ def exposure_hdus(
 
 
 def write(hdus: fits.HDUList, path: Path) -> Path:
-    """Write with checksums that do not hold the time."""
+    """Write a file with checksums that do not depend on the time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for hdu in hdus:
         hdu.add_checksum(when="")
@@ -159,7 +159,7 @@ def write_association(path: Path, members: Sequence[tuple[str, str]], **entries:
 
 
 def write_campaign(folder: Path) -> dict[str, Any]:
-    """A science exposure, a psfstack, a mask, and the configuration that joins them."""
+    """Write a science exposure, a psfstack, a mask and their configuration."""
     science = write_exposure(folder / "jw1_calints.fits")
     psfs = write_psfs(folder / "star_psfstack.fits")
     mask = write_mask(folder / "mask.fits")
@@ -206,7 +206,7 @@ def psfalign(*arguments: object) -> subprocess.CompletedProcess[str]:
 def snakemake(
     folder: Path, *arguments: object, address_space: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the workflow of this checkout in another working directory, with so much memory."""
+    """Run the workflow of this checkout in another working directory, with limited memory."""
     command = ["-s", str(ROOT / "Snakefile"), "--cores", "1", *map(str, arguments)]
     if address_space is None:
         return run_engine(command, folder=folder, env=_environment())

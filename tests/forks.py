@@ -1,10 +1,10 @@
 """
-Start programs as often as tests like, in forks of a process that has imported what they stand on.
+Start programs in forks of a process that has imported their modules.
 
 The engine takes longer to be imported than to plan a small campaign, and so does crds to choose a
-mask. The process below imports what others have written, never psfalign: each fork takes the library
-of the checkout whose rules it reads, as a process does that is started anew. Tests of the start
-itself, of the environment, limits or a network start processes of their own.
+mask. The process below imports what others have written, never psfalign: each fork takes the
+library of the checkout whose rules it reads, as a process does that is started anew. Tests of the
+start itself, of the environment, limits or a network start processes of their own.
 """
 
 import atexit
@@ -38,7 +38,7 @@ BELOW_CRDS = ("astropy.io.fits", "requests", "stdatamodels.jwst.datamodels")
 def run_engine(
     arguments: list[str], *, folder: Path, env: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``snakemake`` with these arguments in a folder; return its exit code, and what it said."""
+    """Run ``snakemake`` with these arguments in a folder; return its exit code and its output."""
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _compiled().name}
     return run_module(
         "snakemake", arguments, folder=folder, env=env | compiled, preloaded=BELOW_PLANS
@@ -70,7 +70,7 @@ def run_module(
 
 @cache
 def _compiled() -> tempfile.TemporaryDirectory[str]:
-    """What Python compiles of checkouts lies beside none of them."""
+    """Keep compiled modules out of checkouts."""
     return tempfile.TemporaryDirectory(prefix="psfalign-compiled-")
 
 

@@ -1,4 +1,4 @@
-"""Folders as users have them, small: exposures that differ in what their headers say."""
+"""Write small folders like those of users, with exposures that differ in their headers."""
 
 import zlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ BAR = {"CORONMSK": "MASKALWB", "SUBARRAY": "SUB400X256ALWB"}
 
 
 def put(path: str | Path, psf: bool | None = False, *, shape: Any = SHAPE, **cards: Any) -> Path:
-    """Write an exposure whose pixels are its path's own; IS_PSF is missing where `psf` is None."""
+    """Write an exposure whose pixels depend on its path; without IS_PSF if `psf` is None."""
     value = zlib.crc32(str(path).encode()) % 9973
     science = np.full((1, *shape), value, np.float32)
     cards = {"IS_PSF": psf, "TARGPROP": "STAR" if psf else "DISC", **cards}
@@ -36,7 +36,7 @@ def left_out(survey: Survey) -> dict[str, str]:
 
 
 def accounted(survey: Survey, files: Iterable[Path]) -> None:
-    """Every file is used or left out, none both."""
+    """Check that every file is either used or left out."""
     used = {path for entry in survey.entries for path in _files_of(entry)} | set(
         survey.associations
     )

@@ -1,3 +1,3 @@
-"""How long tests wait for processes: so long that it tells of one that hangs, not of a slow machine."""
+"""How long tests wait for processes: long enough that only a process that hangs fails."""
 
 PATIENCE = 600  # seconds

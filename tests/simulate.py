@@ -26,13 +26,13 @@ def scene(shape: tuple[int, int], *, seed: int = 0) -> Image:
 
 
 def shifted(image: Image, offset: Offset) -> Image:
-    """Shift an image as the documentation of the fit has it, by SciPy and NumPy alone."""
+    """Shift an image as the documentation describes it, with SciPy and NumPy only."""
     dx, dy = offset
     return np.asarray(np.fft.ifft2(ndimage.fourier_shift(np.fft.fft2(image), (dy, dx))).real)
 
 
 def transmission(shape: tuple[int, int]) -> Image:
-    """Return the weight of a mask as real ones are: an occulter, a dark square, a blind edge."""
+    """Return the weight of a realistic mask: an occulter, a dark square, a blind edge."""
     weight = 1 - np.exp(-((_radius(shape) / 3) ** 2))
     weight[4:8, 3:7] = 1e-3
     weight[:, -2:] = 0.0
@@ -45,7 +45,7 @@ def noise(shape: tuple[int, ...], *, seed: int, sigma: float = 1.0) -> Image:
 
 
 def read_only(array: NDArray) -> NDArray:
-    """Forbid to modify an array, so that who tries it fails."""
+    """Make an array read-only, so that code that modifies it fails."""
     array.setflags(write=False)
     return array
 

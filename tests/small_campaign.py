@@ -25,7 +25,7 @@ PRODUCT = f"results/{NAME}/{NAME}_psfalign.fits"
 
 
 def make_results(folder: Path, psfmask: str = "mask.fits") -> None:
-    """A campaign of one exposure, whose second integration holds nothing, as the workflow makes it."""
+    """Make the results of a campaign of one exposure with an empty second integration."""
     science = scene(SCIENCE_STEPS)
     science[1] = np.nan
     write_exposure(folder / "data/sci_calints.fits", science)
@@ -68,7 +68,7 @@ def verify(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, li
 
 
 def rewrite(change: Callable[[fits.HDUList], None], path: str = PRODUCT) -> None:
-    """Edit a file as somebody would who minds the checksums."""
+    """Edit a file, and renew its checksums."""
     with fits.open(path, memmap=False) as hdus:
         change(hdus)
         for hdu in hdus:

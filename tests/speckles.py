@@ -1,4 +1,4 @@
-"""Small psf images of one star, and where their pixels are."""
+"""Small psf images of one star, and the coordinates of their pixels."""
 
 from typing import Any
 

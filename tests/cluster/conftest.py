@@ -1,4 +1,4 @@
-"""A cluster for the tests, where it can be had."""
+"""A Slurm cluster for the tests, if it can be started."""
 
 from collections.abc import Iterator
 from pathlib import Path

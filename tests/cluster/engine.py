@@ -41,7 +41,7 @@ class ClusterRun:
         return self._start(str(find_engine()), *command)
 
     def run_batches(self, *options: str) -> tuple[int, str]:
-        """Let `psfalign run` do it; return its exit status and what it said."""
+        """Run the campaign by `psfalign run`; return its exit status and its output."""
         python = str(find_engine().with_name("python"))
         config = str(self.campaign.config)
         process = self._start(python, "-m", "psfalign", "run", *options, config, *HERE)
@@ -59,14 +59,14 @@ class ClusterRun:
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Run the engine to its end; return its exit status and what it said."""
+        """Run Snakemake to its end; return its exit status and its output."""
         process = self.start(*arguments)
         text, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, text
 
 
 def results(campaign: Campaign, names: Sequence[str] = ("",)) -> dict[str, bytes]:
-    """Return the bytes of what was made of exposures and stacks; the report tells when it was."""
+    """Return the bytes of the results of exposures and stacks; the report contains times."""
     folder = campaign.folder / "results"
     paths = [path for path in folder.glob("*/*") if path.is_file() and path.parent.name != "report"]
     return {

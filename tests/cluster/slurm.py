@@ -1,8 +1,8 @@
 """
 A cluster of one machine: Debian's munge and Slurm on the loopback, in a folder of their own.
 
-Nothing outside the folder is touched, no service is used, and everything is taken down by the ids of
-the processes that were started here. Slurm wants to be root for that.
+Nothing outside the folder is touched, no service is used, and everything is taken down by the ids
+of the processes that were started here. Slurm wants to be root for that.
 """
 
 import os
@@ -55,7 +55,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=600 State=UP
 
 
 def missing() -> str:
-    """Return what a cluster lacks here; an empty text if it can be started."""
+    """Return what is missing to start a cluster; empty if it can be started."""
     if os.geteuid() != 0:
         return "Slurm's daemons need root"
     absent = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name, path=PATH) is None]
@@ -133,7 +133,7 @@ class Cluster:
             kill(process, signal.SIGKILL)
 
     def _write_srun(self) -> None:
-        """Write a srun that knows where the cluster is: the executor plugin clears SLURM_CONF."""
+        """Write a srun that sets SLURM_CONF, which the executor plug-in removes."""
         program = shutil.which("srun", path=PATH)
         script = self.folder / "bin" / "srun"
         script.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {program} "$@"\n')
@@ -169,12 +169,12 @@ class Cluster:
 
 
 def host() -> str:
-    """Return this machine's name as Slurm has it."""
+    """Return the name of this machine in Slurm."""
     return socket.gethostname().partition(".")[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports of the loopback that nobody listens on."""
+    """Return free ports of the loopback."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -207,7 +207,7 @@ def descendants(process: int) -> list[int]:
 
 
 def kill(process: int, sign: signal.Signals) -> None:
-    """Signal a process that may be gone."""
+    """Signal a process that may have ended."""
     try:
         os.kill(process, sign)
     except ProcessLookupError:

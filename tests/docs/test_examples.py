@@ -1,4 +1,4 @@
-"""What the pages tell a reader to type does what they say."""
+"""The examples in the pages work, and print what the pages show."""
 
 import os
 import re
@@ -31,7 +31,7 @@ COPIED = ("Snakefile", "Makefile", "workflow", "profiles", "config", "environmen
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the checkout, with the environment of the tests as its own: `make env` is done."""
+    """A copy of the checkout, with the environment of the tests, so that `make env` is done."""
     for name in (*COPIED, "pyproject.toml", "requirements.lock"):
         source, target = ROOT / name, tmp_path / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
@@ -114,7 +114,7 @@ def run_all(blocks: list[Block], folder: Path) -> None:
 
 
 def write_own_data(folder: Path) -> None:
-    """The files that the pages speak of, small."""
+    """Write small versions of the files in the pages."""
     members = [
         ("jw01184001001_03106_00001_nrcalong_calints.fits", "science", SCIENCE_STEPS),
         ("jw01184003001_03106_00001_nrcalong_calints.fits", "psf", PSF_STEPS[:2]),

@@ -37,7 +37,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 
 def refusal(folder: Path, config: Any, *arguments: object) -> str:
-    """Run the workflow on a configuration that it must refuse, and return its one line."""
+    """Run the workflow on a configuration that it must refuse, and return its error."""
     path = folder / "bad.yaml"
     path.write_text(config if isinstance(config, str) else yaml.safe_dump(config))
     before = digests(folder)
@@ -51,7 +51,7 @@ def refusal(folder: Path, config: Any, *arguments: object) -> str:
 
 
 def _kept(folder: Path) -> dict[str, str]:
-    """SHA-256 of all files but those in which planning remembers what it read."""
+    """Return the SHA-256 of all files except the caches of planning."""
     memory = (".snakemake/", ".facts.json")
     return {k: v for k, v in digests(folder).items() if not any(part in k for part in memory)}
 
@@ -146,7 +146,7 @@ def test_item_34_science_differs(config: dict[str, Any], tmp_path: Path) -> None
 
 
 def write_sparse_psfs(path: Path, n_psfs: int, side: int) -> None:
-    """Write many psf images as a hole in a file: nothing but a header takes space."""
+    """Write a file with many psf images as a hole, so that only its header takes space."""
     hdu = fits.ImageHDU(np.zeros((1, side, side), np.float32), name="SCI")
     hdu.header["NAXIS3"] = n_psfs
     primary = primary_hdu(PRIMARY).header.tostring().encode()
@@ -157,7 +157,7 @@ def write_sparse_psfs(path: Path, n_psfs: int, side: int) -> None:
 
 
 def test_item_31_too_large_for_the_memory(tmp_path: Path) -> None:
-    """Said before the first job: an earlier product is as it was."""
+    """The error comes before the first job, and an earlier product is unchanged."""
     side = 640
     science = write_exposure(tmp_path / "jw1_calints.fits", np.zeros((1, side, side), np.float32))
     psfs = tmp_path / "star_psfstack.fits"

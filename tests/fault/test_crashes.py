@@ -1,4 +1,4 @@
-"""After a crash, two documented commands finish the work, and nothing of it remains."""
+"""After a crash, the two documented commands complete the work, and leave no traces."""
 
 import os
 import random
@@ -102,7 +102,7 @@ def test_item_47_kill_of_the_engine_alone(
 def test_item_47_kill_of_one_job_alone(
     campaign: Campaign, undisturbed: tuple[dict[str, bytes], float]
 ) -> None:
-    """As the kernel does when memory runs out: the engine says which job failed, and ends."""
+    """The kernel kills a job when memory runs out: Snakemake reports it, and ends."""
     campaign.forget()
     process = campaign.start()
     job = wait_for(lambda: jobs_of(process.pid))

@@ -1,4 +1,4 @@
-"""Data that cannot be aligned: flagged planes or one line, and nothing else that is not finite."""
+"""Data that cannot be aligned give flagged planes or an error; all other pixels are finite."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def psf_hdus(**cards: Any) -> fits.HDUList:
 def align(
     folder: Path, science: fits.HDUList, psfs: fits.HDUList, *more: str, mask: Any = None
 ) -> dict[str, Any]:
-    """Align by the command line; return the HDUs of the product, and check what always holds."""
+    """Align by the command line, check general properties, and return the HDUs of the product."""
     inputs = folder / "in"
     write(science, inputs / "s.fits")
     write(psfs, inputs / "p.fits")
@@ -68,7 +68,7 @@ def align(
 
 
 def check_flags(product: dict[str, Any]) -> None:
-    """Item 44: what is not finite lies in planes that are wholly NaN, and counted."""
+    """Item 44: pixels that are not finite are in planes that are completely NaN and counted."""
     science, error, dq = (product[name] for name in ("SCI", "ERR", "DQ"))
     status = product["SHIFTS"]["status"].reshape(science.shape[:2])
     failed = status != "ok"
@@ -297,7 +297,7 @@ def test_item_42_what_lies_under_zero_weight_in_psfs_changes_nothing(
 def test_item_42_garbage_under_zero_weight_in_the_science_image_is_to_be_flagged(
     tmp_path: Path,
 ) -> None:
-    """It moves with the rest of the image; a flag is all that it takes to keep it out."""
+    """It moves with the rest of the image; a flag is enough to exclude it."""
     science, flagged, unflagged = science_hdus(), science_hdus(), science_hdus()
     place = np.argwhere(ring() == 0)[8]
     for hdus in (flagged, unflagged):
@@ -350,7 +350,7 @@ def test_item_44_any_unit(scale: float, tmp_path: Path) -> None:
 
 
 def test_item_44_numbers_beyond_single_precision(tmp_path: Path) -> None:
-    """They are no better than infinite ones: bad pixels, and unknown errors."""
+    """They are treated like infinite ones: bad pixels, and unknown errors."""
     products = {}
     for value in (1e300, np.inf):
         psfs = psf_hdus()

@@ -1,4 +1,4 @@
-"""Files of a campaign that must never get through: each is named in one line before a job runs."""
+"""Unusable files of a campaign are reported in one line before a job runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ Damage = Callable[[Path], None]
 
 
 def refusals(config: dict[str, Any], folder: Path) -> list[str]:
-    """What the workflow says of a configuration before it plans a job; nothing is written."""
+    """Return the errors of the workflow before it plans jobs, and check that nothing is written."""
     before = digests(folder)
     try:
         config = completed(config)
@@ -291,7 +291,7 @@ def test_item_17_members_of_an_association_are_missing(tmp_path: Path) -> None:
 def test_characters_of_the_engine_in_the_path_of_an_input(
     role: str, name: str, tmp_path: Path
 ) -> None:
-    """The engine would look for the value of a wildcard x, or of a path variable b."""
+    """Snakemake would read x as a wildcard, and b as a path variable."""
     config = write_campaign(tmp_path)
     exposure = config["exposures"][0]
     if role == "science":

@@ -1,4 +1,4 @@
-"""Damaged files, thousands of them: one line, or the right data; no hang, no surprise."""
+"""Thousands of damaged files give an error of one line, or the right data."""
 
 import pytest
 from studies.mutations import study

@@ -63,7 +63,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 def test_item_11_estimate_is_that_of_the_files_that_come_out(
     align_to: str, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Within what headers, tables and pictures take, which is not counted byte by byte."""
+    """The estimate is exact except for headers, tables and figures."""
     config["align_refs"] = {"align_to": align_to}
     sizes = estimate(config, tmp_path)
     inputs = ["--science", config["exposures"][0]["science"]]
@@ -135,7 +135,7 @@ def test_item_11_disk_too_small(config: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_item_11_what_is_there_needs_no_room(config: dict[str, Any], tmp_path: Path) -> None:
-    """A finished campaign on a full disk is no mistake: nothing is to be done there."""
+    """A finished campaign on a full disk is accepted, because there is nothing to do."""
     with mounted(tmp_path / "disk", "size=2m") as disk:
         config["output_dir"] = str(disk / "results")
         for name, size in estimate(config, tmp_path).items():

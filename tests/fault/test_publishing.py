@@ -113,7 +113,7 @@ OTHERS = {
 
 
 def test_item_46_nothing_is_written_but_by_the_publisher() -> None:
-    """So that what holds for the files above holds for figures and pages, too."""
+    """Figures and pages are written in the same way as the files above."""
     writing = re.compile(
         r"\.(write_text|write_bytes|savefig|writeto|tofile)\(|np\.save|open\([^)]*\"([wxa]|r\+)"
     )
@@ -135,7 +135,7 @@ def test_every_kind_of_file_is_here(writers: dict[str, Writer]) -> None:
 def test_every_publisher_is_here(
     writers: dict[str, Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A module that publishes does so for one of the writers."""
+    """Every module that writes files belongs to one of the writers."""
     library = ROOT / "workflow/lib"
     spies = {}
     for path in library.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""Promise 6: no network, and no code run from data. No shell, no deserialisation, no escape."""
+"""No network, no shell, no code from data, no deserialisation, no files outside the output."""
 
 import ast
 import re
@@ -27,8 +27,8 @@ FORBIDDEN_MODULES = {
 }  # fmt: skip
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "spawnl", "execv"}
 # Programs are started here only: git, with a fixed list of words, and this same Python, with a
-# module of psfalign or the engine; what is asked goes to its standard input, or through a pair of sockets that
-# have no address.
+# module of psfalign or the engine; what is asked goes to its standard input, or through a pair of
+# sockets that have no address.
 STARTS_PROGRAMS = {"checkout.py", "crds.py", "run.py", "warm.py"}
 HAS_PAIR_OF_SOCKETS = {"warm.py"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}

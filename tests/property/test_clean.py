@@ -1,4 +1,4 @@
-"""Cleaning any image is what the rule says, pixel by pixel."""
+"""Cleaning of any image follows the documented rule, pixel by pixel."""
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +15,7 @@ FLAGS = st.sampled_from([0, 0, 1, 4, 5, 512, 513])
 
 
 def by_the_rule(image: np.ndarray, bad: np.ndarray, row: int, column: int, half: int) -> float:
-    """Median of the good pixels in the smallest box, from half a width on, that has any."""
+    """Return the median of the good pixels in the smallest box that has any."""
     while True:
         rows, columns = (
             slice(max(0, row - half), row + half + 1),

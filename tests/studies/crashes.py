@@ -37,7 +37,7 @@ NO_RESULTS = {
 
 
 def _hear_interrupts() -> None:
-    """Do not inherit deafness to SIGINT, which a shell gives to what it starts in the background."""
+    """Restore SIGINT, which a shell ignores in programs that it starts in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -77,7 +77,7 @@ class Campaign:
         self.run("--rerun-incomplete")
 
     def results(self) -> dict[str, bytes]:
-        """Return the bytes of all results; logs, and what tells times or comes last, are none."""
+        """Return the bytes of all results, without logs, the report and the RO-Crate."""
         folder = self.folder / "results"
         paths = [
             path
@@ -119,14 +119,14 @@ def make_campaign(folder: Path) -> Campaign:
 
 
 def run_undisturbed(campaign: Campaign) -> tuple[dict[str, bytes], float]:
-    """Return the results of a run that nobody kills, and the seconds that it took."""
+    """Return the results of an undisturbed run, and its duration in seconds."""
     start = time.monotonic()
     campaign.run()
     return campaign.results(), time.monotonic() - start
 
 
 def kill_and_finish(campaign: Campaign, delay: float) -> str:
-    """Kill a run and all its jobs after some seconds, finish it, and say how far it had come."""
+    """Kill a run and its jobs after some seconds, complete it, and return its state when killed."""
     campaign.forget()
     process = campaign.start()
     try:
@@ -153,7 +153,7 @@ def _stage(campaign: Campaign, code: int) -> str:
 
 
 def study(runs: int, minutes: float) -> int:
-    """Kill so many runs, print what came of them, and return the number of wrong ones."""
+    """Kill runs, print their outcomes, and return the number of wrong ones."""
     rng, stages, wrong = random.Random(SEED), Counter[str](), 0
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory(prefix="psfalign-crashes-") as name:

@@ -1,5 +1,5 @@
 """
-The numbers of the demo's products, stored, so that a machine or a change that moves them is seen.
+Store and compare numbers of the demo's products, to detect changes of results.
 
     PYTHONPATH=tests:workflow/lib python -m studies.demo     # store them anew
 """
@@ -63,7 +63,7 @@ def describe(product: Path) -> dict[str, Any]:
 
 
 def compare(found: dict[str, Any], stored: dict[str, Any]) -> bool:
-    """Compare what a product holds with what is stored of it; return whether it is so to the bit."""
+    """Compare a product with the stored numbers; return whether it is equal to the bit."""
     if found["sha256"] == stored["sha256"]:
         return True
     for column in FITTED:

@@ -28,7 +28,7 @@ FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of a writer whose n-th call failed: its exit code, or minus the signal."""
+    """The exit code, or minus the signal, of a writer whose n-th call failed."""
 
     n: int
     code: int
@@ -36,7 +36,7 @@ class Attempt:
 
 
 def need_strace(folder: Path) -> None:
-    """Skip visibly where no process may be traced."""
+    """Skip the test if processes cannot be traced."""
     log = folder / "strace-works"
     try:
         result = subprocess.run(
@@ -97,7 +97,7 @@ def _attempt(writer: Callable[[], object], call: str, fault: str, n: int, log: P
 
 
 def _write_when_traced(writer: Callable[[], object]) -> None:
-    """Stop until traced, write, and leave with 0, 1 after a mistake, or 2 after a surprise."""
+    """Stop until traced, write, and exit with 0, 1 after a psfalign error, or 2 after another."""
     code = 2
     try:
         os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,5 +1,5 @@
 """
-Damage files in thousands of ways, and see that each is refused in one line or read rightly.
+Damage files in thousands of ways, and check that each is refused or read correctly.
 
     PYTHONPATH=tests:workflow/lib python -m studies.mutations 20000
 """
@@ -57,7 +57,7 @@ class HangError(BaseException):
 
 @dataclass(frozen=True)
 class Content:
-    """What a reader makes of a file: arrays, and the selectors of its header."""
+    """The content of a file for a reader: arrays, and the selectors of its header."""
 
     arrays: list[Any]
     selectors: dict[str, str]
@@ -199,7 +199,7 @@ def read(path: Path, kind: str) -> Content:
 
 
 def read_independently(path: Path, kind: str) -> Content:
-    """Read a file with astropy, which has no word in how the steps read pixels."""
+    """Read a file with astropy, which is independent of the reader of the steps."""
     with fits.open(path, memmap=False) as hdus:
         selectors = read_selectors(hdus[0].header)
         if kind.startswith("psfmask"):
@@ -278,7 +278,7 @@ def _compare(path: Path, kind: str, content: Content) -> str:
 
 
 def study(count: int, *, seed: int = 20_000) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Damage so many files; return the outcomes by kind of file, and what was wrong."""
+    """Damage files; return the outcomes by kind of file, and the errors."""
     outcomes: dict[str, Counter[str]] = {}
     wrong = []
     with tempfile.TemporaryDirectory(prefix="psfalign-mutations-") as name:

@@ -1,4 +1,4 @@
-"""What psfalign writes, each by the function that writes it."""
+"""The functions of psfalign that write each kind of file."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

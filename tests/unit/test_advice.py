@@ -1,4 +1,4 @@
-"""What deserves a look before a run: forced masks, psfs without a header, MIRI backgrounds."""
+"""Warnings before a run: masks of other filters, psfs without headers, MIRI backgrounds."""
 
 from pathlib import Path
 from typing import Any

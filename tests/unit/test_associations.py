@@ -1,4 +1,4 @@
-"""Association files as the pipeline writes them, and as they should not be."""
+"""Association files of the pipeline are read, and wrong ones are refused."""
 
 import errno
 import json

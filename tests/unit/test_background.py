@@ -1,4 +1,4 @@
-"""What a background is, and that it is taken off."""
+"""A constant or a plane is subtracted."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bad pixels: which they are, and by what they are replaced."""
+"""Bad pixels are found, and replaced by the median of good ones."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ ROWS, COLUMNS = 7, 9
 
 
 def numbered() -> np.ndarray:
-    """Return an image in which every pixel has a number of its own: 10 row + column."""
+    """Return an image in which every pixel has another value: 10 row + column."""
     return np.add.outer(10.0 * np.arange(ROWS), np.arange(COLUMNS))
 
 
@@ -129,7 +129,7 @@ def test_grown_box_is_no_larger_than_it_must_be() -> None:
 def test_pixels_gathered_at_a_time_change_nothing(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where a single box holds more than may be gathered."""
+    """Also if a single box has more pixels than are gathered at a time."""
     image, bad = numbered() ** 2, [(0, 0), (3, 3), (3, 4), (6, 8)]
     expected = clean(image, bad).image
     monkeypatch.setattr(module, "CHUNK", chunk)

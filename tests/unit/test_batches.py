@@ -1,4 +1,4 @@
-"""Batches of a cluster: who shares a job, what it asks for, and what is left to be done."""
+"""Batches of a cluster: their exposures, their resources, and unfinished work."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which mask serves an exposure: as CRDS would choose, or a message that says why none does."""
+"""The mask of an exposure is chosen as by CRDS, or an error gives the reason."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Checksums notice every byte that was changed, and are demanded of nobody."""
+"""Checksums detect every changed byte; files without checksums are accepted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command line does what the workflow does, and says mistakes in one line."""
+"""The command line gives the results of the workflow, and errors of one line."""
 
 import os
 import signal

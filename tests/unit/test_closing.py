@@ -1,4 +1,4 @@
-"""The end of a run is said and written down, whatever has failed."""
+"""The end of a run writes the page and prints the summary, also after failures."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The digest of a script changes with what it runs, and with nothing else."""
+"""The digest of a script changes only with the code that it runs."""
 
 import ast
 import importlib.util
@@ -30,7 +30,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workflow(copied: Path) -> Iterator[Path]:
-    """A copy of the workflow, whose edits are taken back."""
+    """A copy of the workflow, whose edits are reverted."""
     yield copied
     for path in copied.rglob("*"):
         original = ROOT / "workflow" / path.relative_to(copied)

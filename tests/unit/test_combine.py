@@ -1,4 +1,4 @@
-"""combine_rolls: a companion in several rolls stands in one place, and what the files say."""
+"""combine_rolls: a companion in several rolls is at one position; content of the files."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A file is digested once in each process, and again when it may have changed."""
+"""The digest of a file is computed once in each process, and again after a change."""
 
 import os
 from pathlib import Path

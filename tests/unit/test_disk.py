@@ -1,4 +1,4 @@
-"""What Linux is asked for besides writing: all room at once, and to begin early."""
+"""Disk space is reserved at once, and writing starts early (Linux)."""
 
 import errno
 import os

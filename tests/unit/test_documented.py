@@ -1,4 +1,4 @@
-"""What pages repeat of the code is what the code says, and docstrings can be typeset."""
+"""Generated parts of pages agree with the code, and docstrings can be typeset."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""What may be meant, and may be a mistake, is said with the names of both files."""
+"""Possible mistakes cause warnings with the names of both files."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the system says becomes one line: file, problem, remedy."""
+"""Errors of the system become one line: file, problem, remedy."""
 
 import errno
 import os

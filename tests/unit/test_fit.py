@@ -1,4 +1,4 @@
-"""The fit finds shifts that are known, says how well, and says when it did not."""
+"""The fit finds known shifts with correct uncertainties, and failures have a status."""
 
 import os
 from collections.abc import Callable, Sequence

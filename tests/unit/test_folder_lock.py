@@ -1,4 +1,4 @@
-"""A folder is held by one process, as long as that lives."""
+"""A folder is locked by one process until it ends."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""What psf images are aligned to."""
+"""Psf images are aligned to each frame, the first, or the mean."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A job takes no other inputs than it was planned with, wherever the engine has put them."""
+"""A job refuses inputs that differ from those with which it was planned."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What hosts, archives and catalogues read of the repository says the same everywhere."""
+"""Metadata of the repository for hosts, archives and catalogues are consistent."""
 
 import json
 import re

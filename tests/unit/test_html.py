@@ -1,4 +1,4 @@
-"""Text of any kind is shown as it is, and cells are classed by what they hold."""
+"""Text is escaped, and cells get classes by their content."""
 
 import shutil
 from pathlib import Path

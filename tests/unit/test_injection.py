@@ -1,4 +1,4 @@
-"""What is told of a source that is put in is what a subtraction of images with it shows."""
+"""The share of an injected source is that of a subtraction of images with the source."""
 
 from typing import Any
 

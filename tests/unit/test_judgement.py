@@ -1,4 +1,4 @@
-"""Results that are there say themselves whether a run makes them again."""
+"""The records of existing results decide whether a run makes them again."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""KLIP against an independent one, psf images that are no use, errors against a Monte Carlo."""
+"""KLIP agrees with another implementation; unusable psf images; errors by Monte Carlo."""
 
 from typing import Any
 

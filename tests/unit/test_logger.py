@@ -1,4 +1,4 @@
-"""What a run says: one line per job, errors, and nothing else."""
+"""A run prints one line per job, errors, and nothing else."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""`make env` takes the first Python that is new enough, or says what it needs."""
+"""`make env` uses the first Python that is new enough, or fails with a remedy."""
 
 import shutil
 import subprocess

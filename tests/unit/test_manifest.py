@@ -1,4 +1,4 @@
-"""A manifest stands in for files that are not here, and is refused where it does not say enough."""
+"""A manifest replaces reading files, and is refused if it lacks facts."""
 
 import json
 from pathlib import Path
@@ -22,8 +22,8 @@ from psfalign.campaign.manifest import ANEW, FORMAT, NO_MANIFEST, publish_manife
 from psfalign.cli import main
 from psfalign.errors import ConfigError, InputError
 
-# Facts of format 1. Whoever changes them after a release changes `FORMAT`, too, or manifests that were
-# written before end in a traceback.
+# Facts of format 1. Whoever changes them after a release changes `FORMAT`, too, or manifests that
+# were written before end in a traceback.
 FACTS = {
     describe_exposure: {
         *("shape", "integrations", "marks", "header", "occulter", "start", "unreadable"),

@@ -1,4 +1,4 @@
-"""What the machine has to give is asked of the machine, its control group and its limits."""
+"""Available memory is that of the machine, its control groups and its limits."""
 
 import resource
 import subprocess

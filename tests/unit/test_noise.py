@@ -1,4 +1,4 @@
-"""Uncertainties are the scatter of what is fitted, whatever the noise and the weight."""
+"""Uncertainties agree with the scatter of fits, for all kinds of noise and weights."""
 
 from dataclasses import replace
 

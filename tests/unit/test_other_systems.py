@@ -1,4 +1,4 @@
-"""What only Linux has is left out on other systems, here by taking it away."""
+"""Features of Linux are not used on other systems, which are simulated here."""
 
 import ctypes
 import errno

@@ -1,4 +1,4 @@
-"""Results in order, few items at a time, in processes that leave nothing behind."""
+"""Results come in order, with few items at a time, and no processes remain."""
 
 import os
 import signal

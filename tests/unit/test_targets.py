@@ -1,4 +1,4 @@
-"""What a finished campaign has, and what its report shows."""
+"""The results of a finished campaign, and the pages of its report."""
 
 import json
 from pathlib import Path

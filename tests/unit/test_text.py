@@ -1,4 +1,4 @@
-"""Texts that are too large to be one are refused before they are read."""
+"""Text files of absurd size are refused before they are read."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What results say of themselves, beside what a run would make now."""
+"""The records of results are compared with those of a new run."""
 
 import json
 from collections.abc import Callable

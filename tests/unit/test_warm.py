@@ -1,4 +1,4 @@
-"""Scripts run in forks of one process as they would in processes of their own."""
+"""Scripts run in forks of one process as in separate processes."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""What is written is FITS, byte for byte the same, with checksums that hold."""
+"""Written files are valid and reproducible FITS, with correct checksums."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""YAML means what it says, or is refused with line and column."""
+"""Ambiguous YAML is refused with line and column."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Batch by batch, a campaign does the same work once, with the same results and nothing left."""
+"""With batches, each job runs once, with the same results, and nothing is left over."""
 
 import json
 import re

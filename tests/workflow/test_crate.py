@@ -1,4 +1,4 @@
-"""A run describes what it made, also where an exposure failed, and again when it made more."""
+"""A run writes the RO-Crate, also after failures, and again with new results."""
 
 import json
 import shutil

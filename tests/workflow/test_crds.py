@@ -1,4 +1,4 @@
-"""A campaign whose masks come from a CRDS cache: what is written down, and what runs again."""
+"""A campaign with masks of a CRDS cache: its records, and what runs again."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""However the workflow is taken elsewhere, it makes the products that a checkout makes."""
+"""All ways of deployment make the same products as a checkout."""
 
 import json
 import os

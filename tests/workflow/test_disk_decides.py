@@ -1,4 +1,4 @@
-"""Promise 0: what lies on the disk decides what is done again, not the engine's memory."""
+"""The results on the disk decide what runs again, not the records of Snakemake."""
 
 import json
 import shutil

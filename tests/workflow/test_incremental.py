@@ -1,5 +1,5 @@
 """
-What changed, and exactly what runs again.
+After a change, exactly the dependent jobs run again.
 
 Each case changes one thing of a finished campaign of two exposures, asks the engine what it would
 do, and puts the thing back; the last one runs what is asked for, and finds nothing left to do.

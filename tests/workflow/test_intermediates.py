@@ -1,4 +1,4 @@
-"""Without intermediates: what stays, and what a change then costs."""
+"""Without intermediate files: the remaining files, and the jobs after a change."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Another workflow uses psfalign as a module, and gets what psfalign makes on its own."""
+"""As a module of another workflow, psfalign makes the same results."""
 
 import copy
 import subprocess

@@ -1,4 +1,4 @@
-"""What planning costs, counted rather than timed: nothing is read twice, no text grows."""
+"""The cost of planning, in counts: nothing is read twice, and no text grows."""
 
 import json
 import subprocess
@@ -12,13 +12,9 @@ from files import ROOT, write_association, write_exposure, write_mask
 # Plans a campaign like the command line does, and says at the end what was called how often, and
 # the longest text that the engine searches for wildcards.
 COUNTING = """
-import json, sys
-from collections import Counter
-sys.path.insert(0, sys.argv.pop(1))
-import psfalign.campaign.facts as facts
-from snakemake import cli, workflow
-calls = Counter()
-for name in ("describe_exposure", "describe_mask", "describe_named_mask", "sha256", "check_regular_file"):
+import json, sys from collections import Counter sys.path.insert(0, sys.argv.pop(1)) import
+psfalign.campaign.facts as facts from snakemake import cli, workflow calls = Counter() for name in
+("describe_exposure", "describe_mask", "describe_named_mask", "sha256", "check_regular_file"):
     def counted(path, original=getattr(facts, name), name=name):
         calls[name] += 1
         return original(path)
@@ -69,7 +65,8 @@ def test_planning_reads_each_file_once_in_all_runs_and_looks_at_it_once(tmp_path
     make_campaign(tmp_path, 3)
     exposures, associations, masks = 12, 3, 1
     first, second = plan(tmp_path), plan(tmp_path)
-    # Jobs of 6 exposures (6 kinds) and 3 stacks (2 kinds), and the target; nothing says where north is.
+    # Jobs of 6 exposures (6 kinds) and 3 stacks (2 kinds), and the target; nothing says where north
+    # is.
     assert first["jobs"] == second["jobs"] == 6 * 6 + 3 * 2 + 1
     assert first["describe_exposure"] == exposures
     assert first["describe_mask"] == first["describe_named_mask"] == masks

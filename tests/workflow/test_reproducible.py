@@ -1,4 +1,4 @@
-"""Promise 2: same inputs, same bytes, with one core or many, today or tomorrow."""
+"""The same inputs give the same bytes, with any number of cores, at any time."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def wait_for_results(campaign: Campaign, count: int) -> None:
 
 @pytest.mark.slow
 def test_two_commands_finish_what_a_kill_interrupted(tmp_path: Path) -> None:
-    """Promise 4: the engine and its jobs are killed in the middle; then the two commands."""
+    """Snakemake and its jobs are killed; then the two commands complete the work."""
     undisturbed = make_campaign_in(tmp_path / "undisturbed")
     undisturbed.run()
     killed = make_campaign_in(tmp_path / "killed")

@@ -1,4 +1,4 @@
-"""Other rolls as psf images, in the engine: what each exposure is made of, and when it is again."""
+"""Other rolls as psf images in the workflow: inputs of jobs, and what runs again."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`psfalign run` makes what the engine makes, and the report; names may hold blanks."""
+"""`psfalign run` makes the results and the report; names may contain blanks."""
 
 import subprocess
 import sys

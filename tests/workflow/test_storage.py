@@ -1,4 +1,4 @@
-"""A campaign whose inputs and results are in S3, as far as a server on this machine is that."""
+"""A campaign with inputs and results in S3, on a test server."""
 
 import os
 import re
