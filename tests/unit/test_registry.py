@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from files import ROOT
+from snakemake.resources import Resources
 
 from psfalign.campaign import layout
 from psfalign.report.exposure import FIGURES
@@ -51,6 +52,14 @@ def test_rule_takes_files_and_needs_from_the_registry(step: Step) -> None:
 def test_script_calls_the_module_of_the_step(step: Step) -> None:
     importlib.import_module(f"psfalign.{step.module}")
     assert f"from psfalign.{step.module} import" in script_path(rules()[step.name]).read_text()
+
+
+def test_profile_leaves_no_resource_to_the_sizes_of_files() -> None:
+    profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+    values = dict(entry.split("=", 1) for entry in profile["default-resources"])
+    names = {{"mem": "mem_mb", "disk": "disk_mb"}.get(n, n) for n in Resources.DEFAULTS["full"]}
+    assert values.keys() >= names
+    assert not [value for value in values.values() if "input" in value]
 
 
 def test_profile_puts_the_steps_of_each_scope_into_one_job() -> None:
