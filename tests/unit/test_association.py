@@ -98,6 +98,7 @@ def test_pages_are_written(written: tuple[Path, Path], tmp_path: Path) -> None:
     note = json.loads(read_note(pages.picture))
     assert note["sizes"] == {"curve.png": pages.curve.stat().st_size}
     assert {tuple(record[:3]) for record in note["provenance"]} >= {
+        ("plot_association", "input", "a_contrast.ecsv"),
         ("plot_association", "parameter", "style"),
         ("plot_association", "code", "psfalign"),
     }

@@ -247,6 +247,15 @@ def test_what_runs_again_when_this_changes(campaign: Campaign, name: str) -> Non
     assert campaign.planned() == expected
 
 
+def test_an_edited_table_of_noise_is_drawn_again(campaign: Campaign) -> None:
+    path = campaign.folder / f"results/combined/{NIRCAM_ROLLS}_contrast.ecsv"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\n")
+    assert campaign.planned() == {("plot_association", NIRCAM_ROLLS)}
+    path.write_bytes(before)
+    assert campaign.planned() == set()
+
+
 # Rules of an exposure, its psf images and their rolls; those that its last file takes.
 ITS_JOBS = {("all", ""), *chain("resolve_psfmask", "clean_science", *AFTER_FIT, of=(NIRCAM,))}
 ITS_JOBS |= {("clean_psfs", NIRCAM_STACK)}

@@ -241,10 +241,16 @@ class Expectations:
             "clean_science": (exposure.science,),
             "align_psfs": (exposure.association,) if exposure.association else (),
         }
-        found = paths.get(step, ())
+        found = self._tables(exposure) if step == "plot_association" else paths.get(step, ())
         if self._are_unknown(found):
             return None
         return tuple((plain_text(path.name), self._facts.digest(path)) for path in found)
+
+    def _tables(self, exposure: ScienceExposure) -> Sequence[Path]:
+        """Return the table of noise, which does not record how it was made, if it exists."""
+        name = exposure.name_in(Scope.ASSOCIATION)
+        path = layout.result(self._folder, "combine_rolls", name, "contrast")
+        return [path] if path.exists() else []
 
     def _are_unknown(self, paths: Iterable[Path]) -> bool:
         return any(str(path) in self._unknown for path in paths)

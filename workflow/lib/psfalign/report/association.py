@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..campaign.words import plural
+from ..files.digest import sha256
 from ..files.fits.structure import text_of
 from ..files.north_up import NorthUp, read_limits
 from ..files.provenance.records import record_step
@@ -60,7 +61,8 @@ def plot_association(northup: Path, contrast: Path, pages: AssociationPages, *, 
     curve, height = _curve(contrast, title, combined.unit)
     content = draw_png(curve, height=height, is_laid_out=False)
     publish_bytes(pages.curve, content)
-    record = record_step(STEP, __file__, parameters={"style": digest_looks()})
+    inputs = [(contrast.name, sha256(contrast))]  # the table has no records of its own
+    record = record_step(STEP, __file__, inputs=inputs, parameters={"style": digest_looks()})
     records = [*read_records(northup, combined.hdus), *record]
     note = json.dumps({"sizes": {pages.curve.name: len(content)}, "provenance": records})
     draw = partial(draw_north_up, panels=panels, field=field, title=what)
