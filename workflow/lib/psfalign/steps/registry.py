@@ -258,7 +258,7 @@ _ALL = (
         "subtract_psf",
         Scope.EXPOSURE,
         "steps.subtract",
-        Cost(base=80, fixed=370, per_psf=18.5, per_plane=150, per_pair=40),
+        Cost(base=80, fixed=240, per_psf=11.9, per_plane=150, per_pair=40),
         {"subtracted": Output("_psfsub.fits", "the science exposure less its star", Planes.STAGES)},
         rests_on=("align_psfs",),
         is_optional=True,
