@@ -267,10 +267,10 @@ def titles(axes: list[Axes]) -> list[str]:
         (
             0.01,
             True,
-            ["Shifts of 24 pairs", "Closure", "Integration 0 less one psf image: RMS ÷ 7"],
+            ["Shifts of 24 pairs", "Closure", "Integration 0 less one psf image: RMS ÷ 7.000"],
         ),
         (0.01, False, ["Shifts of 24 pairs", "Closure"]),
-        (np.nan, True, ["Shifts of 24 pairs", "Integration 0 less one psf image: RMS ÷ 7"]),
+        (np.nan, True, ["Shifts of 24 pairs", "Integration 0 less one psf image: RMS ÷ 7.000"]),
         (np.nan, False, ["Shifts of 24 pairs"]),
     ],
 )

@@ -190,6 +190,19 @@ def test_blocks_of_pixels_make_no_difference(
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6, atol=1e-8 * science.max())
 
 
+@pytest.mark.parametrize("edges", [[], [7.0]])
+def test_a_science_image_that_is_known_before_is_fitted_alike(edges: list[float]) -> None:
+    first, second = images(2, seed=4)
+    psfs = images(7)
+    psfs[2] = 0  # left out
+    zones = divide(RADIUS > 4, RADIUS, edges, 7)
+    known, unknown = (PsfLibrary(psfs, zones, [2, 6], given) for given in (first, None))
+    for science in (first, second):
+        fits = known.fit(science), unknown.fit(science)
+        left = known.subtract(science, fits[0]), known.subtract(science, fits[1])
+        np.testing.assert_allclose(*left, atol=1e-8 * science.max())
+
+
 def test_psf_images_on_a_pedestal_lose_no_digits() -> None:
     science, psfs = images(1, seed=4)[0], images(7)
     sky = 1e5 * np.arange(1, 8)[:, None, None]
@@ -199,7 +212,8 @@ def test_psf_images_on_a_pedestal_lose_no_digits() -> None:
 
 
 def test_a_part_knows_its_pixels() -> None:
-    part = Part.of(images(2).reshape(2, -1), (COLUMNS < 5).ravel())
+    science, *psfs = images(3).reshape(3, -1)
+    part = Part.of(np.array(psfs), (COLUMNS < 5).ravel(), science)
     assert part.holds(np.array([4, 5, 40, 41, 1079])).tolist() == [True, False, True, False, False]
 
 

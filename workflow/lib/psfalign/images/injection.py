@@ -109,7 +109,7 @@ class Injection:
         self._library = library
         self._shape = science.shape
         self._flat = science.ravel()
-        self._products = [library.project(part, self._flat) for part in library.parts]
+        self._products = [library.project(part, science) for part in library.parts]
         self._means = [np.mean(self._flat[part.pixels]) for part in library.parts]
         self._before = library.fit(science)
 

@@ -89,21 +89,24 @@ class Part(NamedTuple):
     pixels: Pixels  # of the flat image
     means: Vectors  # of the psf images
     products: Vectors  # (psfs, psfs), of the images less their means
+    toward: Vectors  # (psfs,), products with a science image
 
     @classmethod
-    def of(cls, psfs: Images, fitted: Bools) -> "Part":
-        """Compute them from flat images (psfs, pixels), in double precision."""
-        pixels = np.flatnonzero(fitted)
-        sums, products = np.zeros(len(psfs)), np.zeros((len(psfs), len(psfs)))
+    def of(cls, psfs: Images, fitted: Bools, science: Vectors) -> "Part":
+        """Compute them from flat images, (psfs, pixels) and (pixels,), in double precision."""
+        pixels, n = np.flatnonzero(fitted), len(psfs)
+        sums, products, toward = np.zeros(n), np.zeros((n, n)), np.zeros(n)
         with np.errstate(invalid="ignore"):  # images that are not finite are left out later
             # The products of images on a pedestal lose no digits if most of it is subtracted first.
             near = in_double(psfs, pixels[:BLOCK]).mean(axis=1)
-            for images, _ in _in_blocks(psfs, pixels):
+            target = _less_mean(science[pixels])
+            for images, here in _in_blocks(psfs, pixels):
                 np.subtract(images, near[:, None], out=images)
                 sums += images.sum(axis=1)
                 products += images @ images.T
+                toward += images @ target[here]
             off = sums / pixels.size
-            return cls(pixels, near + off, products - pixels.size * np.outer(off, off))
+            return cls(pixels, near + off, products - pixels.size * np.outer(off, off), toward)
 
     def holds(self, pixels: Pixels) -> Bools:
         """Return which pixels of the flat image are among its own."""
@@ -112,7 +115,8 @@ class Part(NamedTuple):
 
     def only(self, used: Bools) -> "Part":
         """Return the part with some of the psf images only."""
-        return Part(self.pixels, self.means[used], self.products[used][:, used])
+        products = self.products[used][:, used]
+        return Part(self.pixels, self.means[used], products, self.toward[used])
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,9 @@ class PsfLibrary:
         The zones of the image, see `psfalign.images.zones.divide`.
     modes
         Numbers of principal components, in ascending order.
+    science : (rows, columns) float64
+        The science image that is fitted first, if it is known: its products with psf images then
+        come from the pass over these that their own need.
 
     Attributes
     ----------
@@ -163,13 +170,21 @@ class PsfLibrary:
         The pixels and the principal components of each zone; empty if no image is used.
     """
 
-    def __init__(self, psfs: Images, zones: Sequence[Zone], modes: Sequence[int]) -> None:
+    def __init__(
+        self,
+        psfs: Images,
+        zones: Sequence[Zone],
+        modes: Sequence[int],
+        science: Image | None = None,
+    ) -> None:
+        self._science = science
         self.shape = psfs.shape[1:]
         self.numbers = modes
         flat = psfs.reshape(len(psfs), -1)
         fitted = [zone.fitted.ravel() for zone in zones]
         region = np.logical_or.reduce(fitted)
-        whole = Part.of(flat, region)
+        target = np.zeros(flat.shape[1]) if science is None else science.ravel()
+        whole = Part.of(flat, region, target)
         # The products are not finite if a pixel of the region is not.
         finite = np.isfinite(whole.products.diagonal()) & np.isfinite(flat[:, ~region]).all(axis=1)
         self.fates = _judge(whole, finite)
@@ -178,8 +193,12 @@ class PsfLibrary:
         self.owner = np.zeros(flat.shape[1], dtype=np.intp)
         for n, zone in enumerate(zones):
             self.owner[zone.subtracted.ravel()] = n
-        alike = (whole if np.array_equal(own, region) else Part.of(flat, own) for own in fitted)
-        self.parts = [part.only(self.used) for part in alike] if self.used.any() else []
+        is_whole = [np.array_equal(own, region) for own in fitted]
+        parts = (
+            whole if alike else Part.of(flat, own, target)
+            for alike, own in zip(is_whole, fitted, strict=True)
+        )
+        self.parts = [part.only(self.used) for part in parts] if self.used.any() else []
         self.components = [Modes.of(part.products) for part in self.parts]
 
     def __len__(self) -> int:
@@ -195,14 +214,15 @@ class PsfLibrary:
         flat = science.ravel()
         rows, constants = [], []
         for part, modes in zip(self.parts, self.components, strict=True):
-            rows.append(modes.combine(self.project(part, flat), self.numbers))
+            rows.append(modes.combine(self.project(part, science), self.numbers))
             constants.append(constants_of(rows[-1], part.means, flat[part.pixels].mean()))
         return Fit(np.array(rows), np.array(constants))
 
-    def project(self, part: Part, flat: Vectors) -> Vectors:
-        """Return the scalar product of each psf image with a flat image, less their means."""
-        target = flat[part.pixels]
-        target -= target.mean()
+    def project(self, part: Part, science: Image) -> Vectors:
+        """Return the scalar product of each psf image with a science image, less their means."""
+        if science is self._science:
+            return part.toward
+        target = _less_mean(science.ravel()[part.pixels])
         blocks = _in_blocks(self.images, part.pixels)
         return np.sum([images @ target[here] for images, here in blocks], axis=0)
 
@@ -281,6 +301,10 @@ def constants_of(rows: Vectors, means: Vectors, mean: Vectors | np.floating) -> 
     constants = np.asarray(mean)[..., None] - rows @ means
     constants[..., 0] = 0.0
     return np.asarray(constants, np.float64)
+
+
+def _less_mean(values: Vectors) -> Vectors:
+    return np.asarray(values - values.mean())
 
 
 def _in_blocks(images: Images, pixels: Pixels) -> Iterator[tuple[Vectors, slice]]:

@@ -153,7 +153,7 @@ class Subtraction:
 
     def _subtract(self, integration: int) -> Stages:
         plane, _ = read_plane(self._exposure, integration)
-        library = self._library(integration)
+        library = self._library(integration, plane.image)
         for fate in library.fates:
             self.fates[fate] += 1
         if len(library) == 0 or not np.isfinite(plane.image).all():
@@ -169,11 +169,11 @@ class Subtraction:
             plane.dq | self._flags(integration, library, fit),
         )
 
-    def _library(self, integration: int) -> PsfLibrary:
+    def _library(self, integration: int, science: Image) -> PsfLibrary:
         if self._shared is not None:
             return self._shared
         images = self._psfs.read_images(integration)
-        library = PsfLibrary(images, self._divide(integration), self.modes)
+        library = PsfLibrary(images, self._divide(integration), self.modes, science)
         if self._psfs.shared:
             self._shared = library
         return library

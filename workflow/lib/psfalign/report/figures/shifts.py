@@ -167,7 +167,7 @@ def _draw_gains(axis: "Axes", gains: Gains) -> None:
     axis.plot(gains.psfs, before, "o", label="unaligned", **{**RING, "color": QUIET})
     axis.plot(gains.psfs, after, "o", color=GOOD, label="aligned")
     axis.set(
-        title=f"Integration {gains.integration} less one psf image: RMS ÷ {gain:.4g}",
+        title=f"Integration {gains.integration} less one psf image: RMS ÷ {gain:#.4g}",
         ylabel=f"RMS ({drawn(gains.unit)})",
     )
     _number_psfs(axis)
