@@ -193,10 +193,8 @@ class PsfLibrary:
         self.owner = np.zeros(flat.shape[1], dtype=np.intp)
         for n, zone in enumerate(zones):
             self.owner[zone.subtracted.ravel()] = n
-        is_whole = [np.array_equal(own, region) for own in fitted]
         parts = (
-            whole if alike else Part.of(flat, own, target)
-            for alike, own in zip(is_whole, fitted, strict=True)
+            whole if np.array_equal(own, region) else Part.of(flat, own, target) for own in fitted
         )
         self.parts = [part.only(self.used) for part in parts] if self.used.any() else []
         self.components = [Modes.of(part.products) for part in self.parts]
