@@ -16,6 +16,7 @@ from browser import needs_chromium, opened, started_browser
 from playwright.sync_api import Browser
 
 from psfalign.report.campaign import campaign_page, closing_lines
+from psfalign.report.reasons import REASONS
 from psfalign.report.states import ExposureState, State, StepRun, as_json
 
 LONG = "jw01386002001_0310a_00001-seg001_nrcalong_a3001"
@@ -178,7 +179,8 @@ def test_sentences_of_the_page() -> None:
     ]
     assert len(notes) == 1
     facts = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page_of(STATES))
-    assert facts == [("numpy", "2.1, 2.2"), ("psfalign", "0.2")]
+    reasons = [(word, REASONS[word]) for word in ("bad_psf", "doubtful")]
+    assert facts == [*reasons, ("numpy", "2.1, 2.2"), ("psfalign", "0.2")]
 
 
 def test_what_is_not_there_has_no_section() -> None:

@@ -15,6 +15,7 @@ from ..files.provenance.records import Record, list_mixture, versions_of
 from ..steps.registry import STEPS
 from ..system.atomic_file import publish_bytes
 from .html import Cell, Row, Table, render
+from .reasons import explain
 from .states import Cost, ExposureState, State, StepRun, as_json, cost_of
 
 NOTHING = "–"
@@ -92,6 +93,7 @@ def campaign_page(
         exposures=Table("exposures", HEADS, [_row(s, pages.get(s.name, {})) for s in states]),
         failures=Table("failures", ("exposure", "step", "error"), failed),
         pairs=Table("pairs", PAIR_HEADS, looked_at),
+        reasons=explain(pair["why"] for s in states for pair in s.summary.get("look_at", [])),
         n_look_at=sum(summary.get("n_look_at", 0) for _, summary in known),
         inputs=Table("inputs", INPUT_HEADS, [_inputs(name, s) for name, s in known]),
         masks=Table("masks", MASK_HEADS, [[name, *_mask(s)] for name, s in known]),
