@@ -284,6 +284,27 @@ def test_exposure_that_is_not_aligned_has_pages_that_say_so(
             assert image.size == (1200, 225)
 
 
+@pytest.mark.parametrize(("level", "is_drawn"), [(1.0, True), (0.0, False)])
+def test_images_of_a_pair_are_drawn_if_all_fits_failed(
+    level: float, is_drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    folder = tmp_path / "in"
+    write_exposure(folder / "sci_calints.fits", level * scene(((9.0, 0.0), (9.0, 5.0))))
+    write_psfs(folder / "star_psfstack.fits")
+    write_mask(folder / "mask.fits")
+    paths = run(folder, tmp_path)
+    monkeypatch.setattr(
+        "psfalign.report.figures.images.draw_images",
+        lambda _, panels, **__: said.extend(panel.title for panel in panels),
+    )
+    made = plot(paths, tmp_path / "pages")
+    (status,) = json.loads(made.summary.read_text())["failed"]
+    titles = ["Science, integration 0", f"Psf image 0, scaled: {status}"]
+    assert said == (titles if is_drawn else [])
+    assert status == ("out_of_range" if is_drawn else "bad_science")
+
+
 def test_exposure_whose_fits_all_failed_has_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

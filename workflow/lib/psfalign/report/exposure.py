@@ -118,9 +118,10 @@ def plot_exposure(
     )
     pictures: dict[str, bytes] = {}
     if figures == "all" or (figures == "reported" and summary.n_look_at):
-        parts = _draw_all(
-            summary, subtraction, table, origins, exposures, View.of(exposures[0], star)
-        )
+        view = View.of(exposures[0], star)
+        parts = _draw_all(summary, subtraction, table, origins, exposures, view)
+        if subtraction is None and len(table):
+            parts |= _draw_failed(name, table, mask, exposures, view)
         pictures = {part: draw_png(draw, height=height) for part, (draw, height) in parts.items()}
     shown = Shown(figures, {n: path.name for n, path in pages.figures.items()}, pictures)
     _publish(pages, pictures, name, pair_page(summary, table.columns, shown))
@@ -178,6 +179,40 @@ def _draw_all(
     of_checks = partial(checks.draw_checks, checks=looked_at, title=name, unit=unit)
     drawn = (of_images, images.HEIGHT), of_shifts, (of_checks, looked_at.height)
     return dict(zip(FIGURES, drawn, strict=True))
+
+
+def _draw_failed(
+    name: str,
+    table: ShiftTable,
+    mask: ResolvedMask,
+    exposures: tuple[Exposure, Exposure],
+    view: View,
+) -> dict[str, tuple[Draw, float]]:
+    """Return what draws the first pair of images that hold something, and its height, if any."""
+    status = table.columns["status"]
+    rows = np.flatnonzero(~np.isin(status, (Status.BAD_SCIENCE, Status.BAD_PSF)))
+    if not rows.size:
+        return {}
+    integration, psf = (int(table.columns[what][rows[0]]) for what in ("integration", "psf"))
+    with CleanFrames(exposures[0]) as frames, exposures[1]:
+        science, star = frames[integration].image, exposures[1].read_science(psf)
+    peaks = [float(np.percentile(np.abs(np.nan_to_num(image)), 99)) for image in (science, star)]
+    if min(peaks) <= 0:
+        return {}
+    panels = [
+        Panel(f"Science, integration {integration}", science),
+        Panel(f"Psf image {psf}, scaled: {status[rows[0]]}", star * (peaks[0] / peaks[1])),
+    ]
+    draw = partial(
+        images.draw_images,
+        panels=panels,
+        weight=table.leave_out(mask.read_weight()),
+        title=name,
+        unit=exposures[0].unit,
+        view=view,
+        circles=table.circles,
+    )
+    return {"images": (draw, images.height_of(panels))}
 
 
 def _replaced(exposure: Exposure, what: str) -> Panel:
