@@ -18,6 +18,7 @@ STRING_OR_COMMENT = re.compile(
 # Names that are only about wording: variables with parts of an error, and functions that report.
 WORDING = {"problem", "remedy"}
 TELLING = {"print", "sys.stderr.write"}
+MAY_TELL = re.compile("Error|print|write")  # in the lines of each call that is only wording
 
 
 def what_counts(source: str, tree: ast.Module) -> str:
@@ -32,21 +33,27 @@ def what_counts(source: str, tree: ast.Module) -> str:
 
 def _without_wording(source: str, tree: ast.Module) -> str:
     """Replace all wording by something short, and docstrings by nothing."""
-    lines = [line.encode() for line in source.splitlines()]  # in which ast counts columns
-    for node, short in reversed([*_wording(tree)]):
+    text = source.splitlines()
+    lines = [line.encode() for line in text]  # in which ast counts columns
+    for node, short in reversed([*_wording(tree, text)]):
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         kept = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
         lines[first : last + 1] = [kept[0] + short.encode() + kept[1]]
     return b"\n".join(lines).decode()
 
 
-def _wording(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+def _wording(node: ast.AST, text: list[str]) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """Yield each piece of wording, in its order, and its replacement."""
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.stmt | ast.expr) and (short := _shortened(part)) is not None:
             yield part, short
-        else:
-            yield from _wording(part)
+        elif not isinstance(part, ast.expr) or _may_tell(part, text):
+            yield from _wording(part, text)
+
+
+def _may_tell(node: ast.expr, text: list[str]) -> bool:
+    """Return whether an expression can hold wording; most need no search through their parts."""
+    return any(map(MAY_TELL.search, text[node.lineno - 1 : node.end_lineno]))
 
 
 def _shortened(node: ast.stmt | ast.expr) -> str | None:
