@@ -111,6 +111,7 @@ bench: env
 	$(BIN)/python benchmarks/closing.py
 	$(BIN)/python benchmarks/small_exposures.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/figures.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/judging.py

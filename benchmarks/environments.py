@@ -12,7 +12,6 @@ PEERS = {
     "1.16.1": ("jwst==1.16.1", "numpy<2"),  # 3D product; with NumPy 2 it does not align float32
     "3.0.0": ("jwst==3.0.0",),
     "pyklip 2.10.1": ("pyklip==2.10.1",),
-    "fitsio 1.4.2": ("fitsio==1.4.2",),  # CFITSIO
     # What spaceKLIP imports; it comes as a checkout. It wants NumPy < 2, newer pyKLIP NumPy 2.
     "spaceklip needs": (
         *("jwst==1.16.1", "pyklip==2.8.4", "numpy<2", "astroquery", "pysiaf", "emcee", "corner"),
@@ -39,7 +38,7 @@ def peer_versions(release: str) -> dict[str, str]:
     code = (
         "from importlib.metadata import version as v, packages_distributions as p\n"
         "found = {n for names in p().values() for n in names}\n"
-        "for n in ('jwst', 'pyklip', 'fitsio', 'numpy', 'scipy', 'stdatamodels'):\n"
+        "for n in ('jwst', 'pyklip', 'numpy', 'scipy', 'stdatamodels'):\n"
         "    if n in found: print(n, v(n))"
     )
     answer = subprocess.run(

@@ -1,8 +1,8 @@
 """
 What the workflow costs for small exposures, by the choice of figures, beside `psfalign align`.
 
-Exposures are those of the demo, each with psf images that others share, under many names. The
-choices take turns; CPU seconds are those of the engine and all its jobs.
+One exposure of the demo with its psf images takes part under many names. The choices take turns;
+CPU seconds are those of the engine and all its jobs.
 """
 
 import argparse
@@ -53,17 +53,8 @@ def run_align(campaign: Campaign) -> float:
     """Align one exposure by the command line, start-up included; return its CPU seconds."""
     entry = yaml.safe_load(campaign.config.read_text())
     exposure, (mask,) = entry["exposures"][0], entry["psfmask"]["references"]
-    command = [
-        sys.executable,
-        "-m",
-        "psfalign",
-        "align",
-        "--output",
-        "product.fits",
-        "--psfmask",
-        mask,
-    ]
-    command += ["--science", exposure["science"], "--psfs", exposure["psfs"]]
+    command = [sys.executable, "-m", "psfalign", "align", "--science", exposure["science"]]
+    command += ["--psfs", exposure["psfs"], "--psfmask", mask, "--output", "product.fits"]
     (campaign.folder / "product.fits").unlink(missing_ok=True)
     return measure(command, cwd=campaign.folder).cpu
 
