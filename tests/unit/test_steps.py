@@ -553,6 +553,16 @@ def test_item_27_fit_of_files_that_were_never_compared(inputs: Path, tmp_path: P
         fit_exposure(paths["science"], other, paths["mask"], tmp_path / "x.ecsv")
 
 
+@pytest.mark.parametrize("kind", ["science", "psfs"])
+def test_exposure_that_was_not_cleaned_is_refused(kind: str, inputs: Path, tmp_path: Path) -> None:
+    paths = run(inputs, tmp_path)
+    paths[kind] = inputs / {"science": "sci_calints.fits", "psfs": "star_psfstack.fits"}[kind]
+    message = f"{paths[kind]}: its bad pixels were not replaced; run psfalign clean first"
+    with refused(message, InputError):
+        fit_exposure(paths["science"], paths["psfs"], paths["mask"], tmp_path / "x.ecsv")
+    assert not (tmp_path / "x.ecsv").exists()
+
+
 def test_table_of_other_psfs_is_refused(inputs: Path, tmp_path: Path) -> None:
     paths = run(inputs, tmp_path)
     clean_exposure(

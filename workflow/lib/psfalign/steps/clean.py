@@ -30,6 +30,7 @@ COUNTS = {
     "NNOERR": "integrations without any error that is known",
 }
 STEP = "clean"
+CLEANED = "CLEANVER"  # keyword of all cleaned exposures
 
 
 @dataclass
@@ -137,5 +138,5 @@ def _primary(header: Header, exposure: Exposure, digest: str) -> Header:
     set_text(primary, "RAWFILE", exposure.path.name, "file that was cleaned")
     set_text(primary, "RAWSHA", digest, "its SHA-256")
     set_text(primary, "RAWCHECK", checked, "its FITS checksums")
-    set_text(primary, "CLEANVER", f"psfalign {__version__}", "software that cleaned it")
+    set_text(primary, CLEANED, f"psfalign {__version__}", "software that cleaned it")
     return primary

@@ -27,6 +27,7 @@ from ..images.frames import choose_frames
 from ..psfmask.file import read_mask_header
 from ..psfmask.resolved import ResolvedMask
 from ..system.progress import say_progress
+from .clean import CLEANED
 from .clean import STEP as CLEAN
 
 STEP = "fit_shifts"
@@ -89,7 +90,8 @@ def fit_exposure(
     FitError
         If fits failed and ``on_failed_fit`` is ``stop``.
     InputError
-        If the exposures and the mask do not agree, or the circles leave no pixel with weight.
+        If an exposure is not cleaned, exposures and mask do not agree, or the circles leave no
+        pixel with weight.
     """
     options = options or FitOptions()
     mask = ResolvedMask.read(psfmask)
@@ -153,6 +155,10 @@ def _check_parties(science: Exposure, psfs: Exposure, mask: ResolvedMask) -> Non
         named = mask.source == "configuration"
         parties.append(force(parties[0], party)[0] if named else party)
     check_agreement(parties)
+    for exposure in (science, psfs):
+        if CLEANED not in exposure.primary:
+            problem, remedy = "its bad pixels were not replaced", "run psfalign clean first"
+            raise InputError(problem, file=exposure.path, remedy=remedy)
 
 
 def _meta(
