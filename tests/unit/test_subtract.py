@@ -22,6 +22,7 @@ from files import (
 )
 
 from psfalign.errors import InputError
+from psfalign.files.aligned import AlignedPsfs
 from psfalign.files.exposure import Exposure
 from psfalign.files.provenance.table import read_records
 from psfalign.images.dq_flags import DO_NOT_USE, FLUX_ESTIMATED
@@ -205,6 +206,23 @@ def test_rings_around_nobody_knows_what_are_refused(tmp_path: Path) -> None:
             paths["science"], paths["product"], output, options=SubtractionOptions(annuli=[0.5])
         )
     assert not output.exists()
+
+
+def test_a_mask_without_a_weight_above_one_half_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, output = run(inputs(tmp_path / "in"), tmp_path / "out"), tmp_path / "psfsub.fits"
+    monkeypatch.setattr(AlignedPsfs, "read_weight", lambda _: np.full(SHAPE, 0.5))
+    message = (
+        f"{paths['science']}: the weight of the mask is nowhere above 0.5, which leaves no pixel "
+        "to fit; set psf_subtraction.region to image"
+    )
+    with refused(message, InputError):
+        subtract_psf(paths["science"], paths["product"], output)
+    assert not output.exists()
+    options = SubtractionOptions(region="image")
+    subtract_psf(paths["science"], paths["product"], output, options=options)
+    assert np.isfinite(pixels(output)).all()
 
 
 def test_psf_images_of_another_exposure_are_refused(tmp_path: Path) -> None:

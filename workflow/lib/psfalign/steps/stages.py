@@ -190,11 +190,18 @@ class Subtraction:
         if self.options.region == "image" or weight is None:
             weight = np.ones(shape)
         region = choose_region(weight, cover(circles, shape))
-        if circles and not region.any():
-            problem, remedy = "the circles leave no pixel to fit", "make them smaller"
-            raise InputError(problem, file=self._exposure.path, keyword="exclude", remedy=remedy)
+        if not region.any():
+            raise self._nothing_to_fit(circles)
         separations = np.zeros(shape) if self._sky is None else self._sky.separations(shape)
         return divide(region, separations, self.options.annuli, len(self._psfs))
+
+    def _nothing_to_fit(self, circles: Sequence[Circle]) -> InputError:
+        path = self._exposure.path
+        if circles:
+            problem, remedy = "the circles leave no pixel to fit", "make them smaller"
+            return InputError(problem, file=path, keyword="exclude", remedy=remedy)
+        problem = "the weight of the mask is nowhere above 0.5, which leaves no pixel to fit"
+        return InputError(problem, file=path, remedy="set psf_subtraction.region to image")
 
     def _errors(self, integration: int, error: Image, library: PsfLibrary, fit: Fit) -> Images:
         errors = self._psfs.read_errors(integration, np.flatnonzero(library.used))
