@@ -71,6 +71,21 @@ def test_arrays_are_what_the_files_of_the_workflow_hold(
     assert [path.read_bytes() for path in inputs] == before
 
 
+@pytest.mark.parametrize("subject", ["science", "psf"])
+def test_images_that_were_not_cleaned_are_refused(
+    subject: str, inputs: tuple[Path, Path, Path]
+) -> None:
+    science, psfs = map(psfalign.read_exposure, inputs[:2])
+    weight = psfalign.read_mask(inputs[2])
+    images = science if subject == "science" else psfs
+    images.science[1, 3, 4] = np.nan
+    message = (
+        f"a {subject} image has pixels that are not finite; replace them by psfalign.clean first"
+    )
+    with refused(message, InputError):
+        psfalign.fit_shifts(science, psfs, weight)
+
+
 def test_errors_name_the_files_that_were_given(
     inputs: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:

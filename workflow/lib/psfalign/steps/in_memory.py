@@ -232,9 +232,11 @@ def fit_shifts(
     Raises
     ------
     InputError
-        If the arrays do not have the same rows and columns.
+        If the arrays do not have the same rows and columns, or the images are not cleaned.
     """
     shape = science.science.shape[1:]
+    _check_cleaned(science, "a science image")
+    _check_cleaned(psfs, "a psf image")
     for subject, array in (("a psf image", psfs.science[0]), ("the weight", weight)):
         if array.shape != shape:
             problem = f"{subject} has {array.shape} rows and columns, a science image {shape}"
@@ -243,6 +245,15 @@ def fit_shifts(
     chosen = choose_frames(_frames(science), align_to)
     fits = fitting.fit_shifts(chosen, _frames(psfs), weight, options=fitted, threads=threads)
     return ShiftTable.of(list(fits), {"padding": fitted.padding}, shifts=shifts)
+
+
+def _check_cleaned(images: Images, subject: str) -> None:
+    """Refuse images with pixels that are not finite; of cleaned ones, none or all are."""
+    for image in images.science:
+        finite = np.isfinite(image)
+        if finite.any() and not finite.all():
+            problem = f"{subject} has pixels that are not finite"
+            raise InputError(problem, remedy="replace them by psfalign.clean first")
 
 
 def align(psfs: Images, table: ShiftTable, *, errors: Errors = "variance") -> AlignedImages:
