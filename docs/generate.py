@@ -83,12 +83,12 @@ def carried_files() -> str:
 
 
 def up_to_date(page: str) -> str:
-    """Return a page with its generated parts made anew."""
+    """Return a page with its generated parts made again."""
     return PART.sub(lambda part: f"{part[1]}\n{_made(part[2], part[3])}\n\n{part[4]}", page)
 
 
 def _made(name: str, words: str) -> str:
-    """Return one part anew; that of a benchmark is named by its page and heading."""
+    """Return one part, made again; that of a benchmark is named by its page and heading."""
     if name != "measured":
         return PARTS[name]()
     page, _, heading = words.strip().partition(":")

@@ -1,10 +1,10 @@
 """
-Start programs in forks of a process that has imported their modules.
+Start programs in forks of a process that has already imported third-party modules.
 
-The engine takes longer to be imported than to plan a small campaign, and so does crds to choose a
-mask. The process below imports what others have written, never psfalign: each fork takes the
-library of the checkout whose rules it reads, as a process does that is started anew. Tests of the
-start itself, of the environment, limits or a network start processes of their own.
+Importing Snakemake takes longer than planning a small campaign, and importing crds takes longer
+than choosing a mask. The process below imports such modules once, but never psfalign: each fork
+imports the library of the checkout whose rules it reads, as a new process does. Tests of the
+start itself, of the environment, of limits or of a network start processes of their own.
 """
 
 import atexit

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 import psfalign
 
-FOLDER = Path("docs", "reference", "python")  # below the repository; made anew by each build
+FOLDER = Path("docs", "reference", "python")  # below the repository; made again by each build
 PAGE = """# {name}
 
 ```{{eval-rst}}

@@ -79,7 +79,7 @@ def test_item_04_duplicate_key(config: dict[str, Any], tmp_path: Path) -> None:
     text = "output_dir: a\n" + yaml.safe_dump(config, sort_keys=False)
     assert refusal(tmp_path, text) == (
         f"{tmp_path}/bad.yaml: line 2, column 1: the key output_dir is there twice, "
-        "in lines 1 and 2; mend the YAML"
+        "in lines 1 and 2; correct the YAML"
     )
 
 
@@ -115,7 +115,7 @@ def test_item_09_two_exposures_with_one_name(config: dict[str, Any], tmp_path: P
 def test_item_10_wildcards_in_the_output(config: dict[str, Any], tmp_path: Path) -> None:
     config["output_dir"] = "{exposure}"
     assert refusal(tmp_path, config) == (
-        f"{tmp_path}/bad.yaml output_dir='{{exposure}}': the engine reads {{ }} < > itself; "
+        f"{tmp_path}/bad.yaml output_dir='{{exposure}}': Snakemake does not accept {{ }} < > here; "
         "name a folder without them"
     )
 
@@ -124,7 +124,7 @@ def test_item_17_association_of_another_type(config: dict[str, Any], tmp_path: P
     association = write_association(tmp_path / "asn.json", [], asn_type="image3")
     config["associations"] = [str(association)]
     assert refusal(tmp_path, config) == (
-        f"{association} asn_type=image3: is no level-3 coronagraphic association; name one of type "
+        f"{association} asn_type=image3: is not a level-3 coronagraphic association; name one of type "
         "coron3, or list its files under `exposures` in the configuration"
     )
 

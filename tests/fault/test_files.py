@@ -125,7 +125,7 @@ def test_item_23_wrong_checksum(name: str, config: dict[str, Any], tmp_path: Pat
     path.write_bytes(content)
     (line,) = refusals(config, tmp_path)
     assert line.startswith(f"{path}[SCI] CHECKSUM=")
-    assert line.endswith("; fetch it again, or write the checksums anew")
+    assert line.endswith("; fetch it again, or write the checksums again")
 
 
 @pytest.mark.parametrize("role", ["science", "psf", "psfmask"])
@@ -249,7 +249,7 @@ def test_item_33_a_named_mask_needs_neither_selectors_nor_a_start(tmp_path: Path
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
-        ({"USEAFTER": "soon"}, "USEAFTER=soon: is no date; write YYYY-MM-DDTHH:MM:SS"),
+        ({"USEAFTER": "soon"}, "USEAFTER=soon: is not a date; write YYYY-MM-DDTHH:MM:SS"),
         ({"REFTYPE": "DARK"}, "REFTYPE=DARK: is not a PSFMASK file; name one"),
     ],
 )
@@ -312,7 +312,7 @@ def test_characters_of_the_engine_in_the_path_of_an_input(
         path = write_mask(tmp_path / f"{name}.fits")
         config["psfmask"]["references"] = [str(path)]
     assert refusals(config, tmp_path) == [
-        f"{path}: the engine reads {{ }} < > in a path itself; rename the file or folder",
+        f"{path}: Snakemake does not accept {{ }} < > in a path; rename the file or folder",
     ]
 
 

@@ -1,7 +1,7 @@
 """
 Store and compare numbers of the demo's products, to detect changes of results.
 
-    PYTHONPATH=tests:workflow/lib python -m studies.demo     # store them anew
+    PYTHONPATH=tests:workflow/lib python -m studies.demo     # store them again
 """
 
 import hashlib

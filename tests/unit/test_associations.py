@@ -113,7 +113,7 @@ def test_same_exposures_as_science_and_psf(tmp_path: Path) -> None:
 def test_item_17_not_json(text: str, tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     path.write_text(text)
-    message = f"^{path}: is not JSON: .*; mend it with a text editor, or {BY_HAND}$"
+    message = f"^{path}: is not JSON: .*; correct it with a text editor, or {BY_HAND}$"
     with pytest.raises(InputError, match=message):
         read_association(path)
 
@@ -121,14 +121,14 @@ def test_item_17_not_json(text: str, tmp_path: Path) -> None:
 def test_item_17_in_no_unicode_encoding(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     path.write_bytes(b'{"asn_type": "\xff"}')
-    with pytest.raises(InputError, match=f"^{path}: is not JSON: .*0xff.*; mend it "):
+    with pytest.raises(InputError, match=f"^{path}: is not JSON: .*0xff.*; correct it "):
         read_association(path)
 
 
 def test_item_17_nested_too_deeply(tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     path.write_text("[" * 2 * sys.getrecursionlimit())
-    with pytest.raises(InputError, match=r"^.*asn\.json: is not JSON: .*; mend it "):
+    with pytest.raises(InputError, match=r"^.*asn\.json: is not JSON: .*; correct it "):
         read_association(path)
 
 
@@ -143,7 +143,7 @@ def test_item_17_a_list_at_the_top(tmp_path: Path) -> None:
 def test_item_17_other_type(kind: Any, tmp_path: Path) -> None:
     path = write_association(tmp_path / "asn.json", MEMBERS, asn_type=kind)
     message = (
-        f"{path} asn_type={kind}: is no level-3 coronagraphic association; "
+        f"{path} asn_type={kind}: is not a level-3 coronagraphic association; "
         f"name one of type coron3, or {BY_HAND}"
     )
     with refused(message, InputError):

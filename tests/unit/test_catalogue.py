@@ -232,7 +232,7 @@ def test_item_33_exposure_without_a_selector(keyword: str) -> None:
 @pytest.mark.parametrize("value", ["", "soon", "2022-13-01", "2022-02-30", "01/02/2022", 20229999])
 def test_item_15_useafter_cannot_be_read(value: Any, tmp_path: Path) -> None:
     path = write_mask(tmp_path / "m.fits", USEAFTER=value)
-    problem = f"={value}: is no date; write YYYY-MM-DDTHH:MM:SS"
+    problem = f"={value}: is not a date; write YYYY-MM-DDTHH:MM:SS"
     if value == "":
         problem = lacks(path, "USEAFTER")
     with refused(f"{path} USEAFTER{problem}", InputError):

@@ -1,4 +1,4 @@
-"""The workflow is written anew into a folder, or packed, whole."""
+"""The whole workflow is written into a new folder or packed."""
 
 from pathlib import Path
 

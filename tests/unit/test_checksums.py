@@ -15,7 +15,7 @@ from psfalign.psfmask.file import read_mask
 
 WRONG = (
     "is not that of its bytes: the file is damaged, or was edited without it; "
-    "fetch it again, or write the checksums anew"
+    "fetch it again, or write the checksums again"
 )
 
 

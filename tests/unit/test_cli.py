@@ -155,7 +155,9 @@ def test_item_01_check_gives_line_and_column(
     path = tmp_path / "c.yaml"
     path.write_text("output_dir: x\n\texposures: []\n")
     line = refusal(capsys, "check", path)
-    assert line == f"{path}: line 2, column 1: a tab; YAML is indented with spaces; mend the YAML"
+    assert (
+        line == f"{path}: line 2, column 1: a tab; YAML is indented with spaces; correct the YAML"
+    )
 
 
 @pytest.mark.parametrize(

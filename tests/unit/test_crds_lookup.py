@@ -427,7 +427,7 @@ def _no_folder(campaign: Campaign) -> str:
     path = campaign.folder / "nothing"
     campaign.config["psfmask"]["crds"]["path"] = str(path)
     return (
-        f"psfmask.crds.path={path}: is no CRDS cache, it has no folder mappings/jwst; "
+        f"psfmask.crds.path={path}: is not a CRDS cache: it has no folder mappings/jwst; "
         "name the folder that CRDS_PATH names for crds"
     )
 

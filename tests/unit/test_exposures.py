@@ -206,7 +206,7 @@ def test_item_16_asn_id_of_an_association(asn_id: Any, tmp_path: Path) -> None:
     path = tmp_path / "asn.json"
     write_association(path, [("s.fits", "science"), ("p.fits", "psf")], asn_id=asn_id)
     message = (
-        f"associations[0] {path} asn_id={str(asn_id)!r}: is no association candidate; "
+        f"associations[0] {path} asn_id={str(asn_id)!r}: is not an association candidate; "
         "write o, c or a and digits, for example a3001"
     )
     with refused(message, ConfigError):

@@ -189,7 +189,7 @@ def test_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
-        ({"USEAFTER": "soon"}, "USEAFTER=soon: is no date; write YYYY-MM-DDTHH:MM:SS"),
+        ({"USEAFTER": "soon"}, "USEAFTER=soon: is not a date; write YYYY-MM-DDTHH:MM:SS"),
         ({"REFTYPE": "FLAT"}, "REFTYPE=FLAT: is not a PSFMASK file; name one"),
     ],
 )

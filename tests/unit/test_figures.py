@@ -1,7 +1,7 @@
 """
 Figures of seeded arrays, compared with stored ones.
 
-PSFALIGN_NEW_BASELINES=1 stores them anew. The tolerance is the root mean square of the difference
+PSFALIGN_NEW_BASELINES=1 stores them again. The tolerance is the root mean square of the difference
 in grey levels of 255: the same matplotlib draws the same bytes, another one moves letters by a
 fraction of a pixel, which makes 2 to 3; a line or a panel that changes makes 6 and more.
 """

@@ -163,9 +163,9 @@ def test_mistakes_are_said_as_by_a_run(capsys: pytest.CaptureFixture[str]) -> No
 
 
 BAD = {
-    "{": f"is no manifest of inputs; {ANEW}",
-    "[]": f"is no manifest of inputs; {ANEW}",
-    '{"format": 1}': f"is no manifest of inputs; {ANEW}",
+    "{": f"is not a manifest of inputs; {ANEW}",
+    "[]": f"is not a manifest of inputs; {ANEW}",
+    '{"format": 1}': f"is not a manifest of inputs; {ANEW}",
     json.dumps({"format": 2, "address": "", "sha256": "", "files": {}}): (
         f"format=2: this version of psfalign reads 1; {ANEW}"
     ),
@@ -208,7 +208,7 @@ def test_an_address_needs_files_below_the_working_directory(folder: Path) -> Non
     ):
         write_manifest([outside], output, facts, address="s3://b")
     with refused(
-        "--address=bucket: is no address; write one such as s3://bucket/folder", ConfigError
+        "--address=bucket: is not an address; write one such as s3://bucket/folder", ConfigError
     ):
         write_manifest([Path("data")], output, facts, address="bucket")
     assert not output.exists()
@@ -223,7 +223,7 @@ def test_only_a_manifest_is_written_over(capsys: pytest.CaptureFixture[str]) -> 
     before = other.read_bytes()
     assert main(["manifest", "campaign.yaml", "--output", str(other)]) == 1
     assert capsys.readouterr().err.endswith(
-        f"{other}: is there, and is no manifest; name another with --output\n"
+        f"{other}: exists and is not a manifest; name another with --output\n"
     )
     assert other.read_bytes() == before
 

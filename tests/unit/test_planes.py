@@ -72,7 +72,7 @@ def test_item_23_one_bit_of_any_extension(name: str, write: Callable[[str], Path
             stream.write(bytes([last ^ 1]))
         message = (
             f"{path}[{hdu.name}] CHECKSUM={hdu.header['CHECKSUM']}: is not that of its bytes: the "
-            "file is damaged, or was edited without it; fetch it again, or write the checksums anew"
+            "file is damaged, or was edited without it; fetch it again, or write the checksums again"
         )
         with refused(message, InputError), READERS[name](path):
             pass

@@ -166,7 +166,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 REFUSED = {
     "unknown coronagraph": (
         {"cards": {"CORONMSK": "MASKB335R"}},
-        "CORONMSK=MASKB335R: is no coronagraph whose geometry is known; name a mask for the "
+        "CORONMSK=MASKB335R: is not a coronagraph whose geometry is known; name a mask for the "
         f"exposure, or uniform; known are {', '.join(CORONAGRAPHS)}",
     ),
     "no coronagraph": (
@@ -203,7 +203,7 @@ def test_what_cannot_be_made(name: str, tmp_path: Path) -> None:
 
 def test_useafter_that_is_no_date(tmp_path: Path) -> None:
     path = science(tmp_path / "a_calints.fits")
-    message = f"{tmp_path}/m.fits USEAFTER=soon: is no date; write YYYY-MM-DDTHH:MM:SS"
+    message = f"{tmp_path}/m.fits USEAFTER=soon: is not a date; write YYYY-MM-DDTHH:MM:SS"
     with refused(message, InputError):
         make_psfmask(path, tmp_path / "m.fits", useafter="soon")
 

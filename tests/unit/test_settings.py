@@ -179,11 +179,11 @@ REFUSED = {
     ),
     "item_10_braces_in_output": (
         valid(output_dir="res{x}"),
-        "output_dir='res{x}': the engine reads { } < > itself; name a folder without them",
+        "output_dir='res{x}': Snakemake does not accept { } < > here; name a folder without them",
     ),
     "item_58_angle_brackets_in_output": (
         valid(output_dir="d<results>"),
-        "output_dir='d<results>': the engine reads { } < > itself; name a folder without them",
+        "output_dir='d<results>': Snakemake does not accept { } < > here; name a folder without them",
     ),
     "item_14_unknown_flag": (
         valid(align_refs={"bad_bits": "DO_NOT_USE, SATURATE"}),

@@ -145,7 +145,7 @@ def test_show_refuses_a_circle_that_it_cannot_read(inputs: Path, tmp_path: Path)
     place = {"column": 30.0, "row": 24.0, "radius": 1.5}
     product = run(inputs, tmp_path, exclude=[place])["product"]
     fits.setval(product, "EXCL1", value="somewhere")
-    line = f"{product} EXCL1=somewhere: is no circle; run the exposure again"
+    line = f"{product} EXCL1=somewhere: is not a circle; run the exposure again"
     with pytest.raises(InputError, match=f"^{re.escape(line)}$"):
         show_product(product, tmp_path / "show.png")
 

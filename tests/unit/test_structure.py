@@ -24,7 +24,7 @@ from psfalign.steps.clean import clean_exposure
 
 AGAIN = "fetch it again"
 FILE_AGAIN = "fetch the file again"
-MEND = "fetch the file again, or mend that line"
+MEND = "fetch the file again, or correct that line"
 CUT = "is not a FITS file|cut short|has no END|are no extension"
 NOBODY = 65534  # user id without rights
 
@@ -120,7 +120,7 @@ def test_item_18_no_permission(good: Path, unprivileged: Path) -> None:
 
 def test_no_name_of_a_file() -> None:
     path = Path("a\0.fits")
-    with refused(r"a\x00.fits: is no name of a file; name a file", InputError):
+    with refused(r"a\x00.fits: is not a file name; name a file", InputError):
         scan(path)
 
 
@@ -407,6 +407,6 @@ def test_item_33_structure_said_twice(card: str, good: Path) -> None:
 def test_item_19_file_that_denies_being_standard_fits(good: Path) -> None:
     with_card(good, "SIMPLE", "SIMPLE  =                    F")
     with refused(
-        f"{good} SIMPLE=False: says that this is no standard FITS file; {FILE_AGAIN}", InputError
+        f"{good} SIMPLE=False: says that this is not a standard FITS file; {FILE_AGAIN}", InputError
     ):
         scan(good)

@@ -142,7 +142,7 @@ def test_nothing_to_align_names_every_file(
         assert any(str(name) in line for line in lines)
     assert lines[-1] == (
         "psfalign: error: my_campaign.yaml: no exposure that can be aligned was found; "
-        "mend what was left out, or write it by hand"
+        "correct what was left out, or write it by hand"
     )
     assert not Path("my_campaign.yaml").exists()
 

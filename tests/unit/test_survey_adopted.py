@@ -179,7 +179,7 @@ def test_candidate_that_is_none_is_replaced() -> None:
     found = survey()
     assert made(found) == [(f"d/{ONE}", [f"d/{STAR}"])]
     assert found.entries[0].asn_id == "a3001"
-    assert found.remarks.warnings == [f"{path} asn_id=mine: is no association candidate"]
+    assert found.remarks.warnings == [f"{path} asn_id=mine: is not an association candidate"]
 
 
 def test_other_json_files_are_named() -> None:
@@ -194,6 +194,6 @@ def test_other_json_files_are_named() -> None:
     by_hand = "list its files under `exposures` in the configuration"
     assert left_out(found) == {
         str(level2): f"exptype: has no psf members; add them, or {by_hand}",
-        str(image): "asn_type=image3: is no level-3 coronagraphic association; "
+        str(image): "asn_type=image3: is not a level-3 coronagraphic association; "
         f"name one of type coron3, or {by_hand}",
     }

@@ -98,11 +98,11 @@ def test_psf_that_could_belong_to_two_groups_is_left_out() -> None:
         ),
         (
             {"EXP_TYPE": "NRC_IMAGE"},
-            f"EXP_TYPE=NRC_IMAGE: is no coronagraphic exposure; those are NRC_CORON, MIR_4QPM, MIR_LYOT; {BY_HAND}",
+            f"EXP_TYPE=NRC_IMAGE: is not a coronagraphic exposure; those are NRC_CORON, MIR_4QPM, MIR_LYOT; {BY_HAND}",
         ),
         (
             {"EXP_TYPE": "MIR_CORONCAL"},
-            f"EXP_TYPE=MIR_CORONCAL: is no coronagraphic exposure; those are NRC_CORON, MIR_4QPM, MIR_LYOT; {BY_HAND}",
+            f"EXP_TYPE=MIR_CORONCAL: is not a coronagraphic exposure; those are NRC_CORON, MIR_4QPM, MIR_LYOT; {BY_HAND}",
         ),
         (
             {"BKGDTARG": True},

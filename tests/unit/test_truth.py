@@ -181,7 +181,7 @@ def test_several_versions_of_software_are_not_one() -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[], None], str, str]] = {
-    "empty product": (lambda: Path(PRODUCT).write_bytes(b""), "align_psfs", "is no FITS file"),
+    "empty product": (lambda: Path(PRODUCT).write_bytes(b""), "align_psfs", "is not a FITS file"),
     "cut table": (
         lambda: Path(f"{STEM}_shifts.ecsv").write_bytes(
             Path(f"{STEM}_shifts.ecsv").read_bytes()[:-300]

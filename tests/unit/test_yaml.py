@@ -33,7 +33,7 @@ MISTAKES = {
     "item_01_nested_too_deeply": ("[" * 5000, "is nested too deeply"),
     "item_01_no_such_date": (
         "a: 2020-99-99\n",
-        "line 1, column 4: 2020-99-99 is no value: month must be in 1..12",
+        "line 1, column 4: 2020-99-99 is not a value: month must be in 1..12",
     ),
     "item_05_octal": (
         "a: {b: -010}\n",
@@ -75,7 +75,7 @@ def test_mistake_is_refused_where_it_stands(name: str, tmp_path: Path) -> None:
     text, problem = MISTAKES[name]
     path = tmp_path / "a.yaml"
     path.write_text(text, encoding="utf-8")
-    with refused(f"{path}: {problem}; mend the YAML", ConfigError):
+    with refused(f"{path}: {problem}; correct the YAML", ConfigError):
         read_yaml(path)
 
 

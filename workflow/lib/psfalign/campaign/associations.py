@@ -77,7 +77,7 @@ def read_association(path: Path, manifest: Manifest = NO_MANIFEST) -> Associatio
     content = manifest.fact(path, "association") if listed else read_json(path)
     kind = content.get("asn_type")
     if "products" in content and _plain(kind) not in ASN_TYPES:
-        problem = "is no level-3 coronagraphic association"
+        problem = "is not a level-3 coronagraphic association"
         remedy = f"name one of type coron3, or {BY_HAND}"
         raise InputError(problem, file=path, keyword="asn_type", value=kind, remedy=remedy)
     try:
@@ -111,7 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError.unreadable(error, path) from error
     except (ValueError, RecursionError) as error:
-        remedy = f"mend it with a text editor, or {BY_HAND}"
+        remedy = f"correct it with a text editor, or {BY_HAND}"
         raise InputError(f"is not JSON: {error}", file=path, remedy=remedy) from error
     if not isinstance(content, dict):
         remedy = "name a coron3 association"

@@ -251,7 +251,7 @@ def check_characters(paths: Iterable[Path]) -> None:
     """Refuse a path that the engine would take for a pattern."""
     for path in paths:
         if not set(WILDCARD).isdisjoint(str(path)):
-            problem = f"the engine reads {' '.join(WILDCARD)} in a path itself"
+            problem = f"Snakemake does not accept {' '.join(WILDCARD)} in a path"
             raise InputError(problem, file=path, remedy="rename the file or folder")
 
 

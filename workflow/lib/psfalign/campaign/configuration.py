@@ -285,7 +285,7 @@ def _check_path(path: str, keyword: str, file: object) -> None:
         problem = f"the variable ${variable[2]} is not replaced"
         remedy = "write the path in full"
     elif keyword == "output_dir" and any(character in path for character in WILDCARD):
-        problem = f"the engine reads {' '.join(WILDCARD)} itself"
+        problem = f"Snakemake does not accept {' '.join(WILDCARD)} here"
         remedy = "name a folder without them"
     else:
         return

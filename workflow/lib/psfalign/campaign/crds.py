@@ -112,7 +112,7 @@ def _check_cache(cache: Path, context: str) -> None:
     mappings = cache / MAPPINGS
     if not mappings.is_dir():
         raise ConfigError(
-            f"is no CRDS cache, it has no folder {MAPPINGS}",
+            f"is not a CRDS cache: it has no folder {MAPPINGS}",
             keyword="psfmask.crds.path",
             value=cache,
             remedy="name the folder that CRDS_PATH names for crds",

@@ -207,7 +207,7 @@ def _exposure(
     if not ASN_ID.fullmatch(asn_id):
         remedy = "write o, c or a and digits, for example a3001"
         raise ConfigError(
-            "is no association candidate",
+            "is not an association candidate",
             file=origin,
             keyword="asn_id",
             value=repr(asn_id),

@@ -8,7 +8,7 @@ from ..files.digest import sha256
 
 REMEDY = (
     "start the run again; if a manifest lists this file, put the listed one in its place, or write "
-    "the manifest anew"
+    "the manifest again"
 )
 
 

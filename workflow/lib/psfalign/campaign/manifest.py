@@ -15,7 +15,7 @@ from ..files.text import LARGEST_TABLE, read_text
 from ..system.atomic_file import publish_bytes
 
 FORMAT = 1  # of the manifest's format; raise it when the facts change
-ANEW = "write it anew with `psfalign manifest`, where the files are"
+ANEW = "write it again with `psfalign manifest`, where the files are"
 FITS = (".fits", ".fit")
 
 Facts = dict[str, Any]
@@ -107,7 +107,7 @@ def _read(path: Path, _time: int, _size: int) -> Manifest:
         found = content["format"], content["sha256"]
         files, address = dict(content["files"]), str(content["address"])
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError("is no manifest of inputs", file=path, remedy=ANEW) from error
+        raise InputError("is not a manifest of inputs", file=path, remedy=ANEW) from error
     if found[0] != FORMAT:
         problem = f"this version of psfalign reads {FORMAT}"
         raise InputError(problem, file=path, keyword="format", value=found[0], remedy=ANEW)

@@ -74,7 +74,7 @@ def check_usable(header: RoleHeader) -> None:
     if kind.endswith(ACQUISITIONS):
         raise _refusal(header, "EXP_TYPE", "is a target acquisition", "it is not needed")
     if kind and kind not in CORONAGRAPHIC:
-        problem = f"is no coronagraphic exposure; those are {', '.join(CORONAGRAPHIC)}"
+        problem = f"is not a coronagraphic exposure; those are {', '.join(CORONAGRAPHIC)}"
         raise _refusal(header, "EXP_TYPE", problem, BY_HAND)
     if WORDS.get(header.get("IS_IMPRT", "")):
         raise _refusal(header, "IS_IMPRT", "is an imprint exposure", "it is not needed")

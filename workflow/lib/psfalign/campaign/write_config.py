@@ -66,7 +66,8 @@ def write_campaign(survey: Survey, path: Path) -> None:
     """
     if not (survey.associations or survey.entries):
         problem = "no exposure that can be aligned was found"
-        raise ConfigError(problem, file=path, remedy="mend what was left out, or write it by hand")
+        remedy = "correct what was left out, or write it by hand"
+        raise ConfigError(problem, file=path, remedy=remedy)
     refuse_existing(path)
     publish_bytes(path, render_campaign(survey, path).encode())
 

@@ -75,7 +75,7 @@ def _check_output(output: Path) -> None:
         read_manifest(output)
     except InputError as error:
         if error.keyword != "format" and "changed" not in error.problem:
-            problem, remedy = "is there, and is no manifest", "name another with --output"
+            problem, remedy = "exists and is not a manifest", "name another with --output"
             raise InputError(problem, file=output, remedy=remedy) from error
 
 
@@ -83,7 +83,7 @@ def _check_address(address: str, files: Iterable[str]) -> None:
     if not address:
         return
     if "://" not in address:
-        problem, remedy = "is no address", "write one such as s3://bucket/folder"
+        problem, remedy = "is not an address", "write one such as s3://bucket/folder"
         raise ConfigError(problem, keyword="--address", value=address, remedy=remedy)
     outside = next((name for name in files if name.startswith(("..", "/"))), None)
     if outside:

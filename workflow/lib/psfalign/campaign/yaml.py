@@ -45,7 +45,7 @@ class _StrictLoader(yaml.SafeLoader):
         try:
             value = super().construct_object(node, deep)
         except ValueError as error:  # a date or a number that only looks like one
-            problem = f"{node.value} is no value: {error}"
+            problem = f"{node.value} is not a value: {error}"
             raise _Refused(problem, node.start_mark) from error
         if node.tag in NUMBERS and OTHER_BASE.fullmatch(node.value):
             problem = f"{node.value} is the number {value} in YAML; write a decimal number"
@@ -94,7 +94,7 @@ def _load(text: str, path: Path) -> Any:
         problem = f"{place}: a character that YAML does not allow, #x{error.character:04x}"
     except RecursionError:
         problem = "is nested too deeply"
-    raise ConfigError(problem, file=path, remedy="mend the YAML")
+    raise ConfigError(problem, file=path, remedy="correct the YAML")
 
 
 def _place(before: str) -> str:

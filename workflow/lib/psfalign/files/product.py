@@ -116,7 +116,7 @@ class Product(FitsPlanes):
         try:
             return Circle.parse(text)
         except (TypeError, ValueError) as error:
-            problem, remedy = "is no circle", "run the exposure again"
+            problem, remedy = "is not a circle", "run the exposure again"
             raise InputError(
                 problem, file=self.path, keyword=keyword, value=text, remedy=remedy
             ) from error

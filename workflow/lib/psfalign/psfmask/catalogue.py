@@ -153,7 +153,7 @@ def parse_useafter(value: object, path: Path) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError as error:
         raise InputError(
-            "is no date",
+            "is not a date",
             file=path,
             keyword="USEAFTER",
             value=value,

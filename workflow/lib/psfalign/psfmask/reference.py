@@ -83,7 +83,7 @@ def make_psfmask(
     name = selectors["CORONMSK"]
     if name not in CORONAGRAPHS:
         raise InputError(
-            "is no coronagraph whose geometry is known",
+            "is not a coronagraph whose geometry is known",
             file=science,
             keyword="CORONMSK",
             value=name,

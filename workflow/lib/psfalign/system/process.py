@@ -57,7 +57,7 @@ def keep_freed_memory() -> None:
     """
     Make the C library reuse freed pages.
 
-    An image transform allocates its result anew each time. By default glibc returns such memory
+    An image transform allocates a new result each time. By default glibc returns such memory
     to the kernel, which clears and maps every page again. Other C libraries are left as they are.
     """
     if sys.platform == "linux":

@@ -134,7 +134,7 @@ def _list_masks(target: Path) -> Iterator[Path]:
 
 def _list_files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        problem, remedy = "is no folder", "name a folder"
+        problem, remedy = "is not a folder", "name a folder"
         raise ConfigError(problem, keyword="--inputs", value=folder, remedy=remedy)
     return (path for path in folder.rglob("*") if path.is_file())
 

@@ -167,7 +167,7 @@ def _check_listed(verdict: Verdict, expected: Expected) -> Verdict:
 
 def _compare_digest(path: Path, expected: Expected) -> int:
     if path in expected.digests and sha256(path) != expected.digests[path]:
-        remedy = f"{MAKE_AGAIN}, or write the crate anew: psfalign crate"
+        remedy = f"{MAKE_AGAIN}, or write the crate again: psfalign crate"
         raise wrong(Finding.DIGEST, path, remedy=remedy)
     return path.stat().st_size
 

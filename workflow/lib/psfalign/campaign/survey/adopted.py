@@ -120,7 +120,8 @@ def _adopt_product(
     in_place = all(path.exists() for path in (*product.science, *product.psfs))
     asn_id = association.asn_id if ASN_ID.fullmatch(association.asn_id) else ""
     if not asn_id:
-        remarks.warn(f"{path} asn_id={printable(association.asn_id)}: is no association candidate")
+        text = f"{path} asn_id={printable(association.asn_id)}: is not an association candidate"
+        remarks.warn(text)
     for exposure in science:
         others = [psf for psf in psfs if real_path(psf.path) != real_path(exposure.path)]
         agreeing = [psf for psf in others if len(cluster([exposure, psf], Remarks())) == 1]

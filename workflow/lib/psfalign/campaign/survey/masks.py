@@ -44,7 +44,7 @@ def find_masks(
     for path in (*given, *own):
         if path in given and (is_exposure(path) or is_json(path) or why_no_input(path)):
             if path not in files:
-                remarks.leave_out(path, "is no mask")
+                remarks.leave_out(path, "is not a mask")
             continue
         seen.add(path)
         try:

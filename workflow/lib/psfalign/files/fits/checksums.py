@@ -85,5 +85,5 @@ def _wrong(path: Path, name: str, keyword: str, value: str) -> InputError:
         file=f"{path}[{name}]",
         keyword=keyword,
         value=value[:CARD],
-        remedy="fetch it again, or write the checksums anew",
+        remedy="fetch it again, or write the checksums again",
     )

@@ -55,7 +55,7 @@ def outline(path: Path) -> list[Outline]:
     hdus: list[Outline] = []
     with open(path, "rb") as stream:
         if stream.read(len(START)) != START:
-            raise _damaged(path, "is no FITS file")
+            raise _damaged(path, "is not a FITS file")
         while not hdus or hdus[-1].end < size:
             try:
                 hdus.append(_read(stream, hdus[-1].end if hdus else 0))

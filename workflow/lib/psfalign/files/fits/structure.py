@@ -115,7 +115,7 @@ def check_regular_file(path: Path) -> os.stat_result:
     except OSError as error:
         raise InputError.unreadable(error, path) from error
     except ValueError as error:
-        raise InputError("is no name of a file", file=path, remedy="name a file") from error
+        raise InputError("is not a file name", file=path, remedy="name a file") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError("is a folder", file=path, remedy="name a file")
     if not stat.S_ISREG(status.st_mode):
@@ -232,7 +232,7 @@ def _unreadable(
         f"{problem}: {card!r}",
         file=f"{path}[{name or 'PRIMARY'}]",
         keyword=keyword,
-        remedy="fetch the file again, or mend that line",
+        remedy="fetch the file again, or correct that line",
     )
 
 
@@ -262,7 +262,7 @@ def _data_size(header: Header, path: Path) -> int:
 def _check_once(header: Header, path: Path) -> None:
     """Raise `InputError` for two cards of one property, of which readers may use either."""
     if header.get("SIMPLE", True) is not True:
-        raise _bad_card(path, header, "SIMPLE", "says that this is no standard FITS file")
+        raise _bad_card(path, header, "SIMPLE", "says that this is not a standard FITS file")
     for keyword, count in Counter(header.keys()).items():
         if count > 1 and DESCRIBES_DATA.fullmatch(keyword):
             raise _bad_card(path, header, keyword, "is there more than once")
