@@ -95,22 +95,22 @@ AFTER_CLEAN = ("fit_shifts", "align_psfs")
     [
         (
             set_option("fit_shifts", options=asdict(FitOptions(max_shift=5))),
-            "max_shift was 4, is 5",
+            "max_shift was 4, is now 5",
             AFTER_CLEAN,
         ),
         (
             set_option("align_psfs", errors="fourier"),
-            'errors was "variance", is "fourier"',
+            'errors was "variance", is now "fourier"',
             ("align_psfs",),
         ),
         (
             set_option("resolve_psfmask", convention="weight"),
-            'convention was "auto", is "weight"',
+            'convention was "auto", is now "weight"',
             ("resolve_psfmask", *AFTER_CLEAN),
         ),
         (
             set_option("fit_shifts", new=1),
-            "new was not a setting, is 1",
+            "new was not a setting, is now 1",
             AFTER_CLEAN,
         ),
     ],
@@ -142,7 +142,7 @@ def test_another_input_makes_what_depends_on_it_again(
     name: str, steps: tuple[str, ...], results: Path
 ) -> None:
     append(name)()
-    reason = f"{Path(name).name} is another file"
+    reason = f"{Path(name).name} has changed"
     assert outdated(judge(results)) == dict.fromkeys(steps, reason)
 
 
@@ -154,7 +154,7 @@ def test_other_code_makes_what_depends_on_it_again(
     monkeypatch.setattr(
         expected_module, "code_of", lambda step: "0" if step == "fit_shifts" else code_of(step)
     )
-    reason = "the code of fit_shifts is another"
+    reason = "the code of fit_shifts has changed"
     assert outdated(judge(results)) == dict.fromkeys(AFTER_CLEAN, reason)
 
 
@@ -163,7 +163,7 @@ def test_versions_of_software_count_only_where_they_are_asked_for(results: Path)
     assert outdated(judge(results)) == {}
     assert outdated(judge(results, software=tuple(now.items()))) == {}
     newer = outdated(judge(results, software=(*now.items(), ("numpy", "99.0"))))
-    reason = f"numpy was {now['numpy']}, is 99.0"
+    reason = f"numpy was {now['numpy']}, is now 99.0"
     steps = ("resolve_psfmask", "clean_science", "clean_psfs", *AFTER_CLEAN)
     assert newer == dict.fromkeys(steps, reason)
     assert outdated(judge(results)) == {}
@@ -171,13 +171,13 @@ def test_versions_of_software_count_only_where_they_are_asked_for(results: Path)
 
 def test_software_that_is_not_recorded_is_another() -> None:
     wanted = replace(MADE, inputs=None, software=(("numpy", "2.0"),))
-    assert compare(records(), [wanted]) == "numpy was not recorded, is 2.0"
+    assert compare(records(), [wanted]) == "numpy was not recorded, is now 2.0"
 
 
 def test_several_versions_of_software_are_not_one() -> None:
     told = [*records(), *(Record("stack_psfs", "software", "numpy", v) for v in ("2.0", "1.9"))]
     wanted = replace(MADE, inputs=None, software=(("numpy", "2.0"),))
-    assert compare(told, [wanted]) == "numpy was 2.0, 1.9, is 2.0"
+    assert compare(told, [wanted]) == "numpy was 2.0, 1.9, is now 2.0"
 
 
 DAMAGES: dict[str, tuple[Callable[[], None], str, str]] = {
@@ -205,7 +205,7 @@ DAMAGES: dict[str, tuple[Callable[[], None], str, str]] = {
     "mask elsewhere": (
         lambda: change_mask(psfmask="elsewhere/mask.fits"),
         "resolve_psfmask",
-        "it names elsewhere/mask.fits",
+        "it names another mask, elsewhere/mask.fits",
     ),
     "appended bytes": (
         append("results/psfstacks/star_clean.fits"),
@@ -239,7 +239,7 @@ def test_what_is_not_there_is_not_judged_but_counts(results: Path) -> None:
 def test_reasons_are_said_once_for_all_exposures(results: Path) -> None:
     truth = judge(results, set_option("align_psfs", errors="fourier"))
     assert truth.describe() == [
-        f'align_psfs runs again for {NAME}: errors was "variance", is "fourier"'
+        f'align_psfs runs again for {NAME}: errors was "variance", is now "fourier"'
     ]
 
 
@@ -260,9 +260,9 @@ def records(*inputs: tuple[str, str], step: str = "stack_psfs", code: str = "c0d
         (records(("p1.fits", "1"), ("p2.fits", "2")), ""),
         (records(("p2.fits", "2"), ("p1.fits", "1")), "its inputs have another order"),
         (records(("p1.fits", "1")), "it has other inputs"),
-        (records(("p1.fits", "1"), ("p2.fits", "3")), "p2.fits is another file"),
-        (records(code="d0d0"), "the code of stack_psfs is another"),
-        ([], "it says nothing about stack_psfs"),
+        (records(("p1.fits", "1"), ("p2.fits", "3")), "p2.fits has changed"),
+        (records(code="d0d0"), "the code of stack_psfs has changed"),
+        ([], "it does not record stack_psfs"),
         (records(step="clean"), "it was made with clean"),
     ],
 )
@@ -276,5 +276,5 @@ def test_a_mask_that_somebody_else_chose_is_chosen_again(chooser: str) -> None:
     step = "resolve_psfmask"
     told = [Record(step, "code", "psfalign", "c0de"), Record(step, "mask", "source", "catalogue")]
     made = Made(step, "c0de", inputs=None, source=chooser)
-    reason = f"its mask was chosen by catalogue, is by {chooser}"
+    reason = f"its mask was chosen by catalogue, is now by {chooser}"
     assert compare(told, [made]) == ("" if chooser == "catalogue" else reason)

@@ -5,11 +5,11 @@ from psfalign.campaign.targets import find_unfinished, list_asked, list_pages, l
 from psfalign.files.provenance.code import remember_code
 
 CAPTIONS = workflow.current_basedir.join("../report")
-COUNTED = {"PARAMS", "MTIME"}  # of what may trigger jobs, what psfalign accounts for
+COUNTED = {"PARAMS", "MTIME"}  # the triggers of jobs that psfalign takes into account
 
 
 def all_results():
-    """Return all results of the campaign, or the function that says what to ask for."""
+    """Return all results of the campaign, or the function that returns the files to request."""
     # The inputs of the target of an outer workflow must not depend on existing files.
     if workflow.default_target:
         return [f"{OUTPUT}/{path}" for path in list_results(PLAN)]
@@ -18,9 +18,9 @@ def all_results():
 
 @said_in_one_line()
 def asked_results(wildcards):
-    """Return what is asked of the engine, and what its report shows."""
+    """Return the files to request from Snakemake, with those that its report shows."""
     if only_makes_what_is_left():
-        # Without any input, the target would run. So one exposure is planned at least.
+        # A target without inputs would run as a job, so at least one exposure is planned.
         first = {("exposure", next(iter(PLAN.exposures)))}
         found = list_asked(PLAN, find_unfinished(PLAN, JUDGEMENT) or first)
         return [f"{OUTPUT}/{path}" for path in found]
@@ -32,10 +32,10 @@ def asked_results(wildcards):
 
 def only_makes_what_is_left():
     """
-    Return whether the engine has nothing to do with what is finished, which it then need not plan.
+    Return whether Snakemake can skip finished exposures, which it then does not plan.
 
-    It has where it reports or lists, where it is told to run jobs again or to count what psfalign
-    does not, and where a run that was killed has left marks.
+    It cannot if it only reports or lists, if it is told to run jobs again or to use triggers that
+    psfalign does not take into account, or if a killed run has left marks of incomplete files.
     """
     told, marks = workflow.dag_settings, Path(workflow.persistence.path, "incomplete")
     is_run = workflow.execution_settings is not None and workflow.scheduler is None
@@ -46,14 +46,14 @@ def only_makes_what_is_left():
 
 
 def pages_for_report(wildcards):
-    """Return what the engine's report shows."""
-    # The pages are inputs of a target and not outputs of the figures' rules, because the engine
-    # refuses to write a report where one figure of one failed exposure is missing.
+    """Return the files that the report of Snakemake shows."""
+    # The pages are inputs of a target and not outputs of the figures' rules, because Snakemake
+    # writes no report if an output is missing, for example a figure of a failed exposure.
     return [*map(reported, list_pages(PLAN))]
 
 
 def reported(page):
-    """Mark a page for the engine's report."""
+    """Mark a page for the report of Snakemake."""
     return report(
         str(Path(OUTPUT) / page.path),
         caption=CAPTIONS.join(f"{page.caption}.rst"),
@@ -71,7 +71,7 @@ def close():
         logger.info(f"psfalign: {say_elsewhere(OUTPUT)}")
         return
     if not workflow.local_exec:
-        # It would read all products, which the submitting machine should not do.
+        # The RO-Crate needs all products to be read, which the submitting machine should not do.
         logger.info("psfalign: not written here: the RO-Crate; let a job run `psfalign crate`")
     lines = close_campaign(
         PLAN.settings,

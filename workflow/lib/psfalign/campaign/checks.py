@@ -30,18 +30,18 @@ Masks = dict[str, list[Path]]
 @dataclass(frozen=True)
 class Findings:
     """
-    What was found out about the files of a campaign before any job runs.
+    The result of checking the files of a campaign before any job runs.
 
     Attributes
     ----------
     crds
-        What CRDS chose, by the name of the exposure.
+        The choices of CRDS, by the name of the exposure.
     masks
         The candidates for the mask of each exposure, by its name.
     errors
-        What is wrong; nothing may run before it is mended.
+        The errors that were found; no job runs until the user has corrected them.
     warnings
-        What deserves a look, and what of associations is not used.
+        Doubtful inputs, and members of associations that are not used.
     """
 
     crds: dict[str, CrdsChoice]
@@ -65,9 +65,9 @@ def inspect_campaign(
     settings, exposures
         The configuration and its exposures.
     facts
-        What is known of the files.
+        The facts about the files.
     in_storage
-        Whether results go to a storage of the engine; then the output directory is no folder here.
+        Whether results go to a storage of Snakemake, so that there is no output directory.
     """
     crds, errors = choose_with_crds(settings, exposures, facts)
     masks, more = choose_masks(settings, exposures, facts, chosen=crds)
@@ -96,21 +96,23 @@ def choose_masks(
     chosen: Mapping[str, CrdsChoice] | None = None,
 ) -> tuple[Masks, list[PsfalignError]]:
     """
-    Choose the mask of each exposure, so that only what it serves depends on it.
+    Choose the mask of each exposure before any job runs.
+
+    A job then depends only on its own mask, not on all masks of the campaign.
 
     Parameters
     ----------
     settings, exposures
         The configuration and its exposures.
     facts
-        What is known of the files.
+        The facts about the files.
     chosen
-        What CRDS chose, see `psfalign.campaign.crds`; with ``psfmask.crds``, there is no other
-        source.
+        The choices of CRDS, see `psfalign.campaign.crds`. With ``psfmask.crds``, they are the only
+        source of masks.
 
     Returns
     -------
-    The candidates of each exposure by name, and what is wrong.
+    The candidates of each exposure by name, and the errors that were found.
     """
     masks: Masks = {}
     errors: list[PsfalignError] = []
@@ -127,7 +129,7 @@ def choose_masks(
     if errors:
         return {exposure.name: [] for exposure in exposures}, errors
     catalogue = Catalogue(entries)
-    # The masks of the demo do not exist before the demo is made: any of them may serve.
+    # The masks of the demo do not exist yet, so each of them is a candidate.
     made = [path for path in map(Path, facts.made_first) if path.name.startswith("psfmask")]
     for exposure in exposures:
         masks[exposure.name] = []
@@ -159,7 +161,7 @@ def check_campaign(
     *,
     in_storage: bool = False,
 ) -> list[PsfalignError]:
-    """Return what is wrong with the files and the output directory, once for each exposure."""
+    """Return the errors in the files and the output directory, each only once."""
     errors: list[PsfalignError] = []
     given = [exposure for exposure in exposures if not facts.is_made_first(exposure.science)]
     for exposure in given:
@@ -200,7 +202,7 @@ def _count_stages(subtraction: SubtractionOptions) -> int:
 def check_exposure(
     settings: Settings, exposure: ScienceExposure, masks: list[Path], facts: FactsStore
 ) -> None:
-    """Refuse an exposure whose files cannot be used, or not together."""
+    """Refuse an exposure whose files cannot be used, or do not agree."""
     check_characters([*exposure.inputs, *masks])
     _check_members(exposure, facts)
     science = facts.exposure(exposure.science)
@@ -225,7 +227,7 @@ def check_exposure(
 
 def check_different(exposures: Iterable[ScienceExposure], facts: FactsStore) -> list[PsfalignError]:
     """
-    Return an error for each psf exposure that is given twice.
+    Return an error for each psf exposure that is listed twice.
 
     KLIP cannot invert the covariance of equal images.
     """
@@ -248,7 +250,7 @@ def _check_members(exposure: ScienceExposure, facts: FactsStore) -> None:
 
 
 def check_characters(paths: Iterable[Path]) -> None:
-    """Refuse a path that the engine would take for a pattern."""
+    """Refuse a path that Snakemake would interpret as a pattern."""
     for path in paths:
         if not set(WILDCARD).isdisjoint(str(path)):
             problem = f"Snakemake does not accept {' '.join(WILDCARD)} in a path"
@@ -256,7 +258,7 @@ def check_characters(paths: Iterable[Path]) -> None:
 
 
 def _references(settings: Settings, facts: FactsStore) -> list[Path]:
-    """List the masks of the manifest or of the disk, without those that the demo makes."""
+    """List the masks in the manifest or on the disk, without those that the demo makes."""
     made = {Path(name).parent for name in facts.made_first}
     found: dict[Path, None] = {}
     for reference in (path for path in settings.psfmask.references if path not in made):

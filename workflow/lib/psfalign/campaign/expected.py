@@ -1,4 +1,4 @@
-"""The records that each result of a campaign would have if a run made it now."""
+"""The records that each result of a campaign would contain if a run made it now."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,36 +17,38 @@ from .exposures import ScienceExposure
 from .facts import FactsStore
 
 TELLING = (".fits", ".ecsv", ".json", ".png")  # endings of files that record how they were made
-Job = tuple[str, str]  # a step, and the exposure, stack or association that it works on
+Job = tuple[str, str]  # a step, and its exposure, stack or association
 Inputs = tuple[tuple[str, str], ...]
 Versions = tuple[tuple[str, str], ...]  # name and version of software
-# The settings of a step for an exposure, by the names that it records; None where it never runs.
+# The settings of a step for an exposure, by the names that it records; None if it never runs.
 SettingsOf = Callable[[str, ScienceExposure], Mapping[str, Any] | None]
-# The other rolls that are subtracted from an exposure.
+# The other rolls that are references of an exposure.
 RollsOf = Callable[[ScienceExposure], Sequence[ScienceExposure]]
-USES_ROLLS, OF_ROLLS = "subtract_psf", "fit_shifts"  # what takes them, and what leads there
+# The step that reads files of other rolls, and the step that makes these.
+USES_ROLLS, OF_ROLLS = "subtract_psf", "fit_shifts"
 
 
 @dataclass(frozen=True)
 class Made:
     """
-    A step that led to a result.
+    A step that contributed to a result, as the result should record it.
 
     Attributes
     ----------
     step
-        What the result calls it.
+        The name of the step in the records.
     code
         SHA-256 of its sources.
     parameters
         Its settings as JSON.
     inputs
-        Name and SHA-256 of its inputs from outside, in their order; None where nobody knows them
-        before the run.
+        Name and SHA-256 of its input files, in their order; None if they are not known before the
+        run.
     source
-        Who chose the mask, where the step does that.
+        The source of the mask, for the step that chooses it: ``configuration``, ``catalogue`` or
+        ``crds``.
     software
-        Name and version of the software that it has to have run with; none where any will do.
+        Name and version of the required software; empty if any version is accepted.
     """
 
     step: str
@@ -58,7 +60,7 @@ class Made:
 
     @cached_property
     def text(self) -> str:
-        """All of it in one line, which is written once for all results that rest on the step."""
+        """All attributes in one line, computed once for all results that depend on the step."""
         return json.dumps(vars(self), sort_keys=True)
 
 
@@ -70,15 +72,15 @@ class Result:
     Attributes
     ----------
     path
-        Where it is.
+        Its path.
     job
-        What makes it.
+        The job that makes it.
     made
-        The steps that led to it, its own the last.
+        The steps that contributed to it; its own is the last.
     later
-        The jobs that rest on it, directly or not.
+        The jobs that depend on it, directly or indirectly.
     masks
-        Which files it may name, for a psfmask.json.
+        The mask files that a psfmask.json may name.
     """
 
     path: Path
@@ -103,32 +105,32 @@ def code_of(step: str) -> str:
 
 @cache
 def rest_on(step: str) -> tuple[str, ...]:
-    """Return the steps that rest on a step, directly or not."""
+    """Return the steps that depend on a step, directly or indirectly."""
     return tuple(after for after in STEPS if step in led_to(after))
 
 
 class Expectations:
     """
-    What the results of a campaign should be.
+    The results that a campaign should have.
 
     Parameters
     ----------
     folder
         The output directory.
     settings_of
-        The settings of a job.
+        Returns the settings of a job.
     masks
         The candidates for the mask of each exposure by its name.
     facts
-        What is known of the inputs.
+        The facts about the inputs.
     unknown
-        Inputs that the run itself may make anew.
+        Inputs that the run itself may make again.
     with_crds
         Whether CRDS chooses the masks of exposures for which none is named.
     software
-        The software whose versions count; none where any may have made the results.
+        Name and version of the required software; empty if any version is accepted.
     rolls_of
-        The other rolls that are subtracted from an exposure.
+        Returns the other rolls that are references of an exposure.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class Expectations:
     def _result(self, step: str, exposures: Sequence[ScienceExposure]) -> Result:
         scope = STEPS[step].scope
         name = exposures[0].name_in(scope)
-        # Members of a stack share all that leads to it, those of an association do not.
+        # Exposures with the same stack share all steps before it; those of an association do not.
         sources = exposures if scope is Scope.ASSOCIATION else exposures[:1]
         before = [
             self._made(name, other)
@@ -186,8 +188,8 @@ class Expectations:
         later = (job for exposure in exposures for job in self._later(step, exposure))
         masks = tuple(self._masks[exposures[0].name]) if step == "resolve_psfmask" else ()
         if self._are_unknown(masks):
-            masks = ()  # a module with a prefix names them without it
-        # What is fetched from an address lies where the engine puts it; its digest is compared.
+            masks = ()  # the paths recorded by a module with a prefix do not contain the prefix
+        # Snakemake chooses the path of a file that it fetches, so only its digest is compared.
         here = tuple(mask for mask in masks if not self._facts.manifest.address_of(mask))
         path = layout.result(self._folder, step, name)
         return Result(path, (step, name), (*before, own), frozenset(later), here)
@@ -195,14 +197,14 @@ class Expectations:
     def _led_to(
         self, step: str, exposure: ScienceExposure
     ) -> Iterator[tuple[str, ScienceExposure]]:
-        """List the steps that lead to a job, and the exposures that they work on."""
+        """List the steps that a job depends on, with their exposures."""
         yield from ((name, exposure) for name in led_to(step))
         if USES_ROLLS in (step, *led_to(step)):
             for other in self._rolls_of(exposure):
                 yield from ((name, other) for name in (*led_to(OF_ROLLS), OF_ROLLS))
 
     def _later(self, step: str, exposure: ScienceExposure) -> Iterator[Job]:
-        """List the jobs that rest on a job."""
+        """List the jobs that depend on a job."""
         for after in rest_on(step):
             yield after, exposure.name_in(STEPS[after].scope)
         if step in (*led_to(OF_ROLLS), OF_ROLLS):
@@ -212,7 +214,7 @@ class Expectations:
                     yield after, other.name_in(STEPS[after].scope)
 
     def _made(self, step: str, exposure: ScienceExposure) -> Made:
-        """Return how a step of an exposure is made, worked out once for all that rests on it."""
+        """Return the expected records of a step, computed once for all results that need them."""
         job = step, exposure.name
         if job not in self._known:
             self._known[job] = self._work_out(step, exposure)
@@ -231,9 +233,9 @@ class Expectations:
     def _inputs(self, step: str, exposure: ScienceExposure) -> Inputs | None:
         masks, stack = self._masks[exposure.name], exposure.stack
         if step == "clean_psfs" and not stack.is_stacked:
-            return None  # the records of the psfstack's members hold all of it
+            return None  # they are in the records of stack_psfs
         if step == "resolve_psfmask" and len(masks) > 1:
-            return None  # the demo's masks decide by their headers, and are made first
+            return None  # the demo has yet to make these masks; their headers decide
         paths: dict[str, Sequence[Path]] = {
             "resolve_psfmask": masks,
             "stack_psfs": stack.members,
@@ -247,7 +249,7 @@ class Expectations:
         return tuple((plain_text(path.name), self._facts.digest(path)) for path in found)
 
     def _tables(self, exposure: ScienceExposure) -> Sequence[Path]:
-        """Return the table of noise, which does not record how it was made, if it exists."""
+        """Return the table of noise if it exists; it does not record how it was made."""
         name = exposure.name_in(Scope.ASSOCIATION)
         path = layout.result(self._folder, "combine_rolls", name, "contrast")
         return [path] if path.exists() else []
@@ -267,7 +269,7 @@ def simulation_of(
 
 
 def _as_json(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Write settings as the records do, those in a mapping one by one."""
+    """Write settings as the records do, with one entry for each value of a mapping."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _as_json(value)

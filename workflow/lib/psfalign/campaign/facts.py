@@ -24,11 +24,11 @@ from .manifest import Facts, read_manifest
 from .roles import read_role_header
 from .settings import Settings
 
-CACHE = Path(".snakemake/psfalign/facts.json")  # where they are remembered without results
-KEPT = ".facts.json"  # and in the output directory
+CACHE = Path(".snakemake/psfalign/facts.json")  # the file of facts before there are results
+KEPT = ".facts.json"  # the file of facts in the output directory
 THIS = Path(__file__)
 LASTING = ("signature", "sha256")  # facts that do not depend on the code that reads them
-# Kinds of facts in a manifest; the one about weights has the mask's reading after its name.
+# The first words of the facts that a manifest contains; how a mask is read follows "weight".
 TOLD = ("sha256", "exposure", "background", "mask", "named_mask", "weight")
 
 
@@ -36,23 +36,24 @@ class FactsStore:
     """
     Facts about files, read again only where size, times or inode of a file have changed.
 
-    A store looks at a file once: what is planned from it hangs together, and a file that changes
-    later is noticed by the next run. Files that a manifest lists are not looked at. All methods
-    raise `InputError` where a file cannot be used.
+    A store looks at each file once, so that a plan is consistent; the next run notices a file that
+    changes later. Files that a manifest lists are not looked at. All methods raise `InputError` if
+    a file cannot be used.
 
     Parameters
     ----------
     path
-        Where they are remembered. It is a cache: without it, everything is read again.
+        The file in which facts are remembered. It is a cache: without it, all files are read again.
     results
-        The output directory of the campaign. Where it is there, facts are remembered in it
-        instead: they last as long as the results, and serve everybody who works with these.
+        The output directory of the campaign. If it exists, facts are remembered in it instead of
+        in `path`: they then last as long as the results, and everybody who works with the results
+        uses them.
     read_only
-        Whether what is read is remembered by nobody else.
+        Whether `save` writes nothing.
     manifest
         The manifest of inputs, where there is one.
     made_first
-        Files that the run makes before it works on them: those of the demo.
+        Files that the run itself makes before it reads them: the files of the demo.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class FactsStore:
     def of(
         cls, settings: Settings, *, results: Path | None = None, read_only: bool = False
     ) -> "FactsStore":
-        """Return the store of a campaign, whose results may lie elsewhere than is configured."""
+        """Return the store of a campaign, whose results may be outside the configured folder."""
         return cls(
             CACHE,
             results=results or settings.output_dir,
@@ -106,11 +107,15 @@ class FactsStore:
 
     def exposure(self, path: Path) -> Facts:
         """
-        Return size, integrations, marks, header, start, occulter, target, and unreadable cards.
+        Return the facts about an exposure, see `describe_exposure`.
 
-        Also, what is missing to know where the star and where north is; nothing where all is there.
-        The place is that of the star, the matrix the map of pixels to the sky, and the roll the
-        direction of north in degrees; each is None where nobody knows.
+        Returns
+        -------
+        ``shape``, ``integrations``, ``marks``, ``header``, ``start``, ``occulter``, ``target`` and
+        ``unreadable`` (cards) as `describe_exposure` reads them.
+        ``place`` is the position of the star, ``matrix`` maps pixels to the sky, and ``roll`` is
+        the direction of north in degrees; each is None if the headers do not contain it.
+        ``star`` and ``north`` are the reasons why; both are empty if nothing is missing.
         """
         if self.is_made_first(path):
             return describe_demo_file(path)
@@ -118,7 +123,7 @@ class FactsStore:
         return facts
 
     def mask(self, path: Path) -> Facts:
-        """Return size, selectors and USEAFTER of a mask of the catalogue, which it must have."""
+        """Return size, selectors and USEAFTER of a mask of the catalogue; all are required."""
         facts: Facts = self._get(path, "mask", describe_mask)
         return facts
 
@@ -134,7 +139,7 @@ class FactsStore:
     def check_weight(
         self, path: Path, *, convention: str, occulter: tuple[float, float] | None
     ) -> None:
-        """Refuse a mask whose pixels cannot weight a fit, read in this way."""
+        """Refuse a mask whose pixels, read by a convention, cannot be the weights of a fit."""
 
         def weigh(path: Path) -> bool:
             read_weight(path, convention=convention, occulter=occulter)
@@ -143,20 +148,20 @@ class FactsStore:
         self._get(path, f"weight by {convention} around {occulter}", weigh)
 
     def recall(self, path: Path, key: str) -> Any:
-        """Return a value remembered with a file, None if there is none or the file has changed."""
+        """Return a value remembered with a file; None without one, or if the file has changed."""
         return self._about(path).get(key)
 
     def remember(self, path: Path, key: str, value: Any) -> None:
-        """Remember a value, fit for JSON, until a file changes."""
+        """Remember a value that JSON can contain, until the file changes."""
         self._about(path)[key] = value
         self._changed = True
 
     def look_again(self) -> None:
-        """Forget the versions of files that were seen, because a run has made results since."""
+        """Look at all files again when they are next needed, because a run has changed some."""
         self._seen.clear()
 
     def save(self) -> None:
-        """Write down what was read; if that fails, the next run reads the files again."""
+        """Write the facts to the disk; if that fails, the next run reads the files again."""
         if self._changed and not self._read_only:
             content = {"version": code_digest(THIS), "files": self._known}
             try:
@@ -181,7 +186,7 @@ class FactsStore:
         return self._seen[name]
 
     def _look_at(self, path: Path) -> Facts:
-        """Return the facts about a file as it is now, or as a manifest lists them."""
+        """Return the facts about the present version of a file, or those in the manifest."""
         listed = self.manifest.about(path)
         if listed is not None:
             return dict(listed)
@@ -214,12 +219,12 @@ class FactsStore:
 
 
 def _lasting(facts: Facts) -> Facts:
-    """Return the facts that are still valid although other code has remembered them."""
+    """Return the facts that are still valid after the code that reads files has changed."""
     return {key: facts[key] for key in LASTING if key in facts}
 
 
 def describe_exposure(path: Path) -> Facts:
-    """Read what `FactsStore.exposure` gives; the start is empty where the header lacks it."""
+    """Read what `FactsStore.exposure` returns; the start is empty if the header lacks it."""
     exposure = Exposure(path)
     exposure.check_checksums()
     dated = all(text_of(exposure.primary, keyword) for keyword in START)
@@ -237,7 +242,7 @@ def describe_exposure(path: Path) -> Facts:
 
 
 def _sky_of(exposure: Exposure) -> Facts:
-    """Read where star and north are, None or why not where the headers do not say."""
+    """Read where star and north are; without these keywords, None and the reason."""
     place, star = _read(read_star, exposure)
     matrix, north = _read(read_matrix, exposure)
     return {
@@ -250,7 +255,7 @@ def _sky_of(exposure: Exposure) -> Facts:
 
 
 def _read(read: Callable[[Exposure], Any], exposure: Exposure) -> tuple[Any, str]:
-    """Return what a function reads, or None and why it cannot."""
+    """Return what a function reads, or None and the reason why it cannot."""
     try:
         return read(exposure), ""
     except InputError as error:
@@ -258,12 +263,12 @@ def _read(read: Callable[[Exposure], Any], exposure: Exposure) -> tuple[Any, str
 
 
 def describe_background(path: Path) -> Facts:
-    """Read what `FactsStore.background` gives."""
+    """Read what `FactsStore.background` returns."""
     return asdict(measure_background(Exposure(path)))
 
 
 def describe_mask(path: Path) -> Facts:
-    """Read what `FactsStore.mask` gives, from the headers alone: few masks of many are used."""
+    """Read what `FactsStore.mask` returns; headers suffice, as few of many masks are used."""
     entry = read_entry(path)
     return {
         "selectors": dict(entry.selectors),
@@ -273,7 +278,7 @@ def describe_mask(path: Path) -> Facts:
 
 
 def describe_named_mask(path: Path) -> Facts:
-    """Read what `FactsStore.named_mask` gives."""
+    """Read what `FactsStore.named_mask` returns."""
     header, shape = read_mask_header(path)
     check_mask_checksums(path)
     check_reference_type(header, path)
@@ -283,6 +288,6 @@ def describe_named_mask(path: Path) -> Facts:
 
 
 def entry_of(path: Path, facts: Facts) -> MaskEntry:
-    """Rebuild the entry of the catalogue that facts about a mask describe."""
+    """Return the entry of the catalogue for a mask, from the facts about it."""
     useafter = parse_useafter(facts["useafter"], path)
     return MaskEntry(path, facts["selectors"], useafter, tuple(facts["shape"]))

@@ -14,11 +14,11 @@ from .truth import Truth
 
 class Judgement:
     """
-    The existing results that a run makes again, and the jobs that rest on them.
+    The existing results that a run makes again, and the jobs that depend on them.
 
-    The engine remembers jobs in the working directory, by paths as they are spelled; what a result
-    says of itself moves with it. Results in a storage, and those of a campaign that is not looked
-    at as a whole, are not judged: there the engine decides.
+    Snakemake remembers jobs in the working directory, by the paths as they were written. The
+    records inside a result are moved together with it, so they are compared instead. Snakemake
+    alone decides about results in a storage, and when a job plans only one exposure.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Judgement:
     Attributes
     ----------
     lines
-        Say which steps run again, for what, and why.
+        One line for each step and reason: which step runs again, for which exposures, and why.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -42,20 +42,28 @@ class Judgement:
 
     @property
     def outdated(self) -> list[Path]:
-        """The results that are there and have to be made again."""
+        """The results that exist and have to be made again."""
         return [found.path for found in self._truth.outdated] if self._truth else []
 
     def is_of(self, step: str) -> bool:
-        """Return whether the results of a step say themselves if it has to run again."""
+        """Return whether the records in the results of a step decide whether it runs again."""
         return self._truth is not None and tells(STEPS[step])
 
     def follows(self, step: str, for_step: str, name: str) -> bool:
         """
-        Return whether a job runs again where what it takes from another step is newer.
+        Return whether Snakemake reruns a job if an input from another step is newer or made again.
 
-        Where nothing from here on has to run, the time of a file tells nothing, nor that it is made
-        again; where something has to, the engine sees so only along inputs that count. What a step
-        only waits for never counts where results are not judged.
+        If neither the job nor one that depends on it has to run, Snakemake must ignore the times
+        of the inputs. Otherwise it must not ignore them, because it finds the jobs to run along
+        the inputs that are not ignored. If results are not judged, only inputs that a step reads
+        count, not those that it only waits for.
+
+        Parameters
+        ----------
+        step
+            The step that makes the input.
+        for_step, name
+            The job: its step, and the exposure, stack or association that it works on.
         """
         if self._truth is None:
             return step in led_to(for_step)

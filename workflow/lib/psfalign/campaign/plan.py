@@ -21,15 +21,15 @@ from .facts import FactsStore
 from .options import Json
 from .settings import Settings
 
-NONE = "none"  # the method of subtraction, and the choice of figures, that leaves it out
-STARS = "stars"  # the references without other rolls
+NONE = "none"  # the method of subtraction, or the choice of figures, for nothing
+STARS = "stars"  # the references are stars alone, no other rolls
 
 
 class Plan:
     """
     The exposures of a campaign with their psf stacks and associations, and their jobs.
 
-    Files are looked at when something is asked that depends on them.
+    Files are read when they are first needed.
 
     Parameters
     ----------
@@ -38,25 +38,26 @@ class Plan:
     scripts
         The folder with the script of each step.
     looks
-        SHA-256 of what decides how figures and pages look, besides code.
+        SHA-256 of the files, besides code, that determine how figures and pages look.
     results
-        Where the results lie, if not in the output directory as it is configured.
+        The folder of the results, if it is not the configured output directory.
     is_whole
-        Whether all exposures are looked at together. Otherwise each is when it is asked for,
-        which is enough for one job; nothing is combined, and no result is judged.
+        Whether all exposures are checked together. Otherwise each exposure is checked when it is
+        needed, which is enough for one job; then no rolls are combined, and existing results are
+        not compared with the configuration.
     runs_elsewhere
-        Whether jobs run in environments or containers that the engine provides.
+        Whether jobs run in environments or containers that Snakemake provides.
     in_storage
-        Whether the results lie in a storage of the engine, where nobody else can look at them.
+        Whether the results are in a storage of Snakemake, where psfalign cannot read them.
 
     Attributes
     ----------
     exposures
         The exposures by name.
     facts
-        What is known of the inputs.
+        The facts about the inputs.
     settings
-        The configuration, with the output directory where the results lie.
+        The configuration, whose output directory is the folder of the results.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Plan:
                 remedy="set it to false, or run without --software-deployment-method",
             )
         self.settings = replace(settings, output_dir=results or settings.output_dir)
-        # Jobs that run side by side would overwrite the facts of each other and of the engine.
+        # Parallel jobs would overwrite the facts of each other and of the main process.
         self.facts = FactsStore.of(settings, results=results, read_only=not is_whole)
         self.is_whole, self.in_storage = is_whole, in_storage
         self.exposures = {exposure.name: exposure for exposure in plan_exposures(settings)}
@@ -87,7 +88,7 @@ class Plan:
         for exposure in self.exposures.values():
             for scope, group in self._groups.items():
                 group.setdefault(exposure.name_in(scope), []).append(exposure)
-        self._options = cache(settings.of_step)  # asked for by each job
+        self._options = cache(settings.of_step)  # needed by each job
         self._inspected: dict[str, Findings] = {}
         self.other_rolls = cache(self._find_other_rolls)
 
@@ -97,42 +98,42 @@ class Plan:
 
     def members(self, scope: Scope, name: str) -> Sequence[ScienceExposure]:
         """
-        Return the exposures of a stack or an association; of an exposure, itself.
+        Return the exposures of a stack or an association, or one exposure itself.
 
         Raises
         ------
         ConfigError
-            If the campaign has none of this name; a target of the command line may name any.
+            If the campaign contains no such name; targets on the command line may be wrong.
         """
         if name not in self._groups[scope]:
             raise ConfigError(f"{name}: is not in the campaign", remedy="check the name")
         return self._groups[scope][name]
 
     def has_step(self, step: str, exposure: ScienceExposure) -> bool:
-        """Return whether a step is among those that lead to the results of an exposure."""
+        """Return whether a step is needed for the results of an exposure."""
         if step == "stack_psfs":
             return not exposure.stack.is_stacked
         return self.settings.has_step(step)
 
     @property
     def is_subtracting(self) -> bool:
-        """Whether the star is subtracted, and the rolls are combined."""
+        """Whether the star is subtracted and the rolls are combined."""
         return self.settings.psf_subtraction.method != NONE
 
     @cached_property
     def inspection(self) -> Findings:
-        """What was found out about the files of all exposures, with what is wrong with them."""
+        """The findings about the files of all exposures, with the errors in them."""
         return self._inspect(self.exposures.values())
 
     @property
     def findings(self) -> Findings:
         """
-        What was found out about the files of all exposures.
+        The findings about the files of all exposures, without errors.
 
         Raises
         ------
         ExceptionGroup
-            If something is wrong with them.
+            If there are errors.
         """
         return _right(self.inspection)
 
@@ -156,11 +157,11 @@ class Plan:
 
     @property
     def combined(self) -> list[str]:
-        """The names of the associations whose exposures are combined in one picture."""
+        """The names of the associations whose exposures are combined in one image."""
         return self._combination[0]
 
     def is_combined(self, association: str) -> bool:
-        """Return whether the exposures of an association are combined in one picture."""
+        """Return whether the exposures of an association are combined in one image."""
         return association in self._combined
 
     @cached_property
@@ -168,7 +169,7 @@ class Plan:
         return frozenset(self.combined)
 
     def _find_other_rolls(self, exposure: ScienceExposure) -> list[ScienceExposure]:
-        """Return the other rolls that are subtracted from an exposure, beside the stars."""
+        """Return the other rolls that, besides the stars, are references of an exposure."""
         options = self.settings.psf_subtraction
         if not self.is_subtracting or options.references == STARS:
             return []
@@ -176,7 +177,7 @@ class Plan:
         return find_other_rolls(exposure, members, options.star, self.facts)
 
     def _warn_of_single_rolls(self) -> Iterator[str]:
-        """Warn where other rolls should be subtracted and there are none."""
+        """Warn if other rolls should be references and there are none."""
         if not self.is_subtracting or self.settings.psf_subtraction.references == STARS:
             return
         for exposure in self.exposures.values():
@@ -193,7 +194,7 @@ class Plan:
         return [*self.findings.warnings, *self._combination[1], *self._warn_of_single_rolls()]
 
     def sources(self, step: str, name: str) -> dict[Source, list[Path]]:
-        """Return the files from outside that a job reads, in their order."""
+        """Return the input files of the campaign that a job reads, in their order."""
         scope, kinds = STEPS[step].scope, STEPS[step].reads
         return {kind: self._files(kind, self.members(scope, name)[0]) for kind in kinds}
 
@@ -208,11 +209,11 @@ class Plan:
         return [*exposure.stack.members] if is_wanted else []
 
     def crds_choice(self, name: str) -> CrdsChoice | None:
-        """Return what CRDS chose for an exposure, None where it was not asked."""
+        """Return the choice of CRDS for an exposure; None if CRDS was not used."""
         return self._findings_of(name).crds.get(name)
 
     def settings_of(self, step: str, exposure: ScienceExposure) -> Json:
-        """Return the settings of a job, by the names under which its step records them."""
+        """Return the settings of a job, by the names that its step records."""
         settings = dict(self._options(STEPS[step].recorded_as))
         if step == "simulate_demo":
             settings["seed"] = SEED
@@ -236,9 +237,9 @@ class Plan:
 
     def job(self, step: str, name: str) -> Json:
         """
-        Return what a job depends on besides the files that other jobs make.
+        Return all that a job depends on, except for files that other jobs make.
 
-        It holds the settings, the digests of inputs from outside by path, and that of the code.
+        These are the settings, the SHA-256 of each input file by path, and that of the code.
         """
         exposure = self.members(STEPS[step].scope, name)[0]
         settings, more = self.settings_of(step, exposure), Json()
@@ -254,7 +255,7 @@ class Plan:
         return {**more, "settings": settings, "inputs": digests, "code": code_digest(script)}
 
     def _digests(self, paths: Iterable[Path]) -> dict[str, str]:
-        """Return the SHA-256 of inputs; those that are made first have none yet."""
+        """Return the SHA-256 of inputs, except for those that the run has yet to make."""
         given = (path for path in paths if not self.facts.is_made_first(path))
         return {str(path): self.facts.digest(path) for path in given}
 
@@ -262,10 +263,18 @@ class Plan:
         self, step: str, for_step: str, name: str, *, part: str = "", of_other_rolls: bool = False
     ) -> list[Path]:
         """
-        Return what a step makes for a job of another, below the output directory.
+        Return the outputs of a step that a job of another step reads, below the output directory.
 
-        That is its main or another output, of the exposures that the job works on, or of their
-        other rolls.
+        Parameters
+        ----------
+        step
+            The step that makes the files.
+        for_step, name
+            The job that reads them: its step, and the exposure, stack or association.
+        part
+            The name of the output; empty for the main output of `step`.
+        of_other_rolls
+            Whether the files are those of the other rolls of the job's exposures.
         """
         members, scope = self.members(STEPS[for_step].scope, name), STEPS[step].scope
         if of_other_rolls:
@@ -279,7 +288,7 @@ class Plan:
 
 
 def _right(findings: Findings) -> Findings:
-    """Return what was found out where nothing is wrong; raise all that is wrong otherwise."""
+    """Return the findings, or raise all errors in them."""
     if findings.errors:
         raise ExceptionGroup("the campaign cannot run", findings.errors)
     return findings

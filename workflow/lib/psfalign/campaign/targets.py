@@ -1,4 +1,4 @@
-"""The results of a finished campaign, and those that the engine's report shows."""
+"""The results of a finished campaign, and those that the report of Snakemake shows."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -12,30 +12,30 @@ from .exposures import ScienceExposure
 from .judgement import Judgement
 from .plan import Plan
 
-# A browser becomes slow with more exposures in one HTML file. The page of the campaign has all; the
-# figures of all are in the folder of the report.
+# A browser becomes slow with more exposures in one HTML file. The campaign page lists all of them,
+# and the folder of the report contains all figures.
 MOST_REPORTED = 100
-REPORT_TARGET = "report_pages"  # the rule that asks for no more than what the report shows
+REPORT_TARGET = "report_pages"  # the rule that requests only what the report shows
 HERE = Path()
-SCOPES = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)  # of jobs whose results stay
-Part: TypeAlias = tuple[Scope, str]  # an exposure, a stack or an association by its name
+SCOPES = (Scope.EXPOSURE, Scope.STACK, Scope.ASSOCIATION)  # of jobs whose results are kept
+Part: TypeAlias = tuple[Scope, str]  # an exposure, a stack or an association, by its name
 
 
 @dataclass(frozen=True)
 class Page:
     """
-    A file that the engine's report shows.
+    A file that the report of Snakemake shows.
 
     Attributes
     ----------
     path
-        Where it is, below the output directory.
+        Its path below the output directory.
     caption
-        The name of its caption in ``workflow/report``.
+        The name of the file with its caption in ``workflow/report``.
     category, subcategory
-        Where the report shows it.
+        The headings below which the report shows it.
     labels
-        What the report says beside it.
+        The columns of the report's table, and their texts.
     """
 
     path: Path
@@ -47,22 +47,22 @@ class Page:
 
 def list_results(plan: Plan) -> list[Path]:
     """
-    Return all results that stay, below the output directory.
+    Return the paths of all results that are kept, below the output directory.
 
-    What goes when it was used is not asked for.
+    Intermediate files that are removed after use are not among them.
     """
     return [path for part in _parts(plan) for path in results_of(plan, *part)]
 
 
 def _parts(plan: Plan) -> Iterator[Part]:
-    """Yield all exposures, stacks and associations that have results that stay."""
+    """Yield all exposures, stacks and associations that have results that are kept."""
     for scope in SCOPES:
         for name in plan.combined if scope is Scope.ASSOCIATION else plan.names(scope):
             yield scope, name
 
 
 def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
-    """Return the results that stay of an exposure, a stack or an association."""
+    """Return the results of an exposure, a stack or an association that are kept."""
     keep, first = plan.settings.keep_intermediates, plan.members(scope, name)[0]
     return [
         layout.result(HERE, step.name, name, part)
@@ -74,7 +74,7 @@ def results_of(plan: Plan, scope: Scope, name: str) -> list[Path]:
 
 
 def find_left(plan: Plan, judgement: Judgement) -> set[Part]:
-    """Return all of which results are missing, or have to be made again."""
+    """Return all parts with results that are missing or have to be made again."""
     folder, outdated = plan.settings.output_dir, set(judgement.outdated)
 
     def is_left(path: Path) -> bool:
@@ -89,10 +89,11 @@ def find_left(plan: Plan, judgement: Judgement) -> set[Part]:
 
 def find_unfinished(plan: Plan, judgement: Judgement) -> set[Part]:
     """
-    Return all that is left, and all that has a file in common with it.
+    Return all unfinished parts, and all parts that have a file in common with these.
 
-    What is not returned is finished, and no job of what is left reads or writes any of its files:
-    the engine would do nothing for it. Where nobody can say what is finished, all is returned.
+    All other parts are finished, and no job of an unfinished part reads or writes their files, so
+    that Snakemake has nothing to do for them. All parts are returned if it is not known which are
+    finished: in a storage, for a plan of one exposure, and for the demo.
     """
     everything = set(_parts(plan))
     if plan.in_storage or not plan.is_whole or _has_demo(plan):
@@ -106,25 +107,25 @@ def find_unfinished(plan: Plan, judgement: Judgement) -> set[Part]:
 
 
 def _has_demo(plan: Plan) -> bool:
-    """Return whether the run itself makes some of its inputs, whose times count."""
+    """Return whether the run itself makes some of its inputs, whose times then matter."""
     masks = plan.findings.masks
     inputs = (path for e in plan.exposures.values() for path in (*e.inputs, *masks[e.name]))
     return any(map(plan.facts.is_made_first, inputs))
 
 
 def _sharing(exposure: ScienceExposure) -> list[Part]:
-    """Return an exposure, and what it shares with others: psf images, and rolls of its target."""
+    """Return an exposure with its psf stack and its association, which others may share."""
     return [(scope, exposure.name_in(scope)) for scope in SCOPES]
 
 
 def list_asked(plan: Plan, parts: Collection[Part] | None = None) -> list[Path]:
     """
-    Return what to ask the engine for, so that it makes all results, or those of some parts.
+    Return the files to request from Snakemake so that it makes all results, or those of `parts`.
 
-    Those are the last file of each exposure and association, for which all others are made, and
-    what is missing of these: for each file that it is asked for, the engine plans again.
+    These are the last file of each exposure and association, for which all others are made, and
+    the missing files. They are few because Snakemake plans again for each requested file.
     """
-    if plan.in_storage:  # nobody sees there what is missing
+    if plan.in_storage:  # what is missing there is not known
         return list_results(plan)
     folder = plan.settings.output_dir
     asked: list[Path] = []
@@ -137,7 +138,7 @@ def list_asked(plan: Plan, parts: Collection[Part] | None = None) -> list[Path]:
 
 
 def list_pages(plan: Plan) -> list[Page]:
-    """Return the pages and figures that are there for the report; in storage, all that may be."""
+    """Return the existing pages and figures for the report; in storage, all possible ones."""
     if plan.in_storage:
         return [page for page in _pages(plan) if page.path != Path(layout.CAMPAIGN_PAGE)]
     folder = plan.settings.output_dir
@@ -160,7 +161,7 @@ def _pages(plan: Plan) -> Iterator[Page]:
 
 
 def exposures_to_report(plan: Plan) -> list[str]:
-    """Return the exposures for the report: all, or the first of those that deserve a look."""
+    """Return the exposures for the report: all, or if too many, those to look at first."""
     names = list(plan.exposures)
     if len(names) <= MOST_REPORTED:
         return names
@@ -169,6 +170,6 @@ def exposures_to_report(plan: Plan) -> list[str]:
         states = json.loads(path.read_text("utf-8"))
         found = (state["name"] for state in states["exposures"])
         names = [name for name in found if name in plan.exposures]
-    except (OSError, ValueError, KeyError, TypeError):  # not there yet, or not ours
+    except (OSError, ValueError, KeyError, TypeError):  # missing, or written by other software
         pass
     return names[:MOST_REPORTED]

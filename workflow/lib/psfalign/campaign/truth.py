@@ -1,4 +1,4 @@
-"""Compare results on the disk with what a run would make now, by their own records."""
+"""Compare the records in existing results with those that a run would write now."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ from .exposures import real_path
 from .facts import FactsStore
 from .words import some_of
 
-KEY = "as it should be"  # of a remembered judgement
-MOST_NAMES = 3  # of exposures in a line
+KEY = "as it should be"  # the key of a remembered comparison in the facts
+MOST_NAMES = 3  # the largest number of exposures named in a line
 
 
 @dataclass(frozen=True)
 class Outdated:
-    """A result that a run makes again, with the reason."""
+    """An existing result that a run makes again, with the reason."""
 
     path: Path
     job: Job
@@ -36,12 +36,19 @@ class Outdated:
 
 class Truth:
     """
-    What of the results may stay, judged by what each says of itself.
+    The existing results that are out of date, according to their own records.
+
+    Parameters
+    ----------
+    results
+        All results of the campaign, with the records that they should have.
+    facts
+        What is known of the files; successful comparisons are remembered there.
 
     Attributes
     ----------
     outdated
-        Those that are there and are not what a run would make now.
+        The results that exist and differ from what a run would make now.
     """
 
     def __init__(self, results: Iterable[Result], facts: FactsStore) -> None:
@@ -64,11 +71,11 @@ class Truth:
             self._followed |= {job, *before[job]}
 
     def follows(self, step: str, name: str) -> bool:
-        """Return whether a job, or one that rests on it, has to run."""
+        """Return whether a job, or one that depends on it, has to run."""
         return (step, name) in self._followed
 
     def describe(self) -> list[str]:
-        """Return a line for each step and reason: what runs again, and for which exposures."""
+        """Return a line for each step and reason, with the exposures for which it runs again."""
         found: dict[tuple[str, str], list[str]] = defaultdict(list)
         for entry in self.outdated:
             step, name = entry.job
@@ -81,9 +88,9 @@ class Truth:
 
 def judge(result: Result, facts: FactsStore) -> str:
     """
-    Return the reason why a run would make a result again; empty if it would not.
+    Return the reason why a run would make a result again; empty if it would keep it.
 
-    Only headers are read, and those once for each version of a file.
+    Only headers are read, once for each version of a file.
     """
     wanted = _fingerprint(result)
     try:
@@ -98,7 +105,7 @@ def judge(result: Result, facts: FactsStore) -> str:
 
 
 def compare(records: Sequence[Record], steps: Sequence[Made]) -> str:
-    """Return the first difference between the records of a result and the steps of a run."""
+    """Return the first difference between the records of a result and the expected steps."""
     told: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         told[record.step].append(record)
@@ -115,20 +122,20 @@ def compare(records: Sequence[Record], steps: Sequence[Made]) -> str:
 def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
     """Compare the records of a step with how it would run, once or for several exposures."""
     if not told:
-        return f"it says nothing about {wanted[0].step}"
+        return f"it does not record {wanted[0].step}"
     settings: dict[str, list[str]] = defaultdict(list)
     for entry in told:
         if entry.kind == "parameter":
             settings[entry.name].append(entry.value)
     for name, value in ((n, v) for made in wanted for n, v in made.parameters.items()):
         if value not in settings[name]:
-            return f"{name} was {', '.join(settings[name]) or 'not a setting'}, is {value}"
+            return f"{name} was {', '.join(settings[name]) or 'not a setting'}, is now {value}"
     if reason := _compare_code(told, wanted):
         return reason
     sources = {e.value for e in told if (e.kind, e.name) == ("mask", "source")}
     chosen = {made.source for made in wanted if made.source}
     if chosen and sources != chosen:
-        return f"its mask was chosen by {', '.join(sorted(sources))}, is by {', '.join(chosen)}"
+        return f"its mask was chosen by {', '.join(sorted(sources))}, is now by {', '.join(chosen)}"
     if any(made.inputs is None for made in wanted):
         return ""
     inputs = [(entry.name, entry.value) for entry in told if entry.kind == "input"]
@@ -137,16 +144,16 @@ def _compare_step(told: Sequence[Record], wanted: Sequence[Made]) -> str:
 
 
 def _compare_code(told: Sequence[Record], wanted: Sequence[Made]) -> str:
-    """Compare the code of a step, and the versions of software where they count."""
+    """Compare the code of a step, and the versions of software where they matter."""
     if {entry.value for entry in told if entry.kind == "code"} != {made.code for made in wanted}:
-        return f"the code of {wanted[0].step} is another"
+        return f"the code of {wanted[0].step} has changed"
     versions: dict[str, list[str]] = defaultdict(list)
     for entry in told:
         if entry.kind == "software" and entry.value not in versions[entry.name]:
             versions[entry.name].append(entry.value)
     for name, version in (entry for made in wanted for entry in made.software):
         if versions[name] != [version]:
-            return f"{name} was {', '.join(versions[name]) or 'not recorded'}, is {version}"
+            return f"{name} was {', '.join(versions[name]) or 'not recorded'}, is now {version}"
     return ""
 
 
@@ -158,7 +165,7 @@ def _compare_inputs(told: Sequence[tuple[str, str]], wanted: Sequence[tuple[str,
     if [name for name, _ in told] != [name for name, _ in wanted]:
         return "it has other inputs"
     names = [name for (name, was), (_, now) in zip(told, wanted, strict=True) if was != now]
-    return f"{names[0]} is another file"
+    return f"{names[0]} has changed"
 
 
 def _read_records(result: Result) -> Records:
@@ -184,12 +191,12 @@ def _read_mask(path: Path, masks: Sequence[Path]) -> Records:
     resolved = ResolvedMask.read(path)
     places = {real_path(mask) for mask in masks}
     if resolved.applies and masks and real_path(Path(resolved.psfmask)) not in places:
-        raise InputError(f"it names {resolved.psfmask}", file=path)
+        raise InputError(f"it names another mask, {resolved.psfmask}", file=path)
     return resolved.records()
 
 
 def _fingerprint(result: Result) -> str:
-    """Digest the records that a result should have, to compare it only once."""
+    """Return a digest of the records that a result should have, so that it is compared once."""
     masks = json.dumps([real_path(mask) for mask in result.masks])
     text = "\n".join([*(step.text for step in result.made), masks])
     return hashlib.sha256(text.encode()).hexdigest()
