@@ -12,9 +12,13 @@ from files import ROOT, write_association, write_exposure, write_mask
 # Plans a campaign like the command line does, and says at the end what was called how often, and
 # the longest text that the engine searches for wildcards.
 COUNTING = """
-import json, sys from collections import Counter sys.path.insert(0, sys.argv.pop(1)) import
-psfalign.campaign.facts as facts from snakemake import cli, workflow calls = Counter() for name in
-("describe_exposure", "describe_mask", "describe_named_mask", "sha256", "check_regular_file"):
+import json, sys
+from collections import Counter
+sys.path.insert(0, sys.argv.pop(1))
+import psfalign.campaign.facts as facts
+from snakemake import cli, workflow
+calls = Counter()
+for name in ("describe_exposure", "describe_mask", "describe_named_mask", "sha256", "check_regular_file"):
     def counted(path, original=getattr(facts, name), name=name):
         calls[name] += 1
         return original(path)
