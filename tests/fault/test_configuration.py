@@ -161,13 +161,13 @@ def test_item_31_too_large_for_the_memory(tmp_path: Path) -> None:
     side = 640
     science = write_exposure(tmp_path / "jw1_calints.fits", np.zeros((1, side, side), np.float32))
     psfs = tmp_path / "star_psfstack.fits"
-    write_sparse_psfs(psfs, 200, side)
+    write_sparse_psfs(psfs, 300, side)
     mask = write_mask(tmp_path / "mask.fits", np.ones((side, side), np.float32))
     (tmp_path / OLD).parent.mkdir(parents=True)
     (tmp_path / OLD).write_bytes(b"an earlier product")
     config = campaign(tmp_path, science, psfs, mask)
     (tmp_path / "big.yaml").write_text(yaml.safe_dump(config))
-    limit = 1_600_000_000  # bytes: more than the engine takes, less than shifting 200 psfs does
+    limit = 1_600_000_000  # bytes: enough for Snakemake, too little for a job with 300 psfs
     result = snakemake(tmp_path, "--configfile", tmp_path / "big.yaml", address_space=limit)
     assert result.returncode == 1
     (line,) = error_lines(result)
