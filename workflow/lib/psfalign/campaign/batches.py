@@ -16,8 +16,8 @@ from .plan import Plan
 from .sizes import Sizes
 from .targets import SCOPES, Part, find_left, results_of
 
-SHARED = "shared"  # the name of the batch that makes what several others need
-MOST_MINUTES = 120  # that a batch of several exposures may take: clusters start such jobs soon
+SHARED = "shared"  # the name of the batch that makes the files that several others need
+MOST_MINUTES = 120  # the time limit of several exposures; clusters start such short jobs soon
 START = 1.0  # CPU seconds of an exposure and of a stack besides the work itself
 # Snakemake in a batch plans the whole campaign, and keeps a process with all libraries. The two
 # Snakemake processes around it do not read the campaign.
@@ -72,7 +72,7 @@ class Work:
         self.seconds = cache(self._sum_seconds)
 
     def parts(self, exposure: ScienceExposure) -> list[Part]:
-        """Return what is made for an exposure: itself, its stack, and the picture it is part of."""
+        """Return the exposure, its stack and, if its rolls are combined, its association."""
         found = [(scope, exposure.name_in(scope)) for scope in SCOPES]
         return [
             (scope, name)
@@ -88,7 +88,7 @@ class Work:
         )
 
     def share(self, exposure: ScienceExposure) -> float:
-        """Return the CPU seconds of an exposure, with its share of what it has with others."""
+        """Return the CPU seconds of an exposure, with its share of the work for several."""
         parts = self.parts(exposure)
         return sum(self.seconds(part) / len(self.plan.members(*part)) for part in parts)
 
@@ -105,9 +105,9 @@ def plan_batches(plan: Plan, judgement: Judgement, *, most: int) -> dict[str, Ba
     """
     Return batches of the exposures that are not finished, by name.
 
-    Exposures with the same psf images are in one batch, if that is not too much for one. Those that
-    are combined in one picture always are, as the steps of one may need others. Psf stacks that
-    several batches need are a batch of their own, which comes first.
+    Exposures with the same psf images are in one batch, unless they are too many for one. Exposures
+    that are combined in one image are always in one batch, because the steps of one may read files
+    of others. Psf stacks that several batches need are made by a separate batch, which runs first.
 
     Parameters
     ----------
@@ -180,13 +180,13 @@ def write_batches(
 
 
 def exposures_left(work: Work, judgement: Judgement) -> list[ScienceExposure]:
-    """Return the exposures of which results are missing, or have to be made again."""
+    """Return the exposures with results that are missing or have to be made again."""
     left, exposures = find_left(work.plan, judgement), work.plan.exposures.values()
     return [exposure for exposure in exposures if not left.isdisjoint(work.parts(exposure))]
 
 
 def _fill(work: Work, left: Iterable[ScienceExposure], most: int) -> list[list[ScienceExposure]]:
-    """Fill batches with what is left until their number or their time is enough."""
+    """Fill batches with exposures, up to the largest number or the longest time of a batch."""
 
     def fits(exposures: Sequence[ScienceExposure]) -> bool:
         return len(exposures) <= most and _limit(sum(map(work.share, exposures))) <= MOST_MINUTES
@@ -205,7 +205,7 @@ def _units(
     left: Iterable[ScienceExposure],
     fits: Callable[[Sequence[ScienceExposure]], bool],
 ) -> Iterator[list[ScienceExposure]]:
-    """Yield what stays together: exposures with the same psf images, or else in one picture."""
+    """Yield the exposures to keep together: with equal psf images, or else combined ones."""
     stacks: Groups = defaultdict(list)
     for exposure in left:
         stacks[exposure.stack.name].append(exposure)

@@ -23,18 +23,18 @@ from .layout import BATCHES, CAMPAIGN_STATES, REPORT
 
 # The workflow: that of this checkout, or else one that `psfalign deploy` wrote.
 PLACES = (PACKAGE.parents[2] / "Snakefile", Path("Snakefile"))
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended
-# With one of these the engine runs no jobs, and there is nothing to report.
+INTERRUPTED = 130  # the exit status of a process that Ctrl-C has ended
+# With one of these arguments Snakemake runs no jobs, and there is nothing to report.
 NO_JOBS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--summary", "--delete-all-output"}
-# With one of these it runs jobs again whose results are as they should be.
+# With one of these arguments it runs jobs again although their results are up to date.
 FORCED = {"-f", "--force", "-F", "--forceall", "-R", "--forcerun", "-t", "--touch"}
 PROFILES = ("profile.yaml", "config.yaml")  # names of a profile in its folder
-LOCAL = "local"  # the engine's executor on this machine
-# What the engine of a batch is told: others work at the same time, on other exposures.
+LOCAL = "local"  # the executor of Snakemake for this machine
+# Arguments of Snakemake for a batch; other batches run at the same time.
 IN_BATCH = ("--executor", LOCAL, "--nolock", "--no-hooks", "--retries", "0", "--logger", "psfalign")
-NOTES = Path(".snakemake")  # of the engine, in the working directory
+NOTES = Path(".snakemake")  # the folder in which Snakemake takes notes, in the working directory
 LOCKS = NOTES / "locks"
-ROOM = 1 << 20  # bytes for its notes
+ROOM = 1 << 20  # bytes that its notes need at least
 
 
 class Engine:
@@ -78,7 +78,7 @@ class Engine:
             return INTERRUPTED
         environment = os.environ | found_first(self.workflow / "lib")
         with subprocess.Popen(command, env=environment) as process:
-            # Ctrl-C reaches the engine as well, which ends its jobs in order: wait for that.
+            # Ctrl-C also reaches Snakemake, which then ends its jobs in order: wait for that.
             old = {
                 signal.SIGINT: signal.signal(signal.SIGINT, self._note),
                 signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
@@ -166,7 +166,7 @@ def run_campaign(
     -------
     The exit status of the engine, or else of its report.
     """
-    # The page itself may be renewed while the engine runs.
+    # The page itself may be written again while Snakemake runs.
     states = output / CAMPAIGN_STATES
     before = _written(states)
     status = engine.run("--logger", "psfalign")
@@ -174,7 +174,7 @@ def run_campaign(
     if status == 0 and not is_new:
         close()
     if status == 0 or (is_new and not engine.interrupted):
-        # Without an output directory the results are in a storage of the engine.
+        # Without an output directory, the results are in a storage of Snakemake.
         report = (output / REPORT if output.is_dir() else Path()) / "report.html"
         failed = engine.run("--quiet", "all", f"--report={report}", *shown)
         if failed:
@@ -186,7 +186,7 @@ def run_campaign(
 
 
 def check_notes() -> None:
-    """Raise `PsfalignError` where the engine, which would end in a traceback, can note nothing."""
+    """Raise `PsfalignError` if Snakemake cannot write its notes, instead of its traceback."""
     notes = NOTES.absolute()
     try:
         notes.mkdir(exist_ok=True)
@@ -199,12 +199,12 @@ def check_notes() -> None:
 @contextmanager
 def alone_in(output: Path) -> Iterator[None]:
     """
-    Keep other runs from an output directory, which may work in other folders.
+    Prevent other runs, also from other working directories, from using an output directory.
 
     Raises
     ------
     ConfigError
-        If another run holds it.
+        If another run uses it.
     """
     try:
         with held(output):
@@ -216,17 +216,17 @@ def alone_in(output: Path) -> Iterator[None]:
 
 
 def count_batches(exposures: int, size: int) -> int:
-    """Return how many batches so many exposures are."""
+    """Return the number of batches for a number of exposures."""
     return max(1, math.ceil(exposures / size))
 
 
 def is_run(arguments: Sequence[str]) -> bool:
-    """Return whether the engine runs jobs with these arguments."""
+    """Return whether Snakemake runs jobs with these arguments."""
     return NO_JOBS.isdisjoint(arguments)
 
 
 def options_of(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return what the engine's arguments, and the profiles that they name, say of where it runs."""
+    """Return the options of Snakemake, from arguments and profiles, on where its jobs run."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--executor", "-e")
     parser.add_argument("--cores", "-c")
@@ -242,13 +242,13 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
             found |= yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506 - lists, mappings, text
     found |= {name: value for name, value in said.items() if value is not None}
     cores = str(found["cores"])  # a number, or `all`
-    if cores.isdigit() and int(cores) == 0:  # the engine would wait for ever
+    if cores.isdigit() and int(cores) == 0:  # Snakemake would never end
         raise ConfigError("runs no job", keyword="--cores", value=0, remedy="write 1 or more")
     return found | {"cores": int(cores) if cores.isdigit() else os.cpu_count() or 1}
 
 
 def given_by(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return what the engine's arguments set with ``--config``, all values as text."""
+    """Return the settings that the arguments of Snakemake give by ``--config``, as text."""
     given: dict[str, Any] = {}
     is_config = False
     for argument in arguments:

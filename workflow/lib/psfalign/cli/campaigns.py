@@ -124,7 +124,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _is_right(findings: "Findings", exposures: Iterable["ScienceExposure"]) -> bool:
-    """Print what is wrong with a campaign, or its exposures, and return whether it can run."""
+    """Print the errors in a campaign, or its exposures, and return whether it can run."""
     for line in dict.fromkeys(map(error_line, findings.errors)):
         print(line, file=sys.stderr)
     for warning in findings.warnings:

@@ -231,7 +231,7 @@ def _deviations(
 
 
 def _count(marked: Bools) -> Places:
-    """Count what is marked in each row; `sum` takes longer for rows as short as these."""
+    """Count the marked pixels in each row; `sum` takes longer for such short rows."""
     return np.asarray(np.einsum("ij->i", marked, dtype=np.intp, casting="safe"))
 
 

@@ -130,7 +130,7 @@ class ImageWriter:
             self._waiting = 0
 
     def count(self, words: int) -> None:
-        """Add what was put to the checksum."""
+        """Add the sum of the written words to the checksum."""
         self._sum += words
 
     def set(self, keyword: str, value: int) -> None:
