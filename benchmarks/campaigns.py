@@ -64,7 +64,7 @@ class Campaign:
         return list(yaml.safe_load(self.config.read_text())["associations"])
 
     def engine(self, *arguments: str) -> Measured:
-        """Run the engine in the folder and measure it."""
+        """Run Snakemake in the folder and measure it."""
         command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(SNAKEFILE)]
         command += ["--configfile", self.config.name, *arguments]
         return measure(command, cwd=self.folder)

@@ -2,7 +2,7 @@
 What the workflow costs for small exposures, by the choice of figures, beside `psfalign align`.
 
 One exposure of the demo with its psf images takes part under many names. The choices take turns;
-CPU seconds are those of the engine and all its jobs.
+CPU seconds are those of Snakemake and all its jobs.
 """
 
 import argparse

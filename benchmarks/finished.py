@@ -31,7 +31,7 @@ CHECKSUM, DATASUM = b"CHECKSUM= '", b"DATASUM = '"
 
 
 def touch(campaign: Campaign, batches: int) -> list[Measured]:
-    """Let the engine go through all jobs of a finished campaign in batches, and remember them."""
+    """Let Snakemake go through all jobs of a finished campaign in batches, and remember them."""
     rules = (step for step in STEPS if STEPS[step].scope in (Scope.EXPOSURE, Scope.STACK))
     touching = ("--touch", "--no-hooks", "--cores", "1", "--forcerun", *rules)
     numbers = (f"exposures={number}/{batches}" for number in range(1, batches + 1))

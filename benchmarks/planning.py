@@ -2,11 +2,11 @@
 What it costs to find out that a finished campaign has nothing to do.
 
 The results of all exposures say of themselves how they were made (benchmarks/finished.py). They
-are planned with nothing known, with what is remembered in the results alone, and with the engine's
-memory besides, for which the engine touches each job once. psfalign's own part is what it takes to
-read and check the campaign and to judge its results, before the engine plans.
+are planned with nothing known, with what is remembered in the results alone, and with Snakemake's
+memory besides, for which Snakemake touches each job once. psfalign's own part is what it takes to
+read and check the campaign and to judge its results, before Snakemake plans.
 
-Beside these, the engine plans all jobs of the same campaign, as it did in each case before psfalign
+Beside these, Snakemake plans all jobs of the same campaign, as it did in each case before psfalign
 left out what is finished, and does where it is told to do more than make what is left. A profile of
 one of the campaigns says where it then spends its part.
 """
@@ -30,7 +30,7 @@ BATCH = 250
 NOTHING = "Nothing to be done"
 ALL_JOBS = "--rulegraph"  # plans all jobs, and prints their rules only
 PROFILED = 1_000  # exposures, or the most that are asked for
-# What the engine does in `Workflow._build_dag`: file, function, and what it is for.
+# What Snakemake does in `Workflow._build_dag`: file, function, and what it is for.
 BUILD = ("workflow.py", "_build_dag")
 PARTS = (
     ("dag.py", "new_job", "a `Job` is made"),
@@ -71,7 +71,7 @@ def _row(count: int, known: str, cost: Measured, own: str) -> tuple[str, ...]:
 
 
 def profile(campaign: Campaign) -> list[tuple[str, ...]]:
-    """Return the shares of parts of the engine when it plans all jobs of a campaign."""
+    """Return the shares of parts of Snakemake when it plans all jobs of a campaign."""
     stored = str(campaign.folder / "profile")
     command = [sys.executable, "-m", "cProfile", "-o", stored, "-m", "snakemake", ALL_JOBS]
     command += ["-s", str(SNAKEFILE), "--configfile", campaign.config.name]

@@ -1,8 +1,8 @@
 """
-What large campaigns cost the engine: planning, a rerun, changes, and scheduling with batches.
+What large campaigns cost Snakemake: planning, a rerun, changes, and scheduling with batches.
 
 No image is worked on. Campaigns are real and small, and the real workflow plans them; instead of
-running its steps, the engine is told to touch results that are there (``--touch``; from
+running its steps, Snakemake is told to touch results that are there (``--touch``; from
 benchmarks/finished.py), which goes through the same scheduler and writes the same records. So
 everything that is measured here comes on top of the steps themselves. What a finished campaign
 costs, benchmarks/planning.py measures.

@@ -2,7 +2,7 @@
 What a small exposure costs on a cluster: as a job of its own, or with others in a batch.
 
 Both use profiles/slurm, on a real Slurm of one machine, which `make env-slurm VENV=.venv-slurm` and
-Debian's packages provide: the engine alone makes each exposure a job, `psfalign run` makes batches.
+Debian's packages provide: Snakemake alone makes each exposure a job, `psfalign run` makes batches.
 CPU seconds are those of the processes that were started here, engines and jobs included, and
 Slurm's daemons not: orphans come back to this process, which counts them.
 """
@@ -39,7 +39,7 @@ COLUMNS = ("exposures are", "jobs of the cluster", "seconds", "CPU seconds", "CP
 
 
 def in_groups(campaign: Campaign, cluster: Cluster) -> None:
-    """Make the engine submit a job for each exposure, and one for each stack."""
+    """Make Snakemake submit a job for each exposure, and one for each stack."""
     engine = [str(find_engine()), "-s", str(SNAKEFILE), "--configfile", campaign.config.name]
     _run([*engine, *OPTIONS], campaign, cluster)
 

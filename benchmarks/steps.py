@@ -179,7 +179,7 @@ def measure_imports(report: Report) -> None:
 
 
 def measure_startup(report: Report, folder: Path) -> None:
-    """Take a small exposure through the workflow, and tell what of it the engine takes."""
+    """Take a small exposure through the workflow, and tell what of it Snakemake takes."""
     folder.mkdir()
     simulate(folder, *SMALL)
     config = {

@@ -19,7 +19,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-# What the engine and the plan of a campaign import, sooner or later; and what crds stands on.
+# Modules that Snakemake and the plan of a campaign import at some time; and those of crds.
 BELOW_PLANS = (
     *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage"),
     *(

@@ -30,13 +30,13 @@ def find_engine() -> Path | None:
 
 @dataclass(frozen=True)
 class ClusterRun:
-    """The engine with profiles/slurm on a campaign."""
+    """Snakemake with profiles/slurm on a campaign."""
 
     campaign: Campaign
     cluster: Cluster
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the engine; what it says comes on standard output."""
+        """Start Snakemake; what it says comes on standard output."""
         _, *command = self.campaign.command(*HERE, *arguments)
         return self._start(str(find_engine()), *command)
 

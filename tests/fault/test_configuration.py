@@ -179,7 +179,7 @@ def test_item_31_too_large_for_the_memory(tmp_path: Path) -> None:
     assert (tmp_path / OLD).read_bytes() == b"an earlier product"
 
 
-# What is given by --configfile, the engine reads before we can; `psfalign check` does better.
+# What is given by --configfile, Snakemake reads before we can; `psfalign check` does better.
 @pytest.mark.parametrize(
     ("name", "message"),
     [

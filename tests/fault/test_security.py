@@ -27,7 +27,7 @@ FORBIDDEN_MODULES = {
 }  # fmt: skip
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "spawnl", "execv"}
 # Programs are started here only: git, with a fixed list of words, and this same Python, with a
-# module of psfalign or the engine; what is asked goes to its standard input, or through a pair of
+# module of psfalign or Snakemake; what is asked goes to its standard input, or through a pair of
 # sockets that have no address.
 STARTS_PROGRAMS = {"checkout.py", "crds.py", "run.py", "warm.py"}
 HAS_PAIR_OF_SOCKETS = {"warm.py"}

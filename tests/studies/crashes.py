@@ -53,7 +53,7 @@ class Campaign:
         return [*engine, "--configfile", "campaign.yaml", "--cores", "2", *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the engine as the leader of a process group of its own."""
+        """Start Snakemake as the leader of a process group of its own."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,

@@ -246,7 +246,7 @@ def test_nothing_runs_again_for_other_words_of_an_error(
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
 def test_end_of_the_last_line_does_not_count(end: str) -> None:
-    """The engine loses it where it fetches a workflow from elsewhere."""
+    """Snakemake loses it where it fetches a workflow from elsewhere."""
     assert counting(f"x = 1{end}") == "x = 1"
 
 
@@ -297,7 +297,7 @@ def test_digest_does_not_depend_on_where_the_checkout_lies(
 def test_digest_does_not_depend_on_how_the_code_came(
     workflow: Path, digests: Callable[[], dict[str, str]]
 ) -> None:
-    """The engine drops the end of the last line of what it fetches."""
+    """Snakemake drops the end of the last line of what it fetches."""
     before = digests()
     for path in workflow.rglob("*.py"):
         path.write_text(path.read_text().removesuffix("\n"))

@@ -64,7 +64,7 @@ def test_results_are_not_judged_in_one_job_or_in_storage(
 
 
 def test_all_results_say_how_they_were_made(tmp_path: Path, mask: Path) -> None:
-    """The engine need not plan what is finished only because it could tell nothing besides."""
+    """Snakemake need not plan what is finished only because it could tell nothing besides."""
     judgement = judged(tmp_path)[1]
     assert {name for name in STEPS if not judgement.is_of(name)} == {"simulate_demo"}
     assert not STEPS["simulate_demo"].outputs

@@ -1,4 +1,4 @@
-"""The plan of a campaign, made without the engine: its jobs, and what each depends on."""
+"""The plan of a campaign, made without Snakemake: its jobs, and what each depends on."""
 
 from pathlib import Path
 from typing import Any

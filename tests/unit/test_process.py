@@ -1,4 +1,4 @@
-"""How the engine's process keeps what it planned."""
+"""How Snakemake's process keeps what it planned."""
 
 import os
 import shlex

@@ -46,7 +46,7 @@ def test_line_says_how_many_exposures_are_how_far(
         "finished": 0,
     }
     assert "1 unfinished" in (output / CAMPAIGN_PAGE).read_text()
-    assert not (output / CAMPAIGN_STATES).exists()  # by which a run knows that the engine ended
+    assert not (output / CAMPAIGN_STATES).exists()  # by which a run knows that Snakemake ended
 
 
 def test_lines_come_while_a_run_goes_on_and_old_ones_go(

@@ -375,7 +375,7 @@ def test_item_14_thousands_of_digits() -> None:
 
 
 def from_command_line(**given: Any) -> Settings:
-    """What the engine makes of `--config`: merged into the configuration, nested numbers as text."""
+    """What Snakemake makes of `--config`: merged into the configuration, nested numbers as text."""
     config = valid(align_refs={"padding": 2})
     for name, value in given.items():
         config[name] = {**config.get(name, {}), **value} if isinstance(value, dict) else value

@@ -195,7 +195,7 @@ def test_killed_script_is_told_and_leaves_no_process(tmp_path: Path, killed: str
 
 
 def test_engine_still_executes_scripts_as_this_replaces() -> None:
-    """`warm` takes the place of a method of the engine; see what it is called with."""
+    """`warm` takes the place of a method of Snakemake; see what it is called with."""
     assert list(inspect.signature(PythonScript.execute_script).parameters) == [
         "self",
         "fname",
@@ -207,7 +207,7 @@ def test_engine_still_executes_scripts_as_this_replaces() -> None:
 
 
 class EngineScript:
-    """What `warm` looks at of a script of the engine."""
+    """What `warm` looks at of a script of Snakemake."""
 
     conda_env = container_img = env_modules = shadow_dir = bench_record = None
     source = ""

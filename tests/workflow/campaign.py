@@ -87,13 +87,13 @@ class Campaign:
         self.config.write_text(yaml.safe_dump(config))
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command that runs the engine with the campaign's configuration."""
+        """Return the command that runs Snakemake with the campaign's configuration."""
         engine = Path(sys.executable).with_name("snakemake")
         files = ("-s", self.code / "Snakefile", "--configfile", self.config)
         return [*map(str, (engine, *files)), *arguments]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run the engine in the campaign's folder."""
+        """Run Snakemake in the campaign's folder."""
         return run_engine(self.command(*arguments)[1:], folder=self.folder, env=self.env)
 
     def run(self, *arguments: str) -> None:

@@ -17,7 +17,7 @@ N_BATCHES = 2  # of two exposures
 
 
 def run(folder: Path, *arguments: str) -> tuple[Counter[str], str]:
-    """Run the campaign; return the messages of its jobs, and all that the engine said."""
+    """Run the campaign; return the messages of its jobs, and all that Snakemake said."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), *arguments]
     command += ["--configfile", "campaign.yaml", "--cores", "2"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

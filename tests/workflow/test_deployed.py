@@ -64,7 +64,7 @@ class Way:
         )
 
 
-# The engine calls no handlers of a module; docs/deploy.md has these lines.
+# Snakemake calls no handlers of a module; docs/deploy.md has these lines.
 HANDLERS = "".join(
     f"\n\n{name}:\n    psfalign.{name}()\n" for name in ("onstart", "onsuccess", "onerror")
 )
@@ -80,7 +80,7 @@ WAYS = {
     "github() with as": Way(GITHUB, "psfalign_*"),
     "-s gh:": Way(arguments=("-s", f"gh:{REPOSITORY}@{TAG}", "--configfile", "config/config.yaml")),
 }
-# The others differ from one of these in what the engine plans only.
+# The others differ from one of these in what Snakemake plans only.
 MADE = ("shim", "module with prefix and as", "github()", "-s gh:")
 
 
@@ -98,14 +98,14 @@ class Deployed:
         return self.folder / self.prefix / "results"
 
     def start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the engine without the path of the tests."""
+        """Run Snakemake without the path of the tests."""
         environment = {**os.environ, **self.environment}
         environment.pop("PYTHONPATH", None)
         command = ["--cores", "2", *self.arguments, *arguments]
         return run_engine(command, folder=self.folder, env=environment)
 
     def snakemake(self, *arguments: str) -> str:
-        """Run the engine, expect success, and return what it says."""
+        """Run Snakemake, expect success, and return what it says."""
         result = self.start(*arguments)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout + result.stderr
@@ -113,7 +113,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Make a repository of the checkout as it is now; return what leads git and the engine there."""
+    """Make a repository of the checkout as it is now; return what leads git and Snakemake there."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     folder = tmp_path_factory.mktemp("hosted")
@@ -176,7 +176,7 @@ def test_every_way_plans_the_same_jobs(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize("arguments", [("-n",), ("--rulegraph",)], ids=" ".join)
 def test_minimal_campaign_is_that_of_the_catalogue(tmp_path: Path, arguments: tuple[str]) -> None:
-    """It calls the engine so, in a clone; here the folder is a copy, which stays clean."""
+    """It calls Snakemake so, in a clone; here the folder is a copy, which stays clean."""
     shutil.copytree(CHECKOUT / ".test", tmp_path / ".test")
     way = ("-s", str(CHECKOUT / "Snakefile"), "--directory", ".test")
     said = Deployed(tmp_path, way).snakemake(*arguments)

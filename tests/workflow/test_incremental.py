@@ -1,7 +1,7 @@
 """
 After a change, exactly the dependent jobs run again.
 
-Each case changes one thing of a finished campaign of two exposures, asks the engine what it would
+Each case changes one thing of a finished campaign of two exposures, asks Snakemake what it would
 do, and puts the thing back; the last one runs what is asked for, and finds nothing left to do.
 """
 
@@ -264,7 +264,7 @@ N_JOBS = 2 * len(ITS_JOBS) - 1
 
 
 def looked_at(campaign: Campaign, *arguments: str) -> set[tuple[str, str]]:
-    """Return the jobs that the engine considers: rule and exposure, stack or association."""
+    """Return the jobs that Snakemake considers: rule and exposure, stack or association."""
     result = campaign.snakemake("--debug-dag", *arguments)
     assert result.returncode == 0, result.stderr
     line = r"^selected job (\S+)\n *wildcards: (?:\w+=)?(\S*)$"

@@ -10,7 +10,7 @@ import yaml
 from files import ROOT, write_association, write_exposure, write_mask
 
 # Plans a campaign like the command line does, and says at the end what was called how often, and
-# the longest text that the engine searches for wildcards.
+# the longest text that Snakemake searches for wildcards.
 COUNTING = """
 import json, sys
 from collections import Counter

@@ -162,7 +162,7 @@ def test_figures_are_there_and_the_table_is_that_of_the_ecsv(
 
 @needs_chromium
 def test_embedded_pages_have_no_dead_links(page: Page) -> None:
-    """The engine embeds each page by itself; the files beside it are in the menu instead."""
+    """Snakemake embeds each page by itself; the files beside it are in the menu instead."""
     choose(page, "Campaign")
     look_at(page, "Did it work")
     frame = framed(page)

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("storage")]
 
 @dataclass(frozen=True)
 class Storage:
-    """A bucket, and a folder without the data from which the engine works on it."""
+    """A bucket, and a folder without the data from which Snakemake works on it."""
 
     python: Path
     url: str

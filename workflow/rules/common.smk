@@ -17,10 +17,10 @@ from psfalign.report.html import digest_looks
 from psfalign.steps.registry import STEPS
 from psfalign.system import warm
 
-IS_MAIN = workflow.is_main_process  # on a cluster, each job starts the engine again
-# The prefix of a module (the engine itself puts it before outputs), and object storage.
+IS_MAIN = workflow.is_main_process  # on a cluster, each job starts Snakemake again
+# The prefix of a module (Snakemake itself puts it before outputs), and object storage.
 PLACES = workflow.modifier.path_modifier
-if not IS_MAIN:  # a job that failed for its data ends at once when the engine tries it again
+if not IS_MAIN:  # a job that failed for its data ends at once when Snakemake tries it again
     os.environ[ATTEMPT] = str(workflow.attempt)
 remote = workflow.storage_settings
 with said_in_one_line():
@@ -49,7 +49,7 @@ if SETTINGS.warm_start and warm.is_available():
     PythonScript.execute_script = warm.warm(PythonScript.execute_script, warm.WarmPython())
 
 
-# A pattern and not the list of names, because the engine matches it for each file of each job.
+# A pattern and not the list of names, because Snakemake matches it for each file of each job.
 wildcard_constraints:
     exposure=NAME.pattern,
     stack=NAME.pattern,
@@ -79,7 +79,7 @@ def name_of(step, wildcards):
 
 @cache
 def tell_engine():
-    """Mark outdated results, so that the engine makes them again if they are needed."""
+    """Mark outdated results, so that Snakemake makes them again if they are needed."""
     workflow.dag.forcefiles.update(map(str, JUDGEMENT.outdated))
 
 
@@ -132,7 +132,7 @@ def job_of(step):
     def job(wildcards):
         return PLAN.job(step, name_of(step, wildcards))
 
-    # A parameter function with the argument `input` never makes the engine run a job again.
+    # A parameter function with the argument `input` never makes Snakemake run a job again.
     def uncounted(wildcards, input):
         return job(wildcards)
 

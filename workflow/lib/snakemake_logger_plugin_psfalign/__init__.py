@@ -16,12 +16,12 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 MANY = 100  # jobs, beyond which not every one gets a line
 INTERVAL = 5.0  # seconds between two lines of a campaign of many jobs
-# What the engine says at its end, and what it says when there is nothing to do.
+# Messages of Snakemake at its end, and when there is nothing to do.
 KEPT = ("Nothing to be done", "Complete log", "Elapsed time", "Report created")
 
 
 class LogHandler(LogHandlerBase):
-    """Turn events of the engine into lines."""
+    """Turn events of Snakemake into lines."""
 
     def __post_init__(self) -> None:
         """Start a run."""
@@ -41,7 +41,7 @@ class LogHandler(LogHandlerBase):
 
     def line_of(self, record: logging.LogRecord) -> str:
         """Return the line for a record; empty if the record is not shown."""
-        said = vars(record)  # the engine puts what it tells into attributes of the record
+        said = vars(record)  # Snakemake puts its events into attributes of the record
         match said.get("event"):
             case LogEvent.RUN_INFO:
                 self.total = said["stats"].get("total", 0)

@@ -57,7 +57,7 @@ def write_crate(
     made = {name: found for name in names if (found := _find(root, name))}
     shared = [path for scope in SHARED for path in shared_results(root, scope)]
     paths = [*shared, *(path for result in made.values() for path in result.paths)]
-    # Threads, because the engine cannot be forked; hashing releases the interpreter lock.
+    # Threads, because Snakemake cannot be forked; hashing releases the interpreter lock.
     with ThreadPoolExecutor(threads) as pool:
         digests = pool.map(facts.digest, paths)
         files = {

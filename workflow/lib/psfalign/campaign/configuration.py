@@ -20,7 +20,7 @@ from .yaml import read_yaml
 COMMAND_LINE = "--config"
 FORBIDDEN = ("://", "\0", "\n", "\r")
 VARIABLE = re.compile(r"(^|/)\$(\w+|\{\w+\})(/|$)")  # of a shell, as a whole part of a path
-# Characters that bound a wildcard or a variable in a path for the engine.
+# Characters that Snakemake interprets in paths, around wildcards and variables.
 WILDCARD = "{}<>"
 # The names in YAML of the types of JSON Schema, and of Python.
 KINDS = {

@@ -26,7 +26,7 @@ MARGIN = 1.3  # for other versions of the libraries, and the room that a limit m
 PATIENCE = 20.0  # times slower than the machine that was measured
 LEAST_MINUTES = 3  # of any step, for slow file systems
 START = 3.0  # CPU seconds: interpreter and imports
-MB = 1e6  # bytes, as the engine and Slurm's --mem have them within 5 %
+MB = 1e6  # bytes, as Snakemake and Slurm's --mem have them within 5 %
 # Two engines stand by while a cluster's job runs: the job's own, and the one in its step. Each
 # knows the whole campaign.
 ENGINE_MB, ENGINE_MB_PER_EXPOSURE = 330, 0.016

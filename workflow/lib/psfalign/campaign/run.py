@@ -111,7 +111,7 @@ def run_on_cluster(
     Parameters
     ----------
     engine
-        The engine.
+        Snakemake, applied to the campaign.
     output
         The output directory.
     batches
@@ -154,17 +154,17 @@ def run_campaign(
     Parameters
     ----------
     engine
-        The engine.
+        Snakemake, applied to the campaign.
     output
         The output directory.
     close
-        Writes the campaign's page and its crate where the engine, which had nothing to do, has not.
+        Writes the campaign page and the crate if Snakemake, having nothing to do, has not.
     shown
-        The engine's targets that the report is about; by default all.
+        The targets of Snakemake that the report shows; by default all.
 
     Returns
     -------
-    The exit status of the engine, or else of its report.
+    The exit status of Snakemake, or of its report if that alone failed.
     """
     # The page itself may be written again while Snakemake runs.
     states = output / CAMPAIGN_STATES

@@ -63,7 +63,7 @@ class Output:
     planes
         What its size depends on.
     label
-        What the engine's report calls it; empty where the report leaves it out. The caption is
+        Its label in Snakemake's report; empty if the report does not show it. The caption is
         ``workflow/report/<name of the output>.rst``.
     is_figure
         Whether it is a figure of an exposure, which is left out unless `figures` is ``all``.

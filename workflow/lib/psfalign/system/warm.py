@@ -28,7 +28,7 @@ from typing import Any
 from .process import found_first, keep_caches_here, prepare_process
 
 PACKAGES = Path(__file__).parents[2]
-# What the engine puts before each script, and what the scripts share.
+# The modules that Snakemake imports before each script, and those that the scripts share.
 PREAMBLE = ("snakemake.logging", "snakemake.iocontainers", "snakemake.io")
 ADAPTER = PACKAGES.parent / "scripts" / "psfalign_adapter.py"
 LONGEST_MESSAGE = 1 << 16  # bytes
@@ -137,7 +137,7 @@ def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None
 def _needs_its_own_process(script: Any) -> bool:
     """Return whether a script cannot run in a fork of this process."""
     apart = ("conda_env", "container_img", "env_modules", "shadow_dir", "bench_record")
-    # The engine runs a copy of a script, which lies beside the library only if it was fetched.
+    # Snakemake runs a copy of a script, which lies beside the library only if it was fetched.
     places = filter(None, (script.path.get_path_or_uri(secret_free=True), script.cache_path))
     is_ours = any(Path(place).resolve().parents[1] / "lib" == PACKAGES for place in places)
     return not is_ours or any(getattr(script, name) is not None for name in apart)

@@ -11,7 +11,7 @@ from .remarks import Remarks
 
 WANTED = re.compile(r"\.(json|fits?|fts)(\.(gz|bz2|xz|z|zip|fz))?$", re.IGNORECASE)
 MACHINERY = (".snakemake", ".git", ".venv", "__pycache__")  # folders of programs, not of users
-# What a configuration, or the engine, would read as something else than a path.
+# Characters that a configuration or Snakemake would interpret, not read as part of a path.
 FORBIDDEN = re.compile(rf"[{re.escape(WILDCARD)}\0\n\r]|://")
 
 

@@ -19,7 +19,7 @@ from .source import what_counts
 PACKAGE = Path(__file__).resolve().parents[2]
 ROOT = PACKAGE.parent
 CACHE = Path(".snakemake/psfalign/code.json")  # where the workflow remembers modules
-# Rooms that report, share work and surround the engine; they compute no result.
+# Packages for reports, parallel work and the use of Snakemake; they compute no result.
 NOT_COMPUTING = ("errors.py", "system", "campaign", "cli", "__main__.py")
 NOT_FOLLOWED = [[room.removesuffix(".py")] for room in NOT_COMPUTING]  # as parts of names
 
