@@ -55,6 +55,6 @@ def test_transforms_are_shared_and_searches_take_none(counted: Counter[str]) -> 
     # An integration and its derivatives: back along columns twice, along rows three times.
     derivatives = {"ifft": 2 * N_INTEGRATIONS, "irfft": 3 * N_INTEGRATIONS}
     assert passes == {"rfft": 1, "fft": 2, **derivatives}
-    # From a search three evaluations at the most: it places its start between the pixels, and
-    # the last step is so short that derivatives tell what is at its end.
-    assert counted["evaluations"] <= 3 * N_INTEGRATIONS * N_PSFS
+    # From a search mostly two evaluations: it places its start between the pixels, and the last
+    # step is so short that derivatives tell what is at its end.
+    assert counted["evaluations"] < 2.1 * N_INTEGRATIONS * N_PSFS

@@ -610,11 +610,19 @@ def test_energy_on_the_grid_steers_the_search() -> None:
     assert np.unravel_index(cross.argmax(), shape) != (1, 2)
 
 
-def test_search_takes_the_best_and_places_it_by_parabolas() -> None:
+@pytest.mark.parametrize("place", [(0.3, -0.8), (1.3, 0.4), (2.2, -1.9)])
+def test_search_takes_the_best_and_places_it_between_pixels(place: tuple[float, float]) -> None:
     x, y = np.meshgrid(np.arange(-3, 4), np.arange(-3, 4))
-    merit = read_only(9.0 - (x - 1.3) ** 2 - (y + 0.8) ** 2)
-    assert search_window(merit) == pytest.approx((1.3, -0.8), abs=1e-12)
-    assert search_window(read_only(-((x - 5.0) ** 2) + 0.0 * y)) == (3.0, -3.0)  # at the edge
+    distance = (x - place[0]) ** 2 + (y - place[1]) ** 2
+    assert search_window(read_only(np.exp(-distance))) == pytest.approx(place, abs=1e-12)
+    # Of another curve, a polynomial of fourth degree leaves a few hundredths of a pixel.
+    assert search_window(read_only(1 / (3.0 + distance))) == pytest.approx(place, abs=0.05)
+
+
+def test_search_stays_at_a_pixel_at_an_edge_and_beside_places_without_merit() -> None:
+    x, y = np.meshgrid(np.arange(-3, 4), np.arange(-3, 4))
+    assert search_window(read_only(np.exp(-((x - 5.0) ** 2) + 0.0 * y))) == (3.0, -3.0)
+    assert search_window(read_only(np.maximum(0.0, 1.2 - (x - 1.3) ** 2 - y**2))) == (1.0, 0.0)
 
 
 def test_there_is_nothing_to_find_where_rounding_left_no_energy() -> None:

@@ -30,7 +30,7 @@ from .energy import (
 )
 from .polynomials import CrossTerm, Jet
 
-LAST_STEP = 1e-5  # pixels; after a step of this length, the error of the shift is about its square
+LAST_STEP = 3e-5  # pixels; after a step of this length, the error of the shift is about its square
 FLATTEST = 1e-10  # of the largest curvature; a smaller one is rounding: the shift is undetermined
 LONGEST_STEP = 0.5  # pixels, half the grid of the search; a longer step may reach another maximum
 MAX_ITERATIONS = 40
@@ -293,7 +293,7 @@ def reach_of(shape: tuple[int, int], max_shift: int) -> int:
 
 def search_window(merit: Image) -> Shift:
     """
-    Return the whole-pixel shift with the largest merit, refined by a parabola along each axis.
+    Return the whole-pixel shift with the largest merit, refined along each axis.
 
     Parameters
     ----------
@@ -302,18 +302,43 @@ def search_window(merit: Image) -> Shift:
     """
     reach = len(merit) // 2
     row, column = np.unravel_index(np.argmax(merit), merit.shape)
-    dx = _parabola(merit[row], int(column)) - reach
-    dy = _parabola(merit[:, column], int(row)) - reach
+    dx = _summit(merit[row], int(column)) - reach
+    dy = _summit(merit[:, column], int(row)) - reach
     return Shift(dx, dy)
 
 
-def _parabola(values: NDArray[np.float64], best: int) -> float:
-    """Return the position of the maximum of the parabola through a value and its neighbours."""
-    if not 0 < best < len(values) - 1:
+def _summit(values: NDArray[np.float64], best: int) -> float:
+    """
+    Return the position of the maximum of a polynomial through the logarithms of some values.
+
+    These are the largest value and its neighbours, two on either side where there are so many. The
+    logarithm, because the merit around a star is nearly a Gaussian.
+    """
+    reach = min(2, best, len(values) - 1 - best)
+    near = values[best - reach : best + reach + 1]
+    if reach == 0 or near.min() <= 0:
         return float(best)
-    left, middle, right = values[best - 1 : best + 2].tolist()
-    bend = left - 2 * middle + right
-    return best + (0.5 * (left - right) / bend if bend < 0 else 0.0)
+    a, b, c, d = (_TAYLOR[reach] @ np.log(near / values[best])).tolist()
+    offset = -a / b if b < 0 else 0.0
+    for _ in range(reach - 1):  # Newton's step for the derivative, a + b x + c x² / 2 + d x³ / 6
+        bend = b + offset * (c + offset * d / 2)
+        slope = a + offset * (b + offset * (c / 2 + offset * d / 6))
+        offset -= slope / bend if bend < 0 else 0.0
+    return best + min(1.0, max(-1.0, offset))
+
+
+# From values at -reach … reach to the derivatives at 0, by order from the first to the fourth.
+_TAYLOR = {
+    1: np.array([[-0.5, 0, 0.5], [1, -2, 1], [0, 0, 0], [0, 0, 0]]),
+    2: np.array(
+        [
+            [1 / 12, -2 / 3, 0, 2 / 3, -1 / 12],
+            [-1 / 12, 4 / 3, -5 / 2, 4 / 3, -1 / 12],
+            [-0.5, 1, 0, -1, 0.5],
+            [1, -4, 6, -4, 1],
+        ]
+    ),
+}
 
 
 def merit_of(cross: Image, inverse: Image) -> Image:
