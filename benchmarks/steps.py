@@ -189,16 +189,12 @@ def measure_startup(report: Report, folder: Path) -> None:
     (folder / "config.yaml").write_text(json.dumps(config))
     engine = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1"]
     engine += ["--configfile", "config.yaml", "--scheduler", "greedy"]
-    rows = [_timed("engine: planning only (-n)", [*engine, "-n"], folder)]
+    rows = [_timed("Snakemake: planning only (-n)", [*engine, "-n"], folder)]
     target = "results/{0}/{0}_psfalign.fits".format("jw09998001001_02102_00001_nrcalong_a3001")
     run = _timed("the workflow up to the product: five jobs", [*engine, target], folder, once=True)
     steps = [_timed(f"alone: {name}", words, folder) for name, words in _commands().items()]
     report.say("## A small exposure, {}×{} planes of {}×{}".format(*SMALL), "")
     report.table(("what", "wall (s)", "CPU (s)"), [*rows, run, *steps])
-    whole, plan = float(run[2]), float(rows[0][2])
-    jobs = sum(float(step[2]) for step in steps)
-    each = (whole - plan - jobs) / len(steps)
-    report.say(f"CPU seconds: jobs {jobs:.1f}, planning {plan:.1f}, engine {each:.2f} a job.", "")
 
 
 def _commands() -> dict[str, list[str]]:
