@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "lib"))
 
+from psfalign.campaign.words import plural  # noqa: E402
 from psfalign.files.exposure import Exposure  # noqa: E402
 from psfalign.files.frames import CleanFrames  # noqa: E402
 from psfalign.fit.pair import Pair  # noqa: E402
@@ -69,7 +70,8 @@ def draw_fit(pair: Pair) -> Figure:
     around = quality(pair, in_x, in_y)
     contours = right.contour(in_x, in_y, around, levels=12, colors=GREY, linewidths=0.8)
     right.clabel(contours, fmt="%.2f", fontsize=8)
-    right.plot(*zip(*steps, strict=True), "o-", color=ORANGE, label=f"{len(steps) - 1} steps")
+    label = f"start, and {plural(len(steps) - 1, 'step')}"
+    right.plot(*zip(*steps, strict=True), "o-", color=ORANGE, label=label)
     right.set_aspect("equal")
     right.legend(loc="upper left")
     right.set_title("Newton's method")
