@@ -1,5 +1,6 @@
 """A script runs the code that its job was planned with, or says in one line why not."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ sys.path.append({scripts!r})
 from psfalign_adapter import HERE, code_digest, run
 
 def main(job):
-    print("done")
+    {work}
 
 __file__ = "https://somewhere/workflow/scripts/fit_shifts.py"  # as of a workflow from elsewhere
 planned = {planned}
@@ -30,9 +31,13 @@ Result = subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Result]:
-    def run(before: str = "", planned: str = "code_digest(HERE / 'fit_shifts.py')") -> Result:
+    def run(
+        before: str = "",
+        planned: str = "code_digest(HERE / 'fit_shifts.py')",
+        work: str = "print('done')",
+    ) -> Result:
         scripts = str(ROOT / "workflow" / "scripts")
-        code = SCRIPT.format(before=before, scripts=scripts, planned=planned)
+        code = SCRIPT.format(before=before, scripts=scripts, planned=planned, work=work)
         return subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
         )
@@ -54,6 +59,13 @@ def test_last_line_of_the_log_tells_what_the_step_took(
     assert step.seconds is not None
     assert step.cpu_seconds is not None
     assert step.cpu_seconds >= 0.5
+
+
+def test_sigterm_leaves_no_file_half_written(run: Callable[..., Result], tmp_path: Path) -> None:
+    before = "import os, signal\nfrom psfalign.system.atomic_file import publishing"
+    work = "with publishing('product') as stream: os.kill(os.getpid(), signal.SIGTERM)"
+    assert run(before=before, work=work).returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["job.log"]
 
 
 def test_other_code_than_was_planned_is_refused(run: Callable[..., Result]) -> None:

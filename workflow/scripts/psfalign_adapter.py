@@ -24,7 +24,7 @@ from psfalign.campaign.attempts import LASTING, explain, is_lasting, is_repeated
 from psfalign.campaign.given import check_given
 from psfalign.errors import DONE, PsfalignError, error_line
 from psfalign.files.provenance.code import code_digest
-from psfalign.system.process import keep_caches_here, prepare_process
+from psfalign.system.process import ended_in_order, keep_caches_here, prepare_process
 
 keep_caches_here()
 prepare_process()
@@ -50,7 +50,8 @@ def run(step: Callable[["Snakemake"], object], job: "Snakemake") -> None:
         try:
             check_planned(step, job)
             check_given(job.params.job["inputs"], job.input)
-            step(job)
+            with ended_in_order():
+                step(job)
         except (PsfalignError, OSError, MemoryError) as error:
             explained = explain(error, Path(job.log[0]).absolute().parents[2])
             fail(error_line(explained), terminal, log, lasting=is_lasting(error))
