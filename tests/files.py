@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from patience import PATIENCE
 
 from psfalign.campaign.configuration import complete_config
+from psfalign.campaign.plan import Plan
 from psfalign.campaign.settings import Settings
+from psfalign.campaign.targets import list_results
 from psfalign.errors import PsfalignError
 
 ROOT = Path(__file__).parents[1]
@@ -234,3 +236,11 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
     output = result.stdout + result.stderr
     return [line for line in output.splitlines() if line.startswith("psfalign: error:")]
+
+
+def touch_results(plan: Plan) -> None:
+    """Make an empty file for each result of a campaign."""
+    for path in list_results(plan):
+        file = plan.settings.output_dir / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()

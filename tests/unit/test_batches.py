@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from files import ROOT, completed
+from files import ROOT, completed, touch_results
 from workflow.test_planning import make_campaign
 
 from psfalign.campaign import batches, layout, truth
 from psfalign.campaign.batches import Batch, Work, exposures_left, plan_batches
 from psfalign.campaign.judgement import Judgement
 from psfalign.campaign.plan import Plan
-from psfalign.campaign.targets import list_results
 from psfalign.steps.registry import Scope
 
 
@@ -88,13 +87,6 @@ def finished(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Plan:
     touch_results(plan)
     monkeypatch.setattr(truth, "judge", lambda *_: "")
     return plan
-
-
-def touch_results(plan: Plan) -> None:
-    for path in list_results(plan):
-        file = plan.settings.output_dir / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
 
 
 def test_what_is_finished_is_not_asked_for(finished: Plan) -> None:

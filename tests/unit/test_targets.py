@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files import ROOT, completed, write_campaign
+from files import ROOT, completed, touch_results, write_campaign
 
 from psfalign.campaign import layout, targets, truth
 from psfalign.campaign.judgement import Judgement
@@ -79,7 +79,7 @@ def test_pictures_are_asked_for_where_they_can_be_made(
 def test_engine_is_asked_for_last_files_and_for_what_is_missing(config: dict[str, Any]) -> None:
     made = plan(config)
     assert list_asked(made) == list_results(made)
-    touch(made)
+    touch_results(made)
     last = Path(f"report/{NAME}/{NAME}_table.html")
     assert list_asked(made) == [last]
     (made.settings.output_dir / f"{NAME}/{NAME}_shifts.ecsv").unlink()
@@ -103,15 +103,8 @@ def shared(
         {**entry, "asn_id": "a3003", "psfs": str(other)},
     ]
     found = {**config, "exposures": entries}
-    touch(plan(found))
+    touch_results(plan(found))
     return found
-
-
-def touch(made: Plan) -> None:
-    for path in list_results(made):
-        file = made.settings.output_dir / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
 
 
 def unfinished(made: Plan) -> set[str]:
