@@ -14,7 +14,7 @@ from .exposures import ScienceExposure
 from .judgement import Judgement
 from .plan import Plan
 from .sizes import Sizes
-from .targets import SCOPES, Part, find_left, results_of
+from .targets import Part, find_left, parts_of, results_of
 
 SHARED = "shared"  # the name of the batch that makes the files that several others need
 MOST_MINUTES = 120  # the time limit of several exposures; clusters start such short jobs soon
@@ -73,10 +73,9 @@ class Work:
 
     def parts(self, exposure: ScienceExposure) -> list[Part]:
         """Return the exposure, its stack and, if its rolls are combined, its association."""
-        found = [(scope, exposure.name_in(scope)) for scope in SCOPES]
         return [
             (scope, name)
-            for scope, name in found
+            for scope, name in parts_of(exposure)
             if scope is not Scope.ASSOCIATION or self.plan.is_combined(name)
         ]
 

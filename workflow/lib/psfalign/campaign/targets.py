@@ -99,7 +99,7 @@ def find_unfinished(plan: Plan, judgement: Judgement) -> set[Part]:
     if plan.in_storage or not plan.is_whole or _has_demo(plan):
         return everything
     found, before = find_left(plan, judgement), 0
-    groups = [_sharing(exposure) for exposure in plan.exposures.values()]
+    groups = [parts_of(exposure) for exposure in plan.exposures.values()]
     while len(found) > before:
         before = len(found)
         found |= {part for parts in groups if not found.isdisjoint(parts) for part in parts}
@@ -113,7 +113,7 @@ def _has_demo(plan: Plan) -> bool:
     return any(map(plan.facts.is_made_first, inputs))
 
 
-def _sharing(exposure: ScienceExposure) -> list[Part]:
+def parts_of(exposure: ScienceExposure) -> list[Part]:
     """Return an exposure with its psf stack and its association, which others may share."""
     return [(scope, exposure.name_in(scope)) for scope in SCOPES]
 
