@@ -126,7 +126,7 @@ def warm(execute: Callable[..., None], python: WarmPython) -> Callable[..., None
             return
         temporary = self.resources.get("tmpdir")
         variables = {"TMPDIR": str(temporary)} if temporary else {}
-        modules = [*PREAMBLE, *_modules_of(ADAPTER.read_text()), *_modules_of(self.source)]
+        modules = [*_shared_modules(), *_modules_of(self.source)]
         code = python.run(Path(fname), modules=modules, variables=variables)
         if code:
             raise subprocess.CalledProcessError(code, [sys.executable, fname])
@@ -141,6 +141,12 @@ def _needs_its_own_process(script: Any) -> bool:
     places = filter(None, (script.path.get_path_or_uri(secret_free=True), script.cache_path))
     is_ours = any(Path(place).resolve().parents[1] / "lib" == PACKAGES for place in places)
     return not is_ours or any(getattr(script, name) is not None for name in apart)
+
+
+@cache
+def _shared_modules() -> list[str]:
+    """Return the modules that all scripts need; the adapter is read once."""
+    return [*PREAMBLE, *_modules_of(ADAPTER.read_text())]
 
 
 def _modules_of(source: str) -> list[str]:
