@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,16 @@ def sha256(path: Path) -> str:
     except OSError as error:
         error.filename = str(path)  # a failed read does not say of which file
         raise
+
+
+def find_repeated(files: Iterable[tuple[Path, str]]) -> tuple[Path, Path] | None:
+    """Return a file whose digest an earlier one has, and that file; None if all differ."""
+    first: dict[str, Path] = {}
+    for path, digest in files:
+        other = first.setdefault(digest, path)
+        if other is not path:
+            return path, other
+    return None
 
 
 @cache

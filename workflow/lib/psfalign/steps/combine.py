@@ -13,7 +13,7 @@ from astropy.io.fits import Header
 from .. import __version__
 from ..errors import InputError
 from ..files.agreement import Party, check_agreement
-from ..files.digest import sha256
+from ..files.digest import find_repeated, sha256
 from ..files.fits.structure import text_of
 from ..files.fits.writer import FitsWriter, set_text, without_data
 from ..files.provenance.records import Records, record_step
@@ -136,13 +136,12 @@ def _check_alike(exposures: Sequence[Subtracted]) -> None:
             for p in parties
         ]
     )
-    first: dict[str, Path] = {}
-    for exposure in exposures:
-        digest = text_of(exposure.primary, "RAWSHA") or sha256(exposure.path)
-        other = first.setdefault(digest, exposure.path)
-        if other is not exposure.path:
-            problem, remedy = f"is of the same science exposure as {other}", "name it once"
-            raise InputError(problem, file=exposure.path, remedy=remedy)
+    digests = (text_of(e.primary, "RAWSHA") or sha256(e.path) for e in exposures)
+    repeated = find_repeated(zip((e.path for e in exposures), digests, strict=True))
+    if repeated:
+        path, other = repeated
+        problem, remedy = f"is of the same science exposure as {other}", "name it once"
+        raise InputError(problem, file=path, remedy=remedy)
 
 
 def _frames(exposure: Subtracted, turning: Turning) -> Iterator[Frame]:

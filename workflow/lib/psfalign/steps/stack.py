@@ -9,7 +9,7 @@ from astropy.io.fits import Header
 from .. import __version__
 from ..errors import InputError
 from ..files.agreement import Party, check_agreement
-from ..files.digest import sha256
+from ..files.digest import find_repeated, sha256
 from ..files.exposure import Exposure
 from ..files.fits.structure import plain_text
 from ..files.fits.writer import FitsWriter, set_text, without_data
@@ -68,12 +68,11 @@ def stack_psfs(members: Sequence[Path], output: Path) -> None:
 
 def _check_different(members: Sequence[Path], digests: Sequence[str]) -> None:
     """Raise `InputError` for equal files: the covariance of equal images cannot be inverted."""
-    first: dict[str, Path] = {}
-    for member, digest in zip(members, digests, strict=True):
-        other = first.setdefault(digest, member)
-        if other is not member:
-            problem = f"has the same content as {other}"
-            raise InputError(problem, file=member, remedy="list each psf exposure once")
+    repeated = find_repeated(zip(members, digests, strict=True))
+    if repeated:
+        member, other = repeated
+        problem = f"has the same content as {other}"
+        raise InputError(problem, file=member, remedy="list each psf exposure once")
 
 
 def _primary(header: Header, output: Path, n_planes: int) -> Header:
