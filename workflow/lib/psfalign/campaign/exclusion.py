@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from ..errors import ConfigError
-from ..files.circles import Place, circle_on, is_on_sky
+from ..files.circles import Place, circle_on, is_on_sky, say_beside
 from ..files.sky import Sky, Star
 from ..images.circles import Circle
 from .exposures import ScienceExposure
@@ -49,9 +49,8 @@ def check_circles(settings: Settings, exposure: ScienceExposure, facts: FactsSto
     star = settings.psf_subtraction.star
     for number, place in enumerate(plain(exposure.exclude)):
         if not _covers(place, known, star):
-            rows, columns = known["shape"]
             raise ConfigError(
-                f"covers no pixel of {exposure.science}, which has {columns} columns, {rows} rows",
+                say_beside(exposure.science, known["shape"]),
                 keyword=f"{exposure.origin}.exclude[{number}]",
                 remedy=CORRECT,
             )

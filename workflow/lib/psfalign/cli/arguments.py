@@ -188,15 +188,15 @@ def excluded_of(options: argparse.Namespace) -> dict[str, Any]:
 def _check_covers(
     science: Path, place: dict[str, float], star: Any, name: str, numbers: Iterable[float]
 ) -> None:
-    from ..files.circles import find_circles
+    from ..files.circles import find_circles, say_beside
     from ..files.exposure import Exposure
 
     exposure = Exposure(science)
-    rows, columns = exposure.shape[1:]
+    shape = exposure.shape[1:]
     (circle,) = find_circles(exposure, [place], star)
-    if not circle.covers((rows, columns)).any():
+    if not circle.covers(shape).any():
         raise ConfigError(
-            f"covers no pixel of {science}, which has {columns} columns, {rows} rows",
+            say_beside(science, shape),
             keyword=name,
             value=",".join(f"{number:g}" for number in numbers),
             remedy="correct its place, or leave it out",

@@ -1,6 +1,7 @@
 """Find circles on the image of an exposure that are given in pixels or on the sky."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..errors import InputError
 from ..images.circles import Circle
@@ -44,6 +45,12 @@ def find_circles(exposure: Exposure, exclude: Sequence[Place], star: Star = "aut
         error.problem = f"{error.problem}, which circles on the sky need"
         raise
     return [circle_on(sky, **place) if is_on_sky(place) else Circle(**place) for place in exclude]
+
+
+def say_beside(path: Path, shape: Sequence[int]) -> str:
+    """Return the problem with a circle that is outside an image of (rows, columns)."""
+    rows, columns = shape
+    return f"covers no pixel of {path}, which has {columns} columns, {rows} rows"
 
 
 def circle_on(sky: Sky, separation: float, position_angle: float, radius: float) -> Circle:
